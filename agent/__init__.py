@@ -1,0 +1,1 @@
+"""The daemon on the box and its CLI: the only place on the edge that puts the parts together."""

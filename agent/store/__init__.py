@@ -1,0 +1,1 @@
+"""The box's memory: one SQLite file."""

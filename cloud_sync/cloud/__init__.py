@@ -1,0 +1,1 @@
+"""The centre: enrolment, ingest, store, API and model registry."""

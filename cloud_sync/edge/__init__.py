@@ -1,0 +1,1 @@
+"""The box's end of the WAN: enrolment, uplink, over-the-air updates."""

@@ -1,0 +1,137 @@
+"""What crosses the WAN, as msgpack compressed with zstd.
+
+A batch is named by (boot, number) of the box that sealed it, and never changes once sealed: sent again it is the same
+bytes' worth of records, so the centre can acknowledge what it already has without looking inside. Unknown fields are
+ignored, so that either end may be a little ahead of the other.
+"""
+
+from typing import TypeVar
+
+import msgspec
+import zstandard
+
+from edge_runtime.errors import WireError
+
+WIRE_SCHEMA = 1
+CONTENT_TYPE = "application/vnd.hydrosight.batch+msgpack+zstd"
+MAX_COMPRESSED_BYTES = 8 * 2**20
+MAX_BATCH_BYTES = 64 * 2**20
+
+
+class ChannelRecord(msgspec.Struct, frozen=True):
+    """One channel of a window: little-endian float32 `values`, NaN where a gap is."""
+
+    sensor: str
+    step_us: int
+    values: bytes
+
+
+class WindowRecord(msgspec.Struct, frozen=True):
+    """One window. Unique by (machine, start_us)."""
+
+    machine: str
+    start_us: int
+    end_us: int
+    channels: tuple[ChannelRecord, ...]
+
+
+class DiagnosisRecord(msgspec.Struct, frozen=True):
+    """One diagnosis: `document` is the JSON of `edge_runtime.diagnosis.Diagnosis`. Unique by (machine, start_us)."""
+
+    machine: str
+    start_us: int
+    document: bytes
+
+
+class AlertRecord(msgspec.Struct, frozen=True):
+    """One alert raised or cleared: `document` is the JSON that went out over MQTT. Unique by (machine, id, state)."""
+
+    machine: str
+    id: str
+    state: str
+    time_us: int
+    document: bytes
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What one request carries. `boot` names the boot of the box that sealed the batch, `number` counts within it."""
+
+    boot: str
+    number: int
+    windows: tuple[WindowRecord, ...] = ()
+    diagnoses: tuple[DiagnosisRecord, ...] = ()
+    alerts: tuple[AlertRecord, ...] = ()
+    schema_version: int = WIRE_SCHEMA
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """The centre has committed this batch; `duplicate` when it had done so before."""
+
+    boot: str
+    number: int
+    duplicate: bool
+
+
+class EnrolmentRequest(msgspec.Struct, frozen=True):
+    """A one-time token, for a credential of the box's own. `machine_file` is the machine file as YAML text."""
+
+    token: str
+    machine: str
+    agent_version: str
+    machine_file: str = ""
+
+
+class Enrolment(msgspec.Struct, frozen=True):
+    """The box's own identity. `credential` is shown this once and stored hashed at the centre."""
+
+    agent: str
+    credential: str
+    machine: str
+
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """Serialise and compress."""
+    return zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(batch))
+
+
+def decode_batch(body: bytes) -> Batch:
+    """Decompress and parse.
+
+    Raises:
+        WireError: not zstd, not a batch, or larger than MAX_BATCH_BYTES once decompressed.
+    """
+    try:
+        declared = zstandard.get_frame_parameters(body).content_size
+        if declared > MAX_BATCH_BYTES:  # an undeclared size is the largest unsigned value, and refused too
+            raise WireError(f"batch of {declared} bytes is over {MAX_BATCH_BYTES}", hint="Send smaller batches.")
+        raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_BATCH_BYTES)
+    except zstandard.ZstdError as error:
+        raise WireError(f"batch is not zstd: {error}", hint="Encode with cloud_sync.wire.encode_batch.") from error
+    return decode_msgpack(raw, Batch)
+
+
+def decode_msgpack(raw: bytes, message: type[Message]) -> Message:
+    """Parse one message.
+
+    Raises:
+        WireError: not msgpack, or not of that form.
+    """
+    try:
+        return msgspec.msgpack.decode(raw, type=message)
+    except msgspec.DecodeError as error:
+        raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error
+
+
+def decode_json(raw: bytes, message: type[Message]) -> Message:
+    """Parse one JSON message.
+
+    Raises:
+        WireError: not JSON, or not of that form.
+    """
+    try:
+        return msgspec.json.decode(raw, type=message)
+    except msgspec.DecodeError as error:
+        raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error

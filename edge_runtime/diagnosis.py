@@ -1,0 +1,109 @@
+"""A diagnosis: what a window says of each component. Its JSON form is the MQTT payload and the API's answer."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from edge_runtime.machine import ComponentType, FaultMode, Ne107State
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class SeverityClass(StrEnum):
+    """Graded extent of damage, from the component's health: > .9 none, >= .7 minor, >= .5 moderate, < .5 severe."""
+
+    NONE = "none"
+    MINOR = "minor"
+    MODERATE = "moderate"
+    SEVERE = "severe"
+
+    @classmethod
+    def from_health(cls, health: float) -> "SeverityClass":
+        """Class of a health in 0–1; .7 and .5 are the field's warning and critical thresholds."""
+        if health > 0.9:
+            return cls.NONE
+        if health >= 0.7:
+            return cls.MINOR
+        return cls.MODERATE if health >= 0.5 else cls.SEVERE
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Evidence(_Frozen):
+    """One sensor that speaks for the diagnosis: window mean against the healthy baseline.
+
+    `deviation` is (seen − expected) in standard deviations of the healthy baseline.
+    """
+
+    sensor: str
+    unit: str
+    seen: float
+    expected: float
+    deviation: float
+
+
+class ComponentDiagnosis(_Frozen):
+    """What is said of one component. When `abstained`, health, level and severity are null and `reason` says why."""
+
+    component: str
+    type: ComponentType
+    condition: str | None = None
+    health: Probability | None = None
+    level: str | None = None
+    severity: SeverityClass | None = None
+    level_probabilities: dict[str, Probability] = {}
+    fault_probabilities: dict[FaultMode, Probability] = {}
+    confidence: Probability | None = None
+    conformal_set: tuple[str, ...] = ()
+    degradation_per_day: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+    ne107: Ne107State
+    abstained: bool = False
+    reason: str | None = None
+
+
+class Recommendation(_Frozen):
+    """What to do about a component, most urgent first."""
+
+    component: str
+    urgency: Ne107State
+    action: str
+    check: str
+
+
+class ModelIdentity(_Frozen):
+    """Which model made a diagnosis: `sha256` is the bundle's, over its manifest."""
+
+    name: str
+    version: str
+    release: int
+    sha256: str
+
+
+class Diagnosis(_Frozen):
+    """One window's diagnosis of a whole machine."""
+
+    schema_version: int = 1
+    machine: str
+    window_start: AwareDatetime
+    window_end: AwareDatetime
+    overall_health: Probability | None
+    components: tuple[ComponentDiagnosis, ...]
+    recommendations: tuple[Recommendation, ...] = ()
+    completeness: Probability
+    model: ModelIdentity
+    inference_ms: float
+
+    def component(self, name: str) -> ComponentDiagnosis:
+        """The part about one component.
+
+        Raises:
+            KeyError: the machine has no such component.
+        """
+        for item in self.components:
+            if item.component == name:
+                return item
+        raise KeyError(name)

@@ -1,0 +1,92 @@
+"""Every error of Hydrosight, in one tree.
+
+    HydrosightError
+    ├── ConfigurationError      a file or setting is wrong; exit code 2
+    ├── RecordingError          a recording can't be read or written
+    ├── BundleError             a model bundle is damaged or doesn't fit
+    │   └── GoldenMismatchError the bundle doesn't reproduce its own golden windows on this box
+    ├── BackendError            the inference engine can't load or run a model
+    ├── SourceError             a sensor source can't be reached or answers nonsense
+    ├── StoreError              the local store can't be read or written
+    │   └── StoreFullError      there is no room left on the disk
+    ├── CentreError             the centre can't be used
+    │   ├── CentreUnreachableError  no answer, or a passing fault: try again later
+    │   └── CredentialError         the centre doesn't accept this box: enrol again
+    ├── WireError               a message can't be decoded
+    ├── UpdateError             an over-the-air update was refused
+    └── TrainingError           a model can't be trained or evaluated from what was given
+
+An error says what is wrong and where; its `hint` says what to do about it, naming the command where there is one.
+"""
+
+
+class HydrosightError(Exception):
+    """Base of all errors raised on purpose. `str()` gives the message, `hint` what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigurationError(HydrosightError):
+    """A file or setting is wrong. The message names the file and the path in it."""
+
+    exit_code = 2
+
+
+class RecordingError(HydrosightError):
+    """A recording can't be read or written."""
+
+
+class BundleError(HydrosightError):
+    """A model bundle is damaged, incomplete or made for another agent or machine."""
+
+
+class GoldenMismatchError(BundleError):
+    """The bundle doesn't reproduce its own golden windows on this box."""
+
+
+class BackendError(HydrosightError):
+    """The inference engine can't load or run a model."""
+
+
+class SourceError(HydrosightError):
+    """A sensor source can't be reached or answers nonsense; the other sources go on."""
+
+
+class StoreError(HydrosightError):
+    """The local store can't be read or written."""
+
+
+class StoreFullError(StoreError):
+    """There is no room left on the disk for what was to be stored."""
+
+
+class CentreError(HydrosightError):
+    """The centre can't be used."""
+
+
+class CentreUnreachableError(CentreError):
+    """No answer from the centre, or a passing fault; `retry_after_s` is what it asked for, if it did."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class CredentialError(CentreError):
+    """The centre doesn't accept this box's token or credential."""
+
+
+class WireError(HydrosightError):
+    """A message that crossed the WAN can't be decoded."""
+
+
+class UpdateError(HydrosightError):
+    """An over-the-air update was refused; the model in use stays in use."""
+
+
+class TrainingError(HydrosightError):
+    """A model can't be trained or evaluated from what was given."""

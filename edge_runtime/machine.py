@@ -1,0 +1,360 @@
+"""What a machine is made of: components (graph nodes), connections (graph edges), sensors and conditions.
+
+A machine file is YAML; `configs/machines/` holds the shipped ones. Everything is frozen, in canonical units
+(bar, °C, l/min, rpm, W, mm/s, %, mm, m) and checked as a whole when it is read.
+"""
+
+from enum import StrEnum
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class ComponentType(StrEnum):
+    """Kinds of hydraulic component. The order is part of the model's input: append only."""
+
+    GEAR_PUMP = "gear_pump"
+    PISTON_PUMP = "piston_pump"
+    VANE_PUMP = "vane_pump"
+    DIRECTIONAL_VALVE = "directional_valve"
+    RELIEF_VALVE = "relief_valve"
+    FLOW_CONTROL_VALVE = "flow_control_valve"
+    CHECK_VALVE = "check_valve"
+    CYLINDER = "cylinder"
+    MOTOR = "motor"
+    ROTARY_ACTUATOR = "rotary_actuator"
+    ACCUMULATOR = "accumulator"
+    FILTER = "filter"
+    RESERVOIR = "reservoir"
+    HEAT_EXCHANGER = "heat_exchanger"
+    MANIFOLD = "manifold"
+
+
+class LineType(StrEnum):
+    """Kinds of connection."""
+
+    HYDRAULIC_LINE = "hydraulic_line"
+    HIGH_PRESSURE_HOSE = "high_pressure_hose"
+    LOW_PRESSURE_RETURN = "low_pressure_return"
+    PILOT_LINE = "pilot_line"
+    DRAIN_LINE = "drain_line"
+    MANIFOLD_CONNECTION = "manifold_connection"
+
+
+class Material(StrEnum):
+    """What a pipe or hose is made of."""
+
+    STEEL = "steel"
+    RUBBER = "rubber"
+    COMPOSITE = "composite"
+    THERMOPLASTIC = "thermoplastic"
+
+
+class Quantity(StrEnum):
+    """What a sensor measures."""
+
+    PRESSURE = "pressure"
+    FLOW = "flow"
+    TEMPERATURE = "temperature"
+    SPEED = "speed"
+    POWER = "power"
+    VIBRATION = "vibration"
+    POSITION = "position"
+    COMMAND = "command"
+    RATIO = "ratio"
+
+
+CANONICAL_UNIT = {
+    Quantity.PRESSURE: "bar",
+    Quantity.FLOW: "l/min",
+    Quantity.TEMPERATURE: "°C",
+    Quantity.SPEED: "rpm",
+    Quantity.POWER: "W",
+    Quantity.VIBRATION: "mm/s",
+    Quantity.POSITION: "mm",
+    Quantity.COMMAND: "%",
+    Quantity.RATIO: "%",
+}
+
+
+class Port(StrEnum):
+    """Where on a component a sensor sits. The first twelve are the model's canonical channels, in order: append only."""
+
+    PRESSURE_IN = "pressure_in"
+    PRESSURE_OUT = "pressure_out"
+    FLOW_IN = "flow_in"
+    FLOW_OUT = "flow_out"
+    SPEED = "speed"
+    TEMPERATURE_IN = "temperature_in"
+    TEMPERATURE_OUT = "temperature_out"
+    POSITION = "position"
+    COMMAND = "command"
+    POWER = "power"
+    VIBRATION = "vibration"
+    PRESSURE_DIFFERENCE = "pressure_difference"
+    COMPUTED = "computed"
+
+
+CANONICAL_CHANNELS: tuple[Port, ...] = tuple(Port)[:12]
+
+PORT_QUANTITY = {
+    Port.PRESSURE_IN: Quantity.PRESSURE,
+    Port.PRESSURE_OUT: Quantity.PRESSURE,
+    Port.FLOW_IN: Quantity.FLOW,
+    Port.FLOW_OUT: Quantity.FLOW,
+    Port.SPEED: Quantity.SPEED,
+    Port.TEMPERATURE_IN: Quantity.TEMPERATURE,
+    Port.TEMPERATURE_OUT: Quantity.TEMPERATURE,
+    Port.POSITION: Quantity.POSITION,
+    Port.COMMAND: Quantity.COMMAND,
+    Port.POWER: Quantity.POWER,
+    Port.VIBRATION: Quantity.VIBRATION,
+    Port.PRESSURE_DIFFERENCE: Quantity.PRESSURE,
+}
+
+
+class FaultMode(StrEnum):
+    """The nine anomaly types. The order is part of the model's output: append only."""
+
+    PRESSURE_DROP = "pressure_drop"
+    OVERHEATING = "overheating"
+    CAVITATION = "cavitation"
+    LEAKAGE = "leakage"
+    VIBRATION_ANOMALY = "vibration_anomaly"
+    FLOW_RESTRICTION = "flow_restriction"
+    CONTAMINATION = "contamination"
+    SEAL_DEGRADATION = "seal_degradation"
+    VALVE_STICTION = "valve_stiction"
+
+
+class Ne107State(StrEnum):
+    """NAMUR NE 107 status signals, from best to worst."""
+
+    NORMAL = "normal"
+    MAINTENANCE_REQUIRED = "maintenance_required"
+    OUT_OF_SPECIFICATION = "out_of_specification"
+    CHECK_FUNCTION = "check_function"
+    FAILURE = "failure"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Nameplate(_Frozen):
+    """Rated values; they make signals dimensionless, so that one model serves machines of any size."""
+
+    pressure_bar: Positive | None = None
+    flow_l_min: Positive | None = None
+    speed_rpm: Positive | None = None
+    power_w: Positive | None = None
+    temperature_c: Positive | None = None
+    vibration_mm_s: Positive | None = None
+    stroke_mm: Positive | None = None
+    displacement_cm3: Positive | None = None
+    volume_l: Positive | None = None
+    precharge_bar: Positive | None = None
+
+
+class Component(_Frozen):
+    """A part that a technician replaces: one node of the graph."""
+
+    name: Name
+    type: ComponentType
+    description: str = ""
+    nameplate: Nameplate = Nameplate()
+    criticality: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+
+class Connection(_Frozen):
+    """A pipe or hose in the direction of flow: one edge of the graph."""
+
+    source: Name
+    target: Name
+    type: LineType = LineType.HYDRAULIC_LINE
+    diameter_mm: Positive
+    length_m: Positive
+    material: Material = Material.STEEL
+    pressure_rating_bar: Positive
+    loss_coefficient: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Placement(_Frozen):
+    """One place where a signal is a channel of a component."""
+
+    component: Name
+    port: Port
+
+
+class Sensor(_Frozen):
+    """One channel: a scalar series with a place on the machine.
+
+    `also_at` names further places that see the same signal, such as the inlet of the next component on a short pipe.
+    `rate_hz` is the fastest rate the sensor delivers; an installation may record it slower.
+    """
+
+    name: Name
+    quantity: Quantity
+    unit: str
+    component: Name
+    port: Port
+    rate_hz: Annotated[float, Field(ge=0.001, le=10_000)]
+    valid_min: float
+    valid_max: float
+    description: str = ""
+    also_at: tuple[Placement, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.unit != CANONICAL_UNIT[self.quantity]:
+            msg = (
+                f"unit {self.unit!r} of a {self.quantity} sensor: write {CANONICAL_UNIT[self.quantity]!r}, "
+                "the canonical unit; a source's own unit is converted in the source's settings"
+            )
+            raise ValueError(msg)
+        if self.valid_min >= self.valid_max:
+            msg = f"valid_min {self.valid_min} must be less than valid_max {self.valid_max}"
+            raise ValueError(msg)
+        for placement in self.placements:
+            expected = PORT_QUANTITY.get(placement.port, self.quantity)
+            if expected is not self.quantity:
+                msg = f"port {placement.port} is for a {expected} sensor, this one measures {self.quantity}"
+                raise ValueError(msg)
+        return self
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """All places of the signal, the main one first."""
+        return (Placement(component=self.component, port=self.port), *self.also_at)
+
+    @property
+    def step_us(self) -> int:
+        """Grid step at the sensor's own rate, microseconds."""
+        return round(1e6 / self.rate_hz)
+
+
+class Level(_Frozen):
+    """One degree of a condition: the value that labels use, its health (1 = as new) and NE 107 state."""
+
+    label: int | str
+    health: Fraction
+    state: Ne107State
+
+
+class Condition(_Frozen):
+    """What labels say of one component: levels in order from healthy to failed."""
+
+    name: Name
+    component: Name
+    fault: FaultMode
+    levels: Annotated[tuple[Level, ...], Field(min_length=2, max_length=5)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        labels = [str(level.label) for level in self.levels]
+        if len(set(labels)) != len(labels):
+            msg = f"levels of condition {self.name!r} repeat a label: {labels}"
+            raise ValueError(msg)
+        healths = [level.health for level in self.levels]
+        if any(later >= earlier for earlier, later in pairwise(healths)):
+            msg = f"levels of condition {self.name!r} must go from healthy to failed, health falls from {healths}"
+            raise ValueError(msg)
+        return self
+
+    def level_of(self, label: object) -> int:
+        """Index of the level whose label this is (compared as text).
+
+        Raises:
+            KeyError: no level has that label.
+        """
+        for index, level in enumerate(self.levels):
+            if str(level.label) == str(label):
+                return index
+        raise KeyError(label)
+
+
+class Machine(_Frozen):
+    """A machine: the whole of a machine file."""
+
+    name: Name
+    description: str = ""
+    nameplate: Nameplate = Nameplate()
+    components: Annotated[tuple[Component, ...], Field(min_length=1)]
+    connections: tuple[Connection, ...] = ()
+    sensors: Annotated[tuple[Sensor, ...], Field(min_length=1)]
+    conditions: tuple[Condition, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for kind, names in {
+            "component": [c.name for c in self.components],
+            "sensor": [s.name for s in self.sensors],
+            "condition": [c.name for c in self.conditions],
+        }.items():
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                msg = f"{kind} names must be unique, repeated: {', '.join(repeated)}"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _references_hold(self) -> Self:
+        known = {component.name for component in self.components}
+        references = [
+            *((f"connections.{i}.source", c.source) for i, c in enumerate(self.connections)),
+            *((f"connections.{i}.target", c.target) for i, c in enumerate(self.connections)),
+            *((f"sensors.{i} ({s.name})", p.component) for i, s in enumerate(self.sensors) for p in s.placements),
+            *((f"conditions.{i}.component", c.component) for i, c in enumerate(self.conditions)),
+        ]
+        for where, name in references:
+            if name not in known:
+                msg = f"{where} names component {name!r}, which is not among: {', '.join(sorted(known))}"
+                raise ValueError(msg)
+        for i, connection in enumerate(self.connections):
+            if connection.source == connection.target:
+                msg = f"connections.{i} leads from {connection.source!r} to itself"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _one_sensor_a_place(self) -> Self:
+        places: dict[tuple[str, Port], str] = {}
+        for sensor in self.sensors:
+            for place in sensor.placements:
+                other = (
+                    sensor.name
+                    if place.port is Port.COMPUTED
+                    else places.setdefault((place.component, place.port), sensor.name)
+                )
+                if other != sensor.name:
+                    msg = f"sensors {other} and {sensor.name} are both at {place.component}.{place.port}"
+                    raise ValueError(msg)
+        return self
+
+    @cached_property
+    def component_index(self) -> dict[str, int]:
+        """Component name → node number."""
+        return {component.name: index for index, component in enumerate(self.components)}
+
+    @cached_property
+    def sensor_index(self) -> dict[str, int]:
+        """Sensor name → channel number."""
+        return {sensor.name: index for index, sensor in enumerate(self.sensors)}
+
+    def sensor(self, name: str) -> Sensor:
+        """The sensor of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.sensors[self.sensor_index[name]]
+
+    def condition_of(self, component: str) -> Condition | None:
+        """The condition that labels this component, if any."""
+        return next((condition for condition in self.conditions if condition.component == component), None)

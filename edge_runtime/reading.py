@@ -1,0 +1,78 @@
+"""A reading, its quality, and many readings of one sensor as a series.
+
+Times are integer microseconds since 1970-01-01T00:00:00Z. The source time is never altered; the sequence number orders
+readings of one boot whatever the clock does.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
+UInt8Array = npt.NDArray[np.uint8]
+
+
+class Quality(IntEnum):
+    """How far a value can be trusted (OPC UA's three classes)."""
+
+    GOOD = 0
+    UNCERTAIN = 1
+    BAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one sensor, in the sensor's canonical unit.
+
+    Attributes:
+        sensor: name in the machine file.
+        value: in the canonical unit; NaN where the source gave none.
+        quality: GOOD, UNCERTAIN or BAD.
+        source_time_us: when it was measured, by the source's clock, or by arrival where the source has none.
+        received_time_us: when it reached the box, by the box's clock.
+    """
+
+    sensor: str
+    value: float
+    quality: Quality
+    source_time_us: int
+    received_time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Readings of one sensor in order of source time.
+
+    Attributes:
+        times_us: int64 [n], strictly increasing.
+        values: float64 [n], canonical unit, NaN where missing.
+        quality: uint8 [n], values of `Quality`.
+    """
+
+    times_us: Int64Array
+    values: Float64Array
+    quality: UInt8Array
+
+    @classmethod
+    def ordered(cls, times_us: Int64Array, values: Float64Array, quality: UInt8Array | None = None) -> Self:
+        """Sort by time and keep the last of equal times. `quality` defaults to GOOD throughout."""
+        if quality is None:
+            quality = np.zeros(len(times_us), np.uint8)
+        if len(times_us) > 1 and not bool(np.all(times_us[1:] > times_us[:-1])):
+            order = np.argsort(times_us, kind="stable")
+            times_us, values, quality = times_us[order], values[order], quality[order]
+            last = np.append(times_us[1:] != times_us[:-1], True)
+            times_us, values, quality = times_us[last], values[last], quality[last]
+        return cls(times_us, values, quality)
+
+    def between(self, start_us: int, end_us: int) -> "Series":
+        """The part with start_us <= time < end_us (views, not copies)."""
+        low, high = np.searchsorted(self.times_us, [start_us, end_us])
+        return Series(self.times_us[low:high], self.values[low:high], self.quality[low:high])
+
+    def __len__(self) -> int:
+        return len(self.times_us)

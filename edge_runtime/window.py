@@ -1,0 +1,45 @@
+"""A window: an event-time interval of all channels of a machine, gaps marked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelWindow:
+    """One sensor's samples on a regular grid within a window.
+
+    Sample k stands for [start + k·step, start + (k+1)·step).
+
+    Attributes:
+        sensor: name in the machine file.
+        step_us: grid step, microseconds.
+        values: float32 [n], canonical unit; NaN marks a gap. n = 0 when the sensor was silent for the whole window.
+    """
+
+    sensor: str
+    step_us: int
+    values: Float32Array
+
+    @property
+    def completeness(self) -> float:
+        """Share of the grid that holds a value, 0–1."""
+        return 0.0 if not len(self.values) else float(np.isfinite(self.values).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """All channels of one machine over start_us <= t < end_us, in the order of the machine file's sensors."""
+
+    machine: str
+    start_us: int
+    end_us: int
+    channels: tuple[ChannelWindow, ...]
+
+    @property
+    def completeness(self) -> float:
+        """Mean completeness over all channels, 0–1; a silent sensor counts 0."""
+        return float(np.mean([channel.completeness for channel in self.channels])) if self.channels else 0.0

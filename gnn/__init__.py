@@ -1,0 +1,1 @@
+"""The torch model: layers, UniversalTemporalGNN, export to ONNX."""
