@@ -23,6 +23,8 @@ class GraphSample:
         sequence_mask: float32 [N, 12, 64].
         features: float32 [N, 12 · 34], `classic-34` of each canonical channel.
         feature_mask: float32 [N, 12 · 34].
+        machine_features: float32 [N, 4], the machine's hydraulic ratios, the same on every node of a machine.
+        machine_feature_mask: float32 [N, 4].
         component_type: int64 [N], position in `ComponentType`.
         edge_index: int64 [2, E], source and target node in the direction of flow.
         edge_features: float32 [E, 8]: diameter/50 mm, length/10 m, area (of 50 mm bore), loss coefficient,
@@ -33,6 +35,8 @@ class GraphSample:
     sequence_mask: Float32Array
     features: Float32Array
     feature_mask: Float32Array
+    machine_features: Float32Array
+    machine_feature_mask: Float32Array
     component_type: Int64Array
     edge_index: Int64Array
     edge_features: Float32Array
@@ -42,6 +46,8 @@ class GraphSample:
         "sequence_mask",
         "features",
         "feature_mask",
+        "machine_features",
+        "machine_feature_mask",
         "component_type",
         "edge_index",
         "edge_features",

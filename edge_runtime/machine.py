@@ -84,7 +84,7 @@ CANONICAL_UNIT = {
 
 
 class Port(StrEnum):
-    """Where on a component a sensor sits. The first twelve are the model's canonical channels, in order: append only."""
+    """Where on a component a sensor sits. The first twelve are the model's channels, in order."""
 
     PRESSURE_IN = "pressure_in"
     PRESSURE_OUT = "pressure_out"
