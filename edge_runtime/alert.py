@@ -1,4 +1,4 @@
-"""An alert: raised once when a component gets worse, cleared once when it is well again. Its JSON goes out over MQTT."""
+"""An alert: raised once when a component gets worse, cleared once when well again. Its JSON goes out over MQTT."""
 
 from enum import StrEnum
 
