@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from edge_runtime.machine import ComponentType, FaultMode, Ne107State
+from edge_runtime.sensor_check import SensorFault
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -93,6 +94,7 @@ class Diagnosis(_Frozen):
     overall_health: Probability | None
     components: tuple[ComponentDiagnosis, ...]
     recommendations: tuple[Recommendation, ...] = ()
+    sensor_faults: tuple[SensorFault, ...] = ()
     completeness: Probability
     model: ModelIdentity
     inference_ms: float

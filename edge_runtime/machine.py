@@ -196,7 +196,8 @@ class Sensor(_Frozen):
     """One channel: a scalar series with a place on the machine.
 
     `also_at` names further places that see the same signal, such as the inlet of the next component on a short pipe.
-    `rate_hz` is the fastest rate the sensor delivers; an installation may record it slower.
+    `rate_hz` is the fastest rate the sensor delivers; an installation may record it slower. A live signal moves by more
+    than `stuck_below` within every window; without it the signal may rest.
     """
 
     name: Name
@@ -209,6 +210,7 @@ class Sensor(_Frozen):
     valid_max: float
     description: str = ""
     also_at: tuple[Placement, ...] = ()
+    stuck_below: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,0 +1,176 @@
+"""The agent's settings: one YAML file, validated as a whole before anything starts.
+
+Relative paths in the file are relative to the file's own folder. Secrets are never in the file: it names the files
+that hold them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agent.sources.modbus import ModbusSettings
+from agent.sources.mqtt import MqttSettings
+from edge_runtime.errors import ConfigurationError
+from edge_runtime.yaml_file import load_yaml
+
+DEFAULT_CONFIG = Path("/etc/hydrosight/agent.yaml")
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Section = TypeVar("Section", bound=BaseModel)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(_Section):
+    """Where readings come from. Every sensor of the machine file is read by one source at most."""
+
+    modbus: tuple[ModbusSettings, ...] = ()
+    mqtt: tuple[MqttSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        everything = (*self.modbus, *self.mqtt)
+        if not everything:
+            raise ValueError("no source: name at least one under modbus or mqtt")
+        names = [source.name for source in everything]
+        sensors = [sensor for source in everything for sensor in sorted(source.sensors)]
+        for kind, items in (("source name", names), ("sensor", sensors)):
+            repeated = sorted({item for item in items if items.count(item) > 1})
+            if repeated:
+                raise ValueError(f"{kind} used twice: {', '.join(repeated)}")
+        return self
+
+
+class StoreSettings(_Section):
+    """How readings are kept."""
+
+    flush_interval_s: Annotated[
+        float, Field(ge=0.05, le=60, description="Readings are on disk at most this long after they arrived.")
+    ] = 1.0
+    max_bytes: Annotated[
+        int, Field(ge=16 * 2**20, description="Size of the store; the oldest raw data goes first.")
+    ] = 2 * 2**30
+    min_free_bytes: Annotated[int, Field(ge=0, description="Room that is always left on the disk for others.")] = (
+        200 * 2**20
+    )
+
+
+class WindowSettings(_Section):
+    """When a window is cut. Its length is the model's."""
+
+    lateness_s: Annotated[
+        float, Field(ge=0, le=3600, description="How much later than the newest reading another may still arrive.")
+    ] = 2.0
+
+
+class AlertSettings(_Section):
+    """When an alert is raised and cleared."""
+
+    raise_after: Annotated[int, Field(ge=1, le=1000, description="Windows in a row that must agree to raise.")] = 2
+    clear_after: Annotated[int, Field(ge=1, le=1000, description="Normal windows in a row that clear.")] = 3
+    min_confidence: Annotated[
+        float, Field(ge=0, le=1, description="A window whose diagnosis is less sure than this counts for neither.")
+    ] = 0.5
+
+
+class BrokerSettings(_Section):
+    """The MQTT broker that alerts and diagnoses go to."""
+
+    host: str
+    port: Port = 1883
+    username: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+
+
+class CentreSettings(_Section):
+    """The centre that windows and diagnoses are synced to. https unless it is on this box."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    ca_file: Path | None = None
+    credential_file: Annotated[
+        Path | None, Field(description="Written by `hydrosight enrol`; default: credential.json in the data directory.")
+    ] = None
+
+
+class ModelSettings(_Section):
+    """The diagnosis model and its updates."""
+
+    bundle: Annotated[Path, Field(description="The bundle to start with, until an update replaces it.")]
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    trust_root: Annotated[
+        Path | None, Field(description="root.json of the model registry; without it there are no updates.")
+    ] = None
+    check_interval_s: Annotated[float, Field(ge=1)] = 3600.0
+    probation_windows: Annotated[
+        int, Field(ge=1, description="Windows a new model must get through before it is kept.")
+    ] = 10
+
+
+class HealthSettings(_Section):
+    """Where /healthz, /readyz, /status and /metrics are served."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9273
+
+
+class AgentSettings(_Section):
+    """The whole file."""
+
+    machine: Path
+    data_directory: Path
+    sources: SourceSettings
+    model: ModelSettings
+    store: StoreSettings = StoreSettings()
+    windows: WindowSettings = WindowSettings()
+    alerts: AlertSettings = AlertSettings()
+    broker: BrokerSettings | None = None
+    centre: CentreSettings | None = None
+    health: HealthSettings = HealthSettings()
+
+    @property
+    def store_file(self) -> Path:
+        """The SQLite file."""
+        return self.data_directory / "store.db"
+
+    @property
+    def slots_directory(self) -> Path:
+        """Where the model slots are."""
+        return self.data_directory / "models"
+
+    @property
+    def credential_file(self) -> Path:
+        """Where the box's own credential is."""
+        named = self.centre.credential_file if self.centre else None
+        return named or self.data_directory / "credential.json"
+
+
+def load_settings(path: Path) -> AgentSettings:
+    """Read, validate and make every path absolute.
+
+    Raises:
+        ConfigurationError: the file is missing or wrong; says where and what would be right.
+    """
+    if not path.exists():
+        raise ConfigurationError(
+            f"{path}: no such file",
+            hint="Name the agent's settings with --config or HYDROSIGHT_CONFIG; configs/agent/ holds an example.",
+        )
+    return _absolute(load_yaml(path, AgentSettings), path.resolve().parent)
+
+
+def _absolute(section: Section, base: Path) -> Section:
+    changes: dict[str, object] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            changes[name] = base / value
+        elif isinstance(value, BaseModel):
+            changes[name] = _absolute(value, base)
+        elif isinstance(value, tuple) and value and all(isinstance(item, BaseModel) for item in value):
+            changes[name] = tuple(_absolute(item, base) for item in value)
+    return section.model_copy(update=changes)
