@@ -68,8 +68,10 @@ class Quantity(StrEnum):
     POSITION = "position"
     COMMAND = "command"
     RATIO = "ratio"
+    COMPUTED = "computed"
 
 
+# A computed value is another system's result; it stays in the unit that system gives, so it has no canonical one.
 CANONICAL_UNIT = {
     Quantity.PRESSURE: "bar",
     Quantity.FLOW: "l/min",
@@ -214,7 +216,7 @@ class Sensor(_Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.unit != CANONICAL_UNIT[self.quantity]:
+        if self.unit != CANONICAL_UNIT.get(self.quantity, self.unit):
             msg = (
                 f"unit {self.unit!r} of a {self.quantity} sensor: write {CANONICAL_UNIT[self.quantity]!r}, "
                 "the canonical unit; a source's own unit is converted in the source's settings"
@@ -222,6 +224,9 @@ class Sensor(_Frozen):
             raise ValueError(msg)
         if self.valid_min >= self.valid_max:
             msg = f"valid_min {self.valid_min} must be less than valid_max {self.valid_max}"
+            raise ValueError(msg)
+        if self.quantity is Quantity.COMPUTED and self.port is not Port.COMPUTED:
+            msg = f"port {self.port} of a computed sensor: write computed, no component has a place for its value"
             raise ValueError(msg)
         for placement in self.placements:
             expected = PORT_QUANTITY.get(placement.port, self.quantity)
