@@ -14,7 +14,8 @@
     │   └── CredentialError         the centre doesn't accept this box: enrol again
     ├── WireError               a message can't be decoded
     ├── UpdateError             an over-the-air update was refused
-    └── TrainingError           a model can't be trained or evaluated from what was given
+    ├── TrainingError           a model can't be trained or evaluated from what was given
+    └── DemoError               a step of the demo didn't happen
 
 An error says what is wrong and where; its `hint` says what to do about it, naming the command where there is one.
 """
@@ -90,3 +91,7 @@ class UpdateError(HydrosightError):
 
 class TrainingError(HydrosightError):
     """A model can't be trained or evaluated from what was given."""
+
+
+class DemoError(HydrosightError):
+    """A step of the demo didn't happen."""

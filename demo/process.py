@@ -1,0 +1,170 @@
+"""Child processes of the demo: each with its log, none outliving the demo, however it ends."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from edge_runtime.errors import DemoError
+
+# Below the range that Linux takes the ports of outgoing connections from.
+_PORTS = range(20_000, 32_768)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on right now; at random, so that two demos don't choose the same."""
+    while True:
+        port = random.SystemRandom().choice(_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def program(name: str) -> str:
+    """Path of one of the commands that were installed beside this Python.
+
+    Raises:
+        DemoError: it isn't there.
+    """
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        raise DemoError(f"{path} is missing", hint="Start the demo with `make demo`, which installs it.")
+    return str(path)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom a child runs as, where that isn't ourselves."""
+
+    uid: int
+    gid: int
+
+
+class Process:
+    """One child: started in a session of its own, and ended by the kernel when the demo is killed.
+
+    Attributes:
+        name: what messages call it.
+        log: where all that it says goes.
+    """
+
+    def __init__(self, name: str, log: Path, child: asyncio.subprocess.Process, stop_signal: signal.Signals) -> None:
+        self.name = name
+        self.log = log
+        self._child = child
+        self._stop_signal = stop_signal
+
+    @classmethod
+    async def start(
+        cls,
+        name: str,
+        arguments: Sequence[str | Path],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        account: Account | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> Self:
+        """Start it in its log's folder; `environment` adds to ours, `stop_signal` is how it likes to be ended."""
+        with log.open("wb") as output:
+            child = await asyncio.create_subprocess_exec(
+                *_leash(stop_signal, account),
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(environment or {})},
+                cwd=log.parent,
+                start_new_session=True,
+            )
+        return cls(name, log, child, stop_signal)
+
+    def check(self) -> None:
+        """Make sure that it runs.
+
+        Raises:
+            DemoError: it has ended.
+        """
+        if self._child.returncode is not None:
+            raise self._error(f"{self.name} ended by itself with status {self._child.returncode}")
+
+    async def until(self, ready: Callable[[], Awaitable[bool]], timeout_s: float = 60) -> None:
+        """Wait until `ready()`.
+
+        Raises:
+            DemoError: it ended before, or isn't ready in time.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not await ready():
+                    self.check()
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise self._error(f"{self.name} isn't ready after {timeout_s:.0f} s") from error
+
+    async def finish(self, timeout_s: float = 60) -> str:
+        """Wait for its end, and return what it said.
+
+        Raises:
+            DemoError: it failed, or didn't end in time.
+        """
+        try:
+            status = await asyncio.wait_for(self._child.wait(), timeout_s)
+        except TimeoutError as error:
+            raise self._error(f"{self.name} didn't end within {timeout_s:.0f} s") from error
+        if status != 0:
+            raise self._error(f"{self.name} failed with status {status}")
+        return self.log.read_text(errors="replace")
+
+    async def stop(self, timeout_s: float = 15) -> None:
+        """Ask it to end and wait; then kill whatever is left of its session."""
+        if self._child.returncode is None:
+            self._child.send_signal(self._stop_signal)
+            try:
+                await asyncio.wait_for(self._child.wait(), timeout_s)
+            except TimeoutError:
+                pass  # killed below
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it and all of its session at once."""
+        try:
+            os.killpg(self._child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # nothing is left of it
+        await self._child.wait()
+
+    def _error(self, what: str) -> DemoError:
+        said = "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
+        return DemoError(f"{what}. It said last:\n{said}", hint=f"All that it said: {self.log}")
+
+
+async def accepts_connections(port: int) -> bool:
+    """Whether something listens on the loopback port."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _leash(death_signal: signal.Signals, account: Account | None) -> list[str]:
+    """The command prefix that has the kernel signal the child when the demo dies, and that drops root."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        if account is not None:
+            raise DemoError("setpriv is missing", hint="Install util-linux, or run the demo as a plain user.")
+        return []
+    drop = [] if account is None else [f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+    return [setpriv, *drop, f"--pdeathsig={death_signal.name.removeprefix('SIG')}", "--"]
