@@ -23,12 +23,11 @@ class Postgres:
 
     @classmethod
     async def start(cls, folder: Path) -> "Postgres":
-        """Make a database cluster in `folder` and start it.
+        """Make a database cluster in the empty `folder` and start it.
 
         Raises:
             DemoError: the binaries are missing, or the server doesn't start.
         """
-        folder.mkdir()
         account = _account(folder)
         binaries = _binaries(folder, account)
         password = secrets.token_hex(16)

@@ -1,6 +1,7 @@
 """Child processes of the demo: each with its log, none outliving the demo, however it ends."""
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -130,10 +131,8 @@ class Process:
         """Ask it to end and wait; then kill whatever is left of its session."""
         if self._child.returncode is None:
             self._child.send_signal(self._stop_signal)
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._child.wait(), timeout_s)
-            except TimeoutError:
-                pass  # killed below
         await self.kill()
 
     async def kill(self) -> None:
