@@ -1,0 +1,269 @@
+"""A recording: stored signals and labels, as a folder of Parquet files.
+
+    signals.parquet   time (UTC), sensor (text or dictionary), value (number): a row per reading, in any order
+    labels.parquet    optional: start, end (UTC), one column per label, and optionally `stable` (bool)
+
+Values are in canonical units. A time without a zone is taken as UTC. pyarrow is imported only when a recording is read
+or written, so that a box that does neither never loads it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_runtime.errors import RecordingError
+from edge_runtime.machine import Machine
+from edge_runtime.reading import Int64Array, Quality, Series
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LabelValue = str | int | float | bool
+
+SIGNALS = "signals.parquet"
+LABELS = "labels.parquet"
+
+_SIGNALS_HINT = "A recording's signals.parquet has the columns time (UTC timestamp), sensor (text), value (number)."
+_LABELS_HINT = "A recording's labels.parquet has the columns start, end (UTC timestamps) and one per label."
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """What is known of the machine over start_us <= t < end_us.
+
+    Attributes:
+        start_us: first microsecond.
+        end_us: first microsecond after.
+        values: label column → value; a missing value is left out.
+        stable: False where the machine may not have settled into the labelled state.
+    """
+
+    start_us: int
+    end_us: int
+    values: Mapping[str, LabelValue]
+    stable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Signals by sensor name, in order of time, and labels in the order of the file."""
+
+    path: Path
+    series: Mapping[str, Series]
+    labels: tuple[LabelRow, ...] = ()
+
+    @property
+    def first_us(self) -> int:
+        """Time of the earliest reading."""
+        return min(int(series.times_us[0]) for series in self.series.values())
+
+    @property
+    def last_us(self) -> int:
+        """Time of the latest reading."""
+        return max(int(series.times_us[-1]) for series in self.series.values())
+
+    def check_against(self, machine: Machine) -> None:
+        """Make sure that this recording is of that machine.
+
+        Raises:
+            RecordingError: a sensor that the machine doesn't have, or a label that is no level of its condition.
+        """
+        unknown = sorted(set(self.series) - set(machine.sensor_index))
+        if unknown:
+            raise RecordingError(
+                f"{self.path / SIGNALS}: machine {machine.name!r} has no sensor {', '.join(unknown)}",
+                hint=f"Its sensors are {', '.join(machine.sensor_index)}: choose the machine file that belongs to the "
+                "recording, or add the sensor to it.",
+            )
+        for number, row in enumerate(self.labels, start=1):
+            for condition in machine.conditions:
+                label = row.values.get(condition.name)
+                levels = [str(level.label) for level in condition.levels]
+                if label is not None and str(label) not in levels:
+                    raise RecordingError(
+                        f"{self.path / LABELS}: row {number}: {condition.name} is {label!r}, which is no level of it",
+                        hint=f"Machine {machine.name!r} knows the levels {', '.join(levels)}.",
+                    )
+
+
+def read_recording(path: Path) -> Recording:
+    """Read the recording in the folder `path`.
+
+    Raises:
+        RecordingError: the folder, its signals or one of their columns is missing, damaged or of the wrong type.
+    """
+    if not path.is_dir():
+        raise RecordingError(
+            f"{path}: is not a folder",
+            hint=f"Name the folder that holds {SIGNALS}; configs/recordings/ has some.",
+        )
+    labels = path / LABELS
+    return Recording(path, _read_signals(path / SIGNALS), _read_labels(labels) if labels.exists() else ())
+
+
+def write_recording(path: Path, series: Mapping[str, Series], labels: Sequence[LabelRow] = ()) -> None:
+    """Write a recording into the folder `path`, replacing one that is there; readings of BAD quality become NaN.
+
+    Raises:
+        RecordingError: the folder can't be written.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    names = list(series)
+    counts = [len(series[name]) for name in names]
+    values = [np.where(one.quality == Quality.BAD, np.nan, one.values) for one in series.values()]
+    codes = pa.array(np.repeat(np.arange(len(names), dtype=np.int32), counts))
+    table = pa.table(
+        {
+            "time": _timestamps([one.times_us for one in series.values()]),
+            "sensor": pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string())),
+            "value": pa.array(np.concatenate(values) if values else np.empty(0), pa.float64()),
+        }
+    )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _write_table(path / SIGNALS, table)
+        if labels:
+            columns = dict.fromkeys(name for row in labels for name in row.values)
+            _write_table(
+                path / LABELS,
+                pa.table(
+                    {
+                        "start": _timestamps([np.array([row.start_us for row in labels])]),
+                        "end": _timestamps([np.array([row.end_us for row in labels])]),
+                        **{name: pa.array([row.values.get(name) for row in labels]) for name in columns},
+                        "stable": pa.array([row.stable for row in labels], pa.bool_()),
+                    }
+                ),
+            )
+        else:
+            (path / LABELS).unlink(missing_ok=True)
+    except OSError as error:
+        raise RecordingError(
+            f"{path}: can't be written: {error.strerror or error}",
+            hint="Check free space and permissions.",
+        ) from error
+
+
+def _read_signals(path: Path) -> dict[str, Series]:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    table = _read_table(path, ("time", "sensor", "value"), _SIGNALS_HINT)
+    sensors = table["sensor"]
+    if not pa.types.is_dictionary(sensors.type):
+        sensors = _cast(path, table, "sensor", pa.string(), _SIGNALS_HINT).dictionary_encode()
+    sensors = pa.chunked_array(sensors.unify_dictionaries().chunks, sensors.type).combine_chunks()
+    if sensors.null_count:
+        raise RecordingError(f"{path}: column sensor: {sensors.null_count} rows name no sensor", hint=_SIGNALS_HINT)
+    times_us = _times_us(path, table, "time", _SIGNALS_HINT)
+    values = pc.fill_null(_cast(path, table, "value", pa.float64(), _SIGNALS_HINT), np.nan).to_numpy()
+    if not len(values):
+        raise RecordingError(f"{path}: holds no reading", hint="Record something first.")
+    codes = sensors.indices.to_numpy().astype(np.int32)
+    if np.any(codes[1:] < codes[:-1]):
+        order = np.argsort(codes, kind="stable")
+        codes, times_us, values = codes[order], times_us[order], values[order]
+    names = sensors.dictionary.cast(pa.string()).to_pylist()
+    bounds = np.searchsorted(codes, np.arange(len(names) + 1))
+    return {
+        name: Series.ordered(times_us[low:high], values[low:high])
+        for name, low, high in zip(names, bounds[:-1], bounds[1:], strict=True)
+        if high > low
+    }
+
+
+def _read_labels(path: Path) -> tuple[LabelRow, ...]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    table = _read_table(path, ("start", "end"), _LABELS_HINT)
+    starts = _times_us(path, table, "start", _LABELS_HINT).tolist()
+    ends = _times_us(path, table, "end", _LABELS_HINT).tolist()
+    backwards = next((row for row, (start, end) in enumerate(zip(starts, ends, strict=True), 1) if end <= start), None)
+    if backwards:
+        raise RecordingError(f"{path}: row {backwards}: end is not after start", hint=_LABELS_HINT)
+    if "stable" in table.column_names:
+        stable = _cast(path, table, "stable", pa.bool_(), _LABELS_HINT).to_pylist()
+    else:
+        stable = [True] * len(starts)
+    names = [name for name in table.column_names if name not in {"start", "end", "stable"}]
+    rows = zip(*(table[name].to_pylist() for name in names), strict=True) if names else ((),) * len(starts)
+    return tuple(
+        LabelRow(
+            start,
+            end,
+            {name: _label(value) for name, value in zip(names, row, strict=True) if value is not None},
+            stable=one is not False,
+        )
+        for start, end, one, row in zip(starts, ends, stable, rows, strict=True)
+    )
+
+
+def _label(value: LabelValue) -> LabelValue:
+    """Whole numbers as int: a tool that met a missing value has turned the column's 3 into 3.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _read_table(path: Path, columns: Sequence[str], hint: str) -> "pa.Table":
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        table = pq.ParquetFile(path).read()
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error}"
+        raise RecordingError(f"{path}: {reason}", hint=hint) from error
+    except pa.ArrowException as error:
+        raise RecordingError(f"{path}: is not a Parquet file, or a damaged one: {error}", hint=hint) from error
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise RecordingError(
+            f"{path}: has no column {', '.join(missing)} (it has {', '.join(table.column_names)})", hint=hint
+        )
+    return table
+
+
+def _cast(path: Path, table: "pa.Table", column: str, wanted: "pa.DataType", hint: str) -> "pa.ChunkedArray":
+    import pyarrow as pa  # noqa: PLC0415
+
+    given = table[column].type
+    try:
+        # Text would be parsed as numbers, and numbers printed as text: neither is what a recording says.
+        if pa.types.is_string(given) != pa.types.is_string(wanted):
+            raise pa.ArrowTypeError("text and numbers differ")
+        return table[column].cast(wanted)
+    except pa.ArrowException as error:
+        raise RecordingError(f"{path}: column {column} is {given}, {wanted} is needed", hint=hint) from error
+
+
+def _times_us(path: Path, table: "pa.Table", column: str, hint: str) -> Int64Array:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.types as pt  # noqa: PLC0415
+
+    given = table[column].type
+    if not pt.is_timestamp(given):
+        raise RecordingError(f"{path}: column {column} is {given}, a timestamp is needed", hint=hint)
+    if table[column].null_count:
+        raise RecordingError(f"{path}: column {column}: {table[column].null_count} rows have no time", hint=hint)
+    whole = table[column].cast(pa.timestamp("us", given.tz), safe=False).cast(pa.int64())
+    times: Int64Array = whole.to_numpy()
+    return times
+
+
+def _timestamps(times_us: Sequence[Int64Array]) -> "pa.Array":
+    import pyarrow as pa  # noqa: PLC0415
+
+    joined = np.concatenate(times_us).astype(np.int64) if times_us else np.empty(0, np.int64)
+    return pa.array(joined).cast(pa.timestamp("us", "UTC"))
+
+
+def _write_table(path: Path, table: "pa.Table") -> None:
+    """Write beside and rename, so that a reader never meets half a file."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    partial = path.with_name(path.name + ".partial")
+    pq.write_table(table, partial, compression="zstd")
+    partial.replace(path)
