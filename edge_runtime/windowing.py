@@ -84,7 +84,8 @@ class WindowSchedule:
     """Says which windows can be closed, from the source times that were seen. Has no clock.
 
     A window is due once a source time at or past its end + lateness was seen: readings that come later than that are
-    too late for it. Windows are due once, in order of time, from `next_start_us` on (or the first time seen).
+    too late for it. Windows start at `next_start_us`, or with the first reading seen, and stay due until they are done:
+    one that could not be recorded is tried again.
     """
 
     def __init__(self, length_us: int, lateness_us: int, next_start_us: int | None = None) -> None:
@@ -114,12 +115,13 @@ class WindowSchedule:
         self._open.update(start for start in starts if start >= self._next_start_us)
 
     def due(self) -> list[int]:
-        """Starts of the windows to close now, oldest first; each is named once."""
+        """Starts of the windows that can be closed now, oldest first, until `done` is said of them."""
         if self._newest_us is None:
             return []
-        closed_us = self._newest_us - self._lateness_us - self._length_us
-        due = sorted(start for start in self._open if start <= closed_us)
-        if due:
-            self._open.difference_update(due)
-            self._next_start_us = due[-1] + self._length_us
-        return due
+        last_us = self._newest_us - self._lateness_us - self._length_us
+        return sorted(start for start in self._open if start <= last_us)
+
+    def done(self, start_us: int) -> None:
+        """The window from `start_us` is closed, and with it every earlier one."""
+        self._next_start_us = max(start_us + self._length_us, self._next_start_us or 0)
+        self._open = {start for start in self._open if start >= self._next_start_us}
