@@ -1,1 +1,1 @@
-"""Inference engines."""
+"""Inference engines behind one interface: `base.Backend`."""
