@@ -1,0 +1,92 @@
+"""Time inside a window, per node: 64 tokens of 12 channels become one state a token, each seeing only its past.
+
+Two encoders with the same interface: a causal dilated TCN (Bai, Kolter, Koltun 2018, arXiv 1803.01271, with the
+depthwise-separable convolutions of Chollet 2017, arXiv 1610.02357) and an LSTM. `TemporalReadout` then makes one
+vector a node of the states.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone knows
+from torch import Tensor, nn
+
+
+class CausalConvolution(nn.Module):
+    """One residual block: `x + Drop(W · GELU(dw(LN(x))))`, where dw is a depthwise convolution over past tokens.
+
+    Token t sees t, t − d, … t − (k − 1)·d for kernel k and dilation d.
+    """
+
+    def __init__(self, width: int, kernel: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.over_time = nn.Conv1d(width, width, kernel, dilation=dilation, groups=width)
+        self.over_channels = nn.Linear(width, width)
+        self.drop = nn.Dropout(dropout)
+        self.past = (kernel - 1) * dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, T, H] → [N, T, H]."""
+        convolved: Tensor = self.over_time(F.pad(self.norm(x).transpose(1, 2), (self.past, 0)))
+        update: Tensor = self.drop(self.over_channels(F.gelu(convolved.transpose(1, 2))))
+        return x + update
+
+
+class TemporalConvolution(nn.Module):
+    """Causal TCN: a stack of `CausalConvolution` with dilations 1, 2, 4 and so on.
+
+    The last of four layers with kernel 5 sees 1 + 4·(1 + 2 + 4 + 8) = 61 tokens.
+    """
+
+    def __init__(self, inputs: int, width: int, layers: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.stem = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList(CausalConvolution(width, kernel, 2**i, dropout) for i in range(layers))
+
+    def forward(self, tokens: Tensor, condition: Tensor) -> Tensor:
+        """Encode.
+
+        Args:
+            tokens: [N, T, inputs], values and mask bits side by side.
+            condition: [N, H], added to every token: what kind of component this is.
+
+        Returns:
+            [N, T, H]; state t depends on tokens 0…t only.
+        """
+        x: Tensor = self.stem(tokens) + condition.unsqueeze(1)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class RecurrentEncoder(nn.Module):
+    """LSTM over a node's tokens (Hochreiter, Schmidhuber 1997), the ablation of the TCN; the same interface."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.stem = nn.Linear(inputs, width)
+        self.lstm = nn.LSTM(width, width, batch_first=True)
+
+    def forward(self, tokens: Tensor, condition: Tensor) -> Tensor:
+        """As `TemporalConvolution.forward`."""
+        x: Tensor = self.stem(tokens) + condition.unsqueeze(1)
+        states: Tensor = self.lstm(x)[0]
+        return x + states
+
+
+class TemporalReadout(nn.Module):
+    """One vector a node from its states: the last one, and a learned weighting of all tokens.
+
+    `y = W [h_T || Σ_t r_t ∘ h_t]` with r [T, H]. The weights stand for places in the window, so a machine whose work
+    cycle is aligned with its windows can be read at the moments that tell; the last state serves where it isn't.
+    """
+
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.full((tokens, width), 1 / tokens))
+        self.mix = nn.Linear(2 * width, width)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """[N, T, H] → [N, H]."""
+        weighed = (states * self.weights).sum(1)
+        mixed: Tensor = self.mix(torch.cat([states[:, -1], weighed], -1))
+        return mixed

@@ -1,0 +1,207 @@
+"""`UniversalTemporalGNN`: one model for any hydraulic circuit, from a window's graph to a diagnosis per component.
+
+    sequences ─ normalise ─ causal encoder ─ (ARMA) ─ readout ┐
+    features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads on nodes
+    component type ─ embedding ───────────────────────────────┘
+
+Nodes are components, edges are pipes; nothing depends on how many there are or in which order they come.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple, Self
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from edge_runtime.graph import GraphSample
+from gnn.arma import ArmaAttention
+from gnn.edge_attention import EdgeAttention, both_directions
+from gnn.encoder import RecurrentEncoder, TemporalConvolution, TemporalReadout
+from gnn.heads import TaskHeads
+from gnn.normalisation import CHANNELS, TYPES, InputNormalisation, sequence_rows
+
+TOKENS = 64
+FEATURES = 34
+MACHINE_FEATURES = 4
+
+
+class ModelConfig(BaseModel):
+    """Everything that shapes the network. The defaults are what the ablations in docs/training.md left standing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: Annotated[int, Field(ge=4, le=512)] = 48
+    encoder: Literal["tcn", "lstm"] = "tcn"
+    encoder_layers: Annotated[int, Field(ge=1, le=6)] = 4
+    kernel: Annotated[int, Field(ge=2, le=9)] = 5
+    centre_sequences: bool = True
+    arma: bool = False
+    edge_layers: Annotated[int, Field(ge=0, le=8)] = 3
+    heads: Annotated[int, Field(ge=1, le=16)] = 4
+    edge_in_message: bool = True
+    signed_sum: bool = True
+    cross_task: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "ModelConfig":
+        if self.width % self.heads:
+            msg = f"width {self.width} must be a multiple of heads {self.heads}"
+            raise ValueError(msg)
+        return self
+
+
+class GraphTensors(NamedTuple):
+    """A `GraphSample` as tensors, in the order of `GraphSample.INPUTS` and of the same shapes."""
+
+    sequence: Tensor
+    sequence_mask: Tensor
+    features: Tensor
+    feature_mask: Tensor
+    machine_features: Tensor
+    machine_feature_mask: Tensor
+    component_type: Tensor
+    edge_index: Tensor
+    edge_features: Tensor
+
+    @classmethod
+    def of(cls, sample: GraphSample) -> Self:
+        """The sample's arrays as tensors that share their memory."""
+        return cls(*(torch.from_numpy(getattr(sample, name)) for name in GraphSample.INPUTS))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutputs:
+    """What the model says of each node.
+
+    Attributes:
+        level_logits: [N, 4], continuation ratios.
+        fault_logits: [N, 9].
+        innovation: [N, T − 1, H], what the ARMA block's predictions missed; None without that block.
+    """
+
+    level_logits: Tensor
+    fault_logits: Tensor
+    innovation: Tensor | None
+
+
+class UniversalTemporalGNN(nn.Module):
+    """The network; its inputs are `GraphSample.INPUTS` in that order."""
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ModelConfig()
+        width = config.width
+        self.normalise_sequence = InputNormalisation(TYPES, CHANNELS)
+        self.normalise_features = InputNormalisation(TYPES, CHANNELS * FEATURES)
+        self.normalise_machine = InputNormalisation(1, MACHINE_FEATURES)
+        self.type_embedding = nn.Embedding(TYPES, width)
+        self.encoder: nn.Module
+        if config.encoder == "tcn":
+            self.encoder = TemporalConvolution(
+                2 * CHANNELS, width, config.encoder_layers, config.kernel, config.dropout
+            )
+        else:
+            self.encoder = RecurrentEncoder(2 * CHANNELS, width)
+        self.arma = ArmaAttention(width, config.heads, TOKENS, config.dropout) if config.arma else None
+        self.readout = TemporalReadout(TOKENS, width)
+        self.feature_map = nn.Linear(CHANNELS * FEATURES + CHANNELS, width)
+        self.machine_map = nn.Linear(2 * MACHINE_FEATURES, width)
+        self.drop = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(
+            EdgeAttention(
+                width,
+                config.heads,
+                config.dropout,
+                edge_in_message=config.edge_in_message,
+                signed_sum=config.signed_sum,
+            )
+            for _ in range(config.edge_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.task_heads = TaskHeads(width, config.dropout, cross_task=config.cross_task)
+
+    def fit_normalisation(self, samples: Sequence[GraphSample]) -> None:
+        """Take the input statistics from these samples; give it the training fold and nothing else."""
+        types = np.concatenate([sample.component_type for sample in samples])
+        rows = [sequence_rows(sample) for sample in samples]
+        self.normalise_sequence.fit(*(np.concatenate(part) for part in zip(*rows, strict=True)))
+        self.normalise_features.fit(
+            np.concatenate([sample.features for sample in samples]),
+            np.concatenate([sample.feature_mask for sample in samples]),
+            types,
+        )
+        self.normalise_machine.fit(
+            np.concatenate([sample.machine_features for sample in samples]),
+            np.concatenate([sample.machine_feature_mask for sample in samples]),
+            np.zeros_like(types),
+        )
+
+    def run(self, graph: GraphTensors) -> NodeOutputs:
+        """Everything the network has to say of a graph."""
+        kind = self.type_embedding(graph.component_type)
+        tokens = self._tokens(graph.sequence, graph.sequence_mask, graph.component_type)
+        states = self.encoder(tokens, kind)
+        innovation: Tensor | None = None
+        if self.arma is not None:
+            states, innovation = self.arma(states)
+
+        measured = graph.feature_mask.view(-1, CHANNELS, FEATURES).amax(-1)
+        statistics = self.normalise_features(graph.features, graph.feature_mask, graph.component_type)
+        ratios = self.normalise_machine(
+            graph.machine_features, graph.machine_feature_mask, torch.zeros_like(graph.component_type)
+        )
+        h = (
+            kind
+            + self.readout(states)
+            + self.feature_map(self.drop(torch.cat([statistics, measured], -1)))
+            + self.machine_map(torch.cat([ratios, graph.machine_feature_mask], -1))
+        )
+        pipes, pipe_features = both_directions(graph.edge_index, graph.edge_features)
+        for layer in self.layers:
+            h = layer(h, pipes, pipe_features)
+        level_logits, fault_logits = self.task_heads(self.norm(h))
+        return NodeOutputs(level_logits, fault_logits, innovation)
+
+    def forward(  # noqa: PLR0917 - ONNX inputs are positional
+        self,
+        sequence: Tensor,
+        sequence_mask: Tensor,
+        features: Tensor,
+        feature_mask: Tensor,
+        machine_features: Tensor,
+        machine_feature_mask: Tensor,
+        component_type: Tensor,
+        edge_index: Tensor,
+        edge_features: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The two outputs that are exported: level logits [N, 4] and fault logits [N, 9]."""
+        outputs = self.run(
+            GraphTensors(
+                sequence,
+                sequence_mask,
+                features,
+                feature_mask,
+                machine_features,
+                machine_feature_mask,
+                component_type,
+                edge_index,
+                edge_features,
+            )
+        )
+        return outputs.level_logits, outputs.fault_logits
+
+    def _tokens(self, sequence: Tensor, mask: Tensor, component_type: Tensor) -> Tensor:
+        """Normalised values and mask bits as tokens [N, 64, 24].
+
+        Centred, a channel's own window mean is taken off: the sequence then tells the shape of the work cycle, and
+        the level, which drifts with the oil's temperature, is left to the statistics.
+        """
+        values = self.normalise_sequence(sequence, mask, component_type)
+        if self.config.centre_sequences:
+            mean = values.sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
+            values = (values - mean) * mask
+        return torch.cat([values, mask], 1).transpose(1, 2)

@@ -1,0 +1,100 @@
+"""Inputs brought to zero mean and unit spread, per component type and channel, as part of the model.
+
+The statistics are buffers, so that the exported ONNX file holds them: the edge feeds plain `GraphSample` arrays and
+can't apply another fold's or another release's scaling by mistake. What is missing (mask 0) counts neither when the
+statistics are fitted nor when they are applied; it comes out as 0, and the mask beside it says so.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from edge_runtime.graph import Float32Array, GraphSample, Int64Array
+from edge_runtime.machine import CANONICAL_CHANNELS, ComponentType
+
+TYPES = len(ComponentType)
+CHANNELS = len(CANONICAL_CHANNELS)
+CLIP = 8.0
+"""Largest normalised magnitude. A value further out says "off the scale" and must not swamp all others."""
+
+_SMALLEST_SPREAD = 1e-6
+
+Float64Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Mean and standard deviation of an input, float64 [rows, width]; rows are component types, or one for all."""
+
+    mean: Float64Array
+    std: Float64Array
+
+
+def masked_statistics(values: npt.ArrayLike, mask: npt.ArrayLike, rows: npt.ArrayLike, count: int) -> Statistics:
+    """Mean and standard deviation per row and column over what is not missing.
+
+    Args:
+        values: [n, width].
+        mask: [n, width], 1 where measured.
+        rows: int [n], the row (component type) that each entry counts towards.
+        count: how many rows there are.
+
+    Returns:
+        Statistics [count, width]; mean 0 and spread 1 where nothing was measured or where the value never changes,
+        so that an input which told nothing in training passes as it is.
+    """
+    values64, mask64 = np.asarray(values, np.float64), np.asarray(mask, np.float64)
+    index = np.asarray(rows)
+    shape = (count, values64.shape[1])
+    number, total, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    np.add.at(number, index, mask64)
+    np.add.at(total, index, values64 * mask64)
+    mean = np.divide(total, number, out=np.zeros(shape), where=number > 0)
+    np.add.at(squares, index, ((values64 - mean[index]) * mask64) ** 2)
+    std = np.sqrt(np.divide(squares, number, out=np.zeros(shape), where=number > 0))
+    return Statistics(mean, np.where(std > _SMALLEST_SPREAD, std, 1.0))
+
+
+class InputNormalisation(nn.Module):
+    """`(x − mean) / std` by component type, clipped to ±8, zero where the mask is zero."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, rows: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(rows, width))
+        self.register_buffer("std", torch.ones(rows, width))
+
+    def fit(self, values: npt.ArrayLike, mask: npt.ArrayLike, rows: npt.ArrayLike) -> None:
+        """Take the statistics from training data; arguments as in `masked_statistics`."""
+        statistics = masked_statistics(values, mask, rows, self.mean.shape[0])
+        self.mean.copy_(torch.from_numpy(statistics.mean))
+        self.std.copy_(torch.from_numpy(statistics.std))
+
+    def forward(self, values: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
+        """Normalise.
+
+        Args:
+            values: [N, width], or [N, width, T] with one statistic for all T.
+            mask: the same shape, 1 where measured.
+            rows: int64 [N].
+
+        Returns:
+            The same shape.
+        """
+        mean, std = self.mean.index_select(0, rows), self.std.index_select(0, rows)
+        if values.dim() == 3:
+            mean, std = mean.unsqueeze(-1), std.unsqueeze(-1)
+        return ((values - mean) / std).clamp(-CLIP, CLIP) * mask
+
+
+def sequence_rows(sample: GraphSample) -> tuple[Float32Array, Float32Array, Int64Array]:
+    """A sample's sequences as `masked_statistics` wants them: values, mask [N·64, 12] and component types [N·64]."""
+    tokens = sample.sequence.shape[2]
+    values = sample.sequence.transpose(0, 2, 1).reshape(-1, CHANNELS)
+    mask = sample.sequence_mask.transpose(0, 2, 1).reshape(-1, CHANNELS)
+    return values, mask, np.repeat(sample.component_type, tokens)
