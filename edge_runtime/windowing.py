@@ -4,7 +4,7 @@ A window is decided by source times alone. Each sensor is put on a regular grid 
 value is a gap (NaN), never a zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ BoolArray = npt.NDArray[np.bool_]
 # A slot that got no reading takes the one before it, once: sampling that jitters by less than a step leaves single
 # slots empty. Two empty slots in a row are a gap. A reading that was bad is a gap at once.
 HOLD_SLOTS = 1
+
+# An hour: longer than any source holds readings back, shorter than any clock correction that matters.
+STEP_BACK_US = 3_600_000_000
 
 
 def cut_window(machine: Machine, series: Mapping[str, Series], start_us: int, end_us: int) -> Window:
@@ -83,9 +86,12 @@ def window_starts(first_us: int, last_us: int, length_us: int) -> range:
 class WindowSchedule:
     """Says which windows can be closed, from the source times that were seen. Has no clock.
 
-    A window is due once a source time at or past its end + lateness was seen: readings that come later than that are
-    too late for it. Windows start at `next_start_us`, or with the first reading seen, and stay due until they are done:
-    one that could not be recorded is tried again.
+    A window that holds a reading is due once a source time at or past its end + lateness was seen; it stays due until
+    it is done, so that one that could not be recorded is tried again. Windows without a reading never come up. Readings
+    of a window that is done are too late for it.
+
+    When all the readings seen together are older than the newest by more than STEP_BACK_US, the sources' clocks have
+    been set back (or had run ahead): the schedule begins anew there.
     """
 
     def __init__(self, length_us: int, lateness_us: int, next_start_us: int | None = None) -> None:
@@ -95,24 +101,18 @@ class WindowSchedule:
         self._newest_us: int | None = None
         self._open: set[int] = set()
 
-    def observe(self, newest_source_time_us: int, oldest_source_time_us: int | None = None) -> None:
-        """Take note of readings up to `newest_source_time_us`.
-
-        With `oldest_source_time_us` they lie between the two, and the empty windows of the silence before are jumped
-        over. Without it they may lie anywhere after what was seen before. What is seen first may lie anywhere after
-        `next_start_us`, if that was given: readings may have been stored before this schedule was made.
-        """
-        if self._newest_us is not None:
-            earliest_us = self._newest_us if oldest_source_time_us is None else oldest_source_time_us
-            self._newest_us = max(newest_source_time_us, self._newest_us)
-        else:
-            earliest_us = newest_source_time_us if oldest_source_time_us is None else oldest_source_time_us
-            earliest_us = earliest_us if self._next_start_us is None else self._next_start_us
-            self._newest_us = newest_source_time_us
-        starts = window_starts(earliest_us, newest_source_time_us, self._length_us)
-        if self._next_start_us is None:
-            self._next_start_us = starts[0]
-        self._open.update(start for start in starts if start >= self._next_start_us)
+    def observe(self, source_times_us: Collection[int]) -> None:
+        """Take note of readings with these source times, all that arrived together."""
+        if not source_times_us:
+            return
+        newest = max(source_times_us)
+        if self._newest_us is not None and newest < self._newest_us - STEP_BACK_US:
+            self._next_start_us = None
+            self._newest_us = newest
+        self._newest_us = max(newest, self._newest_us or newest)
+        floor = self._next_start_us
+        starts = {time - time % self._length_us for time in source_times_us}
+        self._open.update(start for start in starts if floor is None or start >= floor)
 
     def due(self) -> list[int]:
         """Starts of the windows that can be closed now, oldest first, until `done` is said of them."""
