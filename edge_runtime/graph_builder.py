@@ -1,0 +1,209 @@
+"""Build the model's input from a window, and join several into one disjoint graph.
+
+Every signal is first brought to `SAMPLES` means a window, whatever rate it came at, and both feature sets are made from
+these: a model trained on one-second means gives the same answer on the 100 Hz signal that they are means of. Signals
+are then divided by the nameplate, so that it serves machines of any size as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.features.classic import CLASSIC, CLASSIC_SCALING, Scaling, classic_features
+from edge_runtime.features.hydraulic import hydraulic_features
+from edge_runtime.features.sequence import TOKENS, window_means
+from edge_runtime.graph import EDGE_FEATURES, Float32Array, GraphSample, Int64Array
+from edge_runtime.machine import (
+    CANONICAL_CHANNELS,
+    Component,
+    ComponentType,
+    Connection,
+    Machine,
+    Material,
+    Nameplate,
+    Port,
+    Quantity,
+)
+from edge_runtime.window import Window
+
+# One a second in windows of a minute.
+SAMPLES = 60
+
+# For what neither the component's nor the machine's nameplate says: usual values of industrial hydraulics.
+USUAL_NAMEPLATE = Nameplate(
+    pressure_bar=250, flow_l_min=100, speed_rpm=1500, power_w=10_000, vibration_mm_s=5, stroke_mm=500
+)
+
+# Temperatures have no natural zero: 40 °C, at which oils are graded, becomes 0 and 80 °C becomes 1 on any machine.
+TEMPERATURE_OFFSET_C = 40.0
+TEMPERATURE_SCALE_K = 40.0
+
+_NAMEPLATE_FIELD = {
+    Quantity.PRESSURE: "pressure_bar",
+    Quantity.FLOW: "flow_l_min",
+    Quantity.SPEED: "speed_rpm",
+    Quantity.POWER: "power_w",
+    Quantity.VIBRATION: "vibration_mm_s",
+    Quantity.POSITION: "stroke_mm",
+}
+_MATERIALS = (
+    frozenset({Material.STEEL}),
+    frozenset({Material.RUBBER}),
+    frozenset({Material.COMPOSITE, Material.THERMOPLASTIC}),
+)
+_COMPONENT_TYPES = tuple(ComponentType)
+_IS_LEVEL = np.array([scaling is Scaling.LEVEL for scaling in CLASSIC_SCALING])
+_IS_SCALED = np.array([scaling is not Scaling.NONE for scaling in CLASSIC_SCALING])
+_MEAN = CLASSIC.names.index("mean")
+
+Float64Array = npt.NDArray[np.float64]
+
+
+def build_graph(machine: Machine, window: Window) -> GraphSample:
+    """The model's input for one window of `machine`; node i is component i, edge j is connection j."""
+    places = _places(machine)
+    length_us = window.end_us - window.start_us
+    step_us = length_us / SAMPLES
+    signals = _resample(window)
+    raw_tokens = window_means(signals, step_us, length_us, TOKENS)
+    raw_features, raw_mask = classic_features(signals, step_us / 1e6)
+    means = np.where(raw_mask[:, _MEAN] > 0, raw_features[:, _MEAN], np.nan).astype(np.float64)
+
+    nodes, channels = len(machine.components), len(CANONICAL_CHANNELS)
+    sequence = np.full((nodes, channels, TOKENS), np.nan)
+    sequence[places.node, places.channel] = (raw_tokens[places.signal] - places.offset) / places.scale
+    features = np.zeros((nodes, channels, len(CLASSIC)))
+    features[places.node, places.channel] = (raw_features[places.signal] - places.offset * _IS_LEVEL) / np.where(
+        _IS_SCALED, places.scale, 1.0
+    )
+    feature_mask = np.zeros((nodes, channels, len(CLASSIC)), np.float32)
+    feature_mask[places.node, places.channel] = raw_mask[places.signal]
+
+    present = np.isfinite(sequence)
+    hydraulic, hydraulic_mask = _machine_features(machine, places, means)
+    return GraphSample(
+        sequence=np.where(present, sequence, 0.0).astype(np.float32),
+        sequence_mask=present.astype(np.float32),
+        features=(features * feature_mask).astype(np.float32).reshape(nodes, -1),
+        feature_mask=feature_mask.reshape(nodes, -1),
+        machine_features=np.tile(hydraulic, (nodes, 1)),
+        machine_feature_mask=np.tile(hydraulic_mask, (nodes, 1)),
+        component_type=np.array([_COMPONENT_TYPES.index(component.type) for component in machine.components], np.int64),
+        edge_index=_edge_index(machine),
+        edge_features=_edge_features(machine.connections),
+    )
+
+
+def join_graphs(samples: Sequence[GraphSample]) -> GraphSample:
+    """One disjoint graph of all of them, nodes and edges in order.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if len(samples) == 1:
+        return samples[0]
+    first_node = np.cumsum([0, *(sample.nodes for sample in samples[:-1])])
+    joined = {
+        name: np.concatenate([getattr(sample, name) for sample in samples])
+        for name in GraphSample.INPUTS
+        if name != "edge_index"
+    }
+    edge_index = [sample.edge_index + shift for sample, shift in zip(samples, first_node, strict=True)]
+    return GraphSample(edge_index=np.concatenate(edge_index, axis=1), **joined)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where signals go, an entry a placement: signal number → node and channel, and (value − offset)/scale there."""
+
+    signal: Int64Array
+    node: Int64Array
+    channel: Int64Array
+    offset: Float64Array
+    scale: Float64Array
+
+
+def _places(machine: Machine) -> _Places:
+    rows = [
+        (
+            number,
+            machine.component_index[place.component],
+            CANONICAL_CHANNELS.index(place.port),
+            *_normalisation(machine, machine.components[machine.component_index[place.component]], sensor.quantity),
+        )
+        for number, sensor in enumerate(machine.sensors)
+        for place in sensor.placements
+        if place.port is not Port.COMPUTED
+    ]
+    columns = np.array(rows, np.float64).reshape(-1, 5)
+    signal, node, channel = columns[:, :3].astype(np.int64).T
+    return _Places(signal, node, channel, columns[:, 3:4], columns[:, 4:5])
+
+
+def _normalisation(machine: Machine, component: Component, quantity: Quantity) -> tuple[float, float]:
+    """Offset and scale that make a quantity dimensionless at a component."""
+    if quantity is Quantity.TEMPERATURE:
+        return TEMPERATURE_OFFSET_C, TEMPERATURE_SCALE_K
+    field = _NAMEPLATE_FIELD.get(quantity)
+    if field is None:  # command and ratio, in percent
+        return 0.0, 100.0
+    nameplates = (component.nameplate, machine.nameplate, USUAL_NAMEPLATE)
+    return 0.0, next(float(value) for plate in nameplates if (value := getattr(plate, field)) is not None)
+
+
+def _resample(window: Window) -> Float64Array:
+    """All signals of the window, float64 [S, SAMPLES]; those on the same grid are done at once."""
+    resampled = np.empty((len(window.channels), SAMPLES))
+
+    def grid(number: int) -> tuple[int, int]:
+        return window.channels[number].step_us, len(window.channels[number].values)
+
+    for (step_us, _), numbers in groupby(sorted(range(len(window.channels)), key=grid), key=grid):
+        rows = list(numbers)
+        values = np.stack([window.channels[row].values for row in rows])
+        resampled[rows] = window_means(values, step_us, window.end_us - window.start_us, SAMPLES)
+    return resampled
+
+
+def _machine_features(machine: Machine, places: _Places, means: Float64Array) -> tuple[Float32Array, Float32Array]:
+    def signals(*ports: Port) -> list[int]:
+        return [number for number, sensor in enumerate(machine.sensors) if sensor.port in ports]
+
+    at_node = np.full((len(machine.components), len(CANONICAL_CHANNELS)), np.nan)
+    at_node[places.node, places.channel] = means[places.signal]
+    # A sensor's first placement is its own; its nameplate is the one that counts.
+    own, first = np.unique(places.signal, return_index=True)
+    share = np.full(len(machine.sensors), np.nan)
+    share[own] = means[own] / places.scale[first, 0]
+    pressures = signals(Port.PRESSURE_IN, Port.PRESSURE_OUT)
+    pair = [CANONICAL_CHANNELS.index(Port.PRESSURE_IN), CANONICAL_CHANNELS.index(Port.PRESSURE_OUT)]
+    return hydraulic_features(
+        pressures_bar=means[pressures],
+        temperatures_c=means[signals(Port.TEMPERATURE_IN, Port.TEMPERATURE_OUT)],
+        flow_share=share[signals(Port.FLOW_IN, Port.FLOW_OUT)],
+        pressure_share=share[pressures],
+        pressure_pairs_bar=at_node[:, pair],
+    )
+
+
+def _edge_index(machine: Machine) -> Int64Array:
+    ends = [[machine.component_index[name] for name in (pipe.source, pipe.target)] for pipe in machine.connections]
+    return np.array(ends, np.int64).reshape(-1, 2).T.copy()
+
+
+def _edge_features(connections: Sequence[Connection]) -> Float32Array:
+    rows = [
+        [
+            pipe.diameter_mm / 50,
+            pipe.length_m / 10,
+            (pipe.diameter_mm / 50) ** 2,
+            pipe.loss_coefficient,
+            pipe.pressure_rating_bar / 400,
+            *(float(pipe.material in materials) for materials in _MATERIALS),
+        ]
+        for pipe in connections
+    ]
+    return np.array(rows, np.float32).reshape(-1, EDGE_FEATURES)
