@@ -9,7 +9,7 @@ Float64Array = npt.NDArray[np.float64]
 def level_probabilities(logits: npt.ArrayLike, levels: int, temperature: float = 1.0) -> Float64Array:
     """Probability of each level, from healthy to failed.
 
-    Continuation-ratio model (A. Agresti, Categorical Data Analysis, 3rd ed., section 8.3.6): with
+    Continuation-ratio model (A. Agresti, Categorical Data Analysis, 3rd ed., chapter 8): with
     q_k = sigmoid(logit_k / temperature) = P(level > k | level >= k), P(level = k) = (1 − q_k) · Π_{j<k} q_j, and the
     last level takes what is left, Π q_j.
 

@@ -1,0 +1,229 @@
+"""From a window to a diagnosis: graph, inference, calibration, evidence, recommendations; or an honest silence.
+
+A component is judged when the machine file has a condition for it, the model was trained on that condition with the
+same levels in the same order, and enough of its data is there. Otherwise it abstains, and its NE 107 state says which
+silence it is (NAMUR NE 107: "check function" is an output that is for the time being not valid):
+
+    no condition in the machine file    normal: nobody asked for a diagnosis, and no diagnostic message stands
+    a condition, but no model for it    check function: what was asked for is not watched
+    not enough data in this window      check function
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from edge_runtime.backends.base import Backend, ModelOutput
+from edge_runtime.baseline import evidence, sensors_of
+from edge_runtime.bundle import Bundle
+from edge_runtime.calibration import conformal_set, level_probabilities, sigmoid
+from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
+from edge_runtime.fault_table import is_possible
+from edge_runtime.graph import Float32Array
+from edge_runtime.graph_builder import build_graph, join_graphs
+from edge_runtime.machine import Component, Condition, FaultMode, Machine, Ne107State
+from edge_runtime.manifest import ConditionCalibration
+from edge_runtime.overall import overall_health
+from edge_runtime.recommend import recommend
+from edge_runtime.trend import HealthHistory, degradation_per_day
+from edge_runtime.window import Window
+
+# Below half of its samples a window mean can be anybody's guess; the same half as for a single token of a sequence.
+LEAST_OWN_DATA = 0.5
+LEAST_MACHINE_DATA = 0.5
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_HISTORY = HealthHistory()
+
+
+class Diagnoser:
+    """Diagnoses windows of one machine with one bundle."""
+
+    def __init__(
+        self, machine: Machine, bundle: Bundle, backend: Backend, *, timer: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            machine: the machine that the windows come from; it may be another than the bundle's own.
+            bundle: calibration, baseline and name of the model.
+            backend: has the bundle's model loaded.
+            timer: seconds of a steady clock, for `inference_ms`.
+        """
+        self._machine = machine
+        self._manifest = bundle.manifest
+        self._backend = backend
+        self._timer = timer
+        self._model = ModelIdentity(
+            name=bundle.manifest.name,
+            version=bundle.manifest.version,
+            release=bundle.manifest.release,
+            sha256=bundle.sha256,
+        )
+
+    def diagnose(self, window: Window, history: HealthHistory = _NO_HISTORY) -> Diagnosis:
+        """Diagnose one window.
+
+        Args:
+            window: channels in the order of the machine's sensors.
+            history: of each component's health before this window, for its trend.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        (diagnosis,) = self._diagnose([window], history)
+        return diagnosis
+
+    def diagnose_many(self, windows: Sequence[Window]) -> list[Diagnosis]:
+        """Diagnose windows of any order with one inference; no trends.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        return self._diagnose(windows, _NO_HISTORY) if windows else []
+
+    def _diagnose(self, windows: Sequence[Window], history: HealthHistory) -> list[Diagnosis]:
+        started = self._timer()
+        output = self._backend.run(join_graphs([build_graph(self._machine, window) for window in windows]))
+        inference_ms = 1e3 * (self._timer() - started) / len(windows)
+        nodes = len(self._machine.components)
+        return [
+            self._assemble(window, _rows(output, number * nodes, nodes), history, inference_ms)
+            for number, window in enumerate(windows)
+        ]
+
+    def _assemble(self, window: Window, output: ModelOutput, history: HealthHistory, inference_ms: float) -> Diagnosis:
+        components = tuple(
+            self._component(component, window, output.level_logits[node], output.fault_logits[node], history)
+            for node, component in enumerate(self._machine.components)
+        )
+        judged = [
+            (item.health, component.criticality)
+            for item, component in zip(components, self._machine.components, strict=True)
+            if item.health is not None
+        ]
+        return Diagnosis(
+            machine=self._machine.name,
+            window_start=_EPOCH + timedelta(microseconds=window.start_us),
+            window_end=_EPOCH + timedelta(microseconds=window.end_us),
+            overall_health=overall_health([health for health, _ in judged], [weight for _, weight in judged]),
+            components=components,
+            recommendations=recommend(components),
+            completeness=window.completeness,
+            model=self._model,
+            inference_ms=inference_ms,
+        )
+
+    def _component(
+        self,
+        component: Component,
+        window: Window,
+        level_logits: Float32Array,
+        fault_logits: Float32Array,
+        history: HealthHistory,
+    ) -> ComponentDiagnosis:
+        condition = self._machine.condition_of(component.name)
+        basis = self._basis(component, condition, window)
+        seen = evidence(self._machine, component.name, window, self._manifest.baseline)
+        if isinstance(basis, _Silence):
+            return ComponentDiagnosis(
+                component=component.name,
+                type=component.type,
+                condition=condition.name if condition else None,
+                evidence=seen,
+                ne107=basis.state,
+                abstained=True,
+                reason=basis.reason,
+            )
+        probabilities = level_probabilities(level_logits, len(basis.condition.levels), basis.calibration.temperature)
+        levels = basis.condition.levels
+        health = float(np.clip(probabilities @ np.array([level.health for level in levels]), 0.0, 1.0))
+        likeliest = int(probabilities.argmax())
+        labels = basis.calibration.labels
+        return ComponentDiagnosis(
+            component=component.name,
+            type=component.type,
+            condition=basis.condition.name,
+            health=health,
+            level=labels[likeliest],
+            severity=SeverityClass.from_health(health),
+            level_probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
+            fault_probabilities=_fault_probabilities(component, basis.condition, fault_logits),
+            confidence=float(probabilities[likeliest]),
+            conformal_set=tuple(
+                labels[level] for level in conformal_set(probabilities, basis.calibration.conformal_threshold)
+            ),
+            degradation_per_day=_trend(history, component.name, window.end_us, health),
+            evidence=seen,
+            ne107=levels[likeliest].state,
+        )
+
+    def _basis(self, component: Component, condition: Condition | None, window: Window) -> "_Basis | _Silence":
+        """What a component is judged by, or why it is not."""
+        if condition is None:
+            return _Silence(Ne107State.NORMAL, "the machine file has no condition for this component")
+        calibration = self._manifest.conditions.get(condition.name)
+        if calibration is None:
+            return _Silence(
+                Ne107State.CHECK_FUNCTION,
+                f"model {self._model.name} {self._model.version} was not trained on condition {condition.name!r}",
+            )
+        ours = tuple(str(level.label) for level in condition.levels)
+        if calibration.labels != ours:
+            return _Silence(
+                Ne107State.CHECK_FUNCTION,
+                f"condition {condition.name!r} has the levels {', '.join(ours)} in the machine file, "
+                f"model {self._model.name} {self._model.version} was trained on {', '.join(calibration.labels)}",
+            )
+        lack = self._lack_of_data(component, window)
+        return _Silence(Ne107State.CHECK_FUNCTION, lack) if lack else _Basis(condition, calibration)
+
+    def _lack_of_data(self, component: Component, window: Window) -> str | None:
+        own = {sensor.name for sensor in sensors_of(self._machine, component.name)}
+        channels = [channel for channel in window.channels if channel.sensor in own]
+        share = float(np.mean([channel.completeness for channel in channels])) if channels else 1.0
+        if share < LEAST_OWN_DATA:
+            poor = [channel.sensor for channel in channels if channel.completeness < LEAST_OWN_DATA]
+            return (
+                f"only {share:.0%} of the data of its sensors is there, {LEAST_OWN_DATA:.0%} is needed; "
+                f"check {', '.join(poor)}"
+            )
+        if window.completeness < LEAST_MACHINE_DATA:
+            return f"only {window.completeness:.0%} of the machine's data is there, {LEAST_MACHINE_DATA:.0%} is needed"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    condition: Condition
+    calibration: ConditionCalibration
+
+
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    state: Ne107State
+    reason: str
+
+
+def _rows(output: ModelOutput, first: int, count: int) -> ModelOutput:
+    rows = slice(first, first + count)
+    return ModelOutput(output.level_logits[rows], output.fault_logits[rows])
+
+
+def _fault_probabilities(
+    component: Component, condition: Condition, fault_logits: Float32Array
+) -> dict[FaultMode, float]:
+    """The fault that the condition stands for: the only one of this component that the model has seen labels of."""
+    if not is_possible(component.type, condition.fault):
+        return {}
+    return {condition.fault: float(sigmoid(fault_logits[list(FaultMode).index(condition.fault)]))}
+
+
+def _trend(history: HealthHistory, component: str, now_us: int, health: float) -> float | None:
+    if component not in history.by_component:
+        return None
+    times_us, healths = history.by_component[component]
+    return degradation_per_day(np.append(times_us, now_us), np.append(healths, health))
