@@ -1,0 +1,87 @@
+"""What every source of readings is: it runs until cancelled, mends itself, and says once what is wrong."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edge_runtime.reading import Reading
+
+Deliver = Callable[[Sequence[Reading]], None]
+"""Takes readings that arrived together; returns at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How a source fares, reported when it changes.
+
+    Attributes:
+        name: of the source in the settings.
+        healthy: whether all of its sensors are being read.
+        message: what is wrong, and where; empty when nothing is.
+        hint: what to do about it.
+    """
+
+    name: str
+    healthy: bool
+    message: str = ""
+    hint: str = ""
+
+
+Report = Callable[[SourceStatus], None]
+
+
+@dataclass(slots=True)
+class SourceCounters:
+    """What a source has counted since it was made.
+
+    Attributes:
+        readings: delivered.
+        late_polls: left out because the one before took too long.
+        malformed: messages that weren't understood.
+        reconnects: connections after the first.
+    """
+
+    readings: int = 0
+    late_polls: int = 0
+    malformed: int = 0
+    reconnects: int = 0
+
+
+class Source(Protocol):
+    """Reads sensors."""
+
+    @property
+    def name(self) -> str:
+        """Name in the settings."""
+
+    @property
+    def sensors(self) -> frozenset[str]:
+        """Names of the sensors it reads."""
+
+    @property
+    def counters(self) -> SourceCounters:
+        """What it has counted."""
+
+    async def run(self, deliver: Deliver, report: Report) -> None:
+        """Read until cancelled. A device or broker that can't be reached is reported and tried again for ever."""
+
+
+@dataclass(slots=True)
+class StatusLine:
+    """Passes on a source's state only where it changes: each fault once in a spell of faults, recovery once."""
+
+    name: str
+    report: Report
+    _reported: set[str] = field(default_factory=set)
+
+    def faulty(self, message: str, hint: str = "") -> None:
+        """Something is wrong."""
+        if message not in self._reported:
+            self._reported.add(message)
+            self.report(SourceStatus(self.name, healthy=False, message=message, hint=hint))
+
+    def healthy(self) -> None:
+        """All is well; said only after a fault."""
+        if self._reported:
+            self._reported.clear()
+            self.report(SourceStatus(self.name, healthy=True))
