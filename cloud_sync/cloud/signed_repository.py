@@ -1,0 +1,184 @@
+"""A TUF repository on disk: its metadata signed, and written so that no reader ever meets half of a change.
+
+    DIRECTORY/metadata/   1.root.json 2.root.json …  N.targets.json  N.snapshot.json  timestamp.json
+    DIRECTORY/targets/    models/<name>/<sha256>.<version>.tar
+
+Files with a number or a hash in their name never change once something points at them, and are written first;
+timestamp.json, which points at the rest, is replaced last. What a crash leaves behind is pointed at by nothing, and the
+next change overwrites it.
+"""
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.serialization.json import JSONSerializer
+
+from cloud_sync.cloud.registry_keys import ROLES, Keys
+from cloud_sync.model_target import SIGNED_AT
+from edge_runtime.durable import replace_file
+from edge_runtime.errors import ConfigurationError
+
+LIFETIMES = {
+    "root": timedelta(days=730),
+    "targets": timedelta(days=365),
+    "snapshot": timedelta(days=30),
+    "timestamp": timedelta(days=7),
+}
+"""How long a signature counts; docs/adr/0040-model-trust-tuf.md gives the reasons."""
+
+_Role = TypeVar("_Role", Root, Targets, Snapshot, Timestamp)
+_HINT = "Restore the repository from its copy."
+
+
+class SignedRepository:
+    """The repository in `directory`.
+
+    Raises, throughout:
+        ConfigurationError: there is no repository, it is damaged, it can't be written, or a key is missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._metadata = directory / "metadata"
+
+    @property
+    def root_path(self) -> Path:
+        """The newest root metadata."""
+        roots = sorted(self._metadata.glob("*.root.json"), key=lambda path: int(path.name.partition(".")[0]))
+        if not roots:
+            raise ConfigurationError(
+                f"{self.directory}: no model repository", hint="Make one with `hydrosight-cloud model init`."
+            )
+        return roots[-1]
+
+    def root(self) -> Root:
+        """Who signs what."""
+        return self._read(Root, self.root_path)
+
+    def timestamp(self) -> Timestamp:
+        """The state that readers are pointed at."""
+        return self._read(Timestamp, self._metadata / "timestamp.json")
+
+    def snapshot(self) -> Snapshot:
+        """The snapshot that the timestamp names."""
+        return self._read(Snapshot, self._metadata / f"{self.timestamp().snapshot_meta.version}.snapshot.json")
+
+    def targets(self) -> Targets:
+        """The targets that the snapshot names."""
+        version = self.snapshot().meta["targets.json"].version
+        return self._read(Targets, self._metadata / f"{version}.targets.json")
+
+    @contextmanager
+    def changing(self, *, create: bool = False) -> Iterator[None]:
+        """Keep other processes from changing the repository meanwhile; `create` its directory if it isn't there."""
+        path = self.directory / ".lock"
+        try:
+            if create:
+                self.directory.mkdir(parents=True, exist_ok=True)
+            lock = path.open("w")
+        except OSError as error:
+            raise self._unwritable(path, error) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def create(self, keys: Keys, *, now: datetime, thresholds: Mapping[str, int]) -> None:
+        """Sign the first, empty state. Every key that `keys` holds counts from then on.
+
+        `thresholds`: by role, how many of its keys must sign; 1 where it isn't named.
+        """
+        if any(self._metadata.glob("*.root.json")):
+            raise ConfigurationError(
+                f"{self.directory}: holds a model repository already",
+                hint="Publish into it, or name another directory.",
+            )
+        root = Root(consistent_snapshot=True)
+        for role in ROLES:
+            signers, threshold = keys.existing(role), thresholds.get(role, 1)
+            if not 1 <= threshold <= len(signers):
+                raise ConfigurationError(
+                    f"{keys.directory}: holds {len(signers)} keys of role {role}, of which {threshold} shall sign",
+                    hint="Make the keys first with `hydrosight-cloud model keys init`.",
+                )
+            for signer in signers:
+                root.add_key(signer.public_key, role)
+            root.roles[role].threshold = threshold
+        self._sign(Targets(), root, keys, now)
+        self._sign(Snapshot(), root, keys, now)
+        self._sign(Timestamp(), root, keys, now)
+        self._sign(root, root, keys, now)  # last: only now is there a repository
+
+    def commit(self, keys: Keys, *, now: datetime, root: Root | None = None, targets: Targets | None = None) -> None:
+        """Sign `root` and `targets`, where given, as the next versions, then a snapshot and a timestamp that name them.
+
+        A reader who comes between a new root that retires an online key and the new timestamp is refused once and comes
+        again: TUF has no way around that.
+        """
+        old_root, snapshot, timestamp = self.root(), self.snapshot(), self.timestamp()
+        trusted = old_root
+        if root is not None:
+            root.version = old_root.version + 1
+            self._sign(root, old_root, keys, now)
+            trusted = root
+        if targets is not None:
+            targets.version = snapshot.meta["targets.json"].version + 1
+            self._sign(targets, trusted, keys, now)
+            snapshot.meta["targets.json"] = MetaFile(targets.version)
+        snapshot.version += 1
+        self._sign(snapshot, trusted, keys, now)
+        timestamp.version += 1
+        timestamp.snapshot_meta = MetaFile(snapshot.version)
+        self._sign(timestamp, trusted, keys, now)
+
+    def add_file(self, target: TargetFile, content: bytes) -> None:
+        """Store the content of a target where readers look for it. Nothing points at it until `commit`."""
+        self._write(self.target_path(target), content)
+
+    def target_path(self, target: TargetFile) -> Path:
+        """Where the content of a target lies: its hash is part of the name, so that old and new never mix."""
+        return self.directory / "targets" / target.get_prefixed_paths()[0]
+
+    def _sign(self, signed: Root | Targets | Snapshot | Timestamp, trusted: Root, keys: Keys, now: datetime) -> None:
+        role = signed.type
+        signed.expires = now + LIFETIMES[role]
+        name = f"{signed.version}.{role}.json"
+        if isinstance(signed, Timestamp):
+            signed.unrecognized_fields[SIGNED_AT] = now.isoformat(timespec="seconds")
+            name = "timestamp.json"
+        metadata: Metadata[Any] = Metadata(signed)
+        # A new root has to convince those who trust the old keys and those who trust the new ones.
+        for authority in (trusted, signed) if isinstance(signed, Root) else (trusted,):
+            rule = authority.roles[role]
+            for signer in keys.signers(role, rule.keyids, rule.threshold):
+                metadata.sign(signer, append=True)
+        self._write(self._metadata / name, metadata.to_bytes(JSONSerializer(compact=False)))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+        except OSError as error:
+            raise self._unwritable(path, error) from error
+
+    def _unwritable(self, path: Path, error: OSError) -> ConfigurationError:
+        return ConfigurationError(
+            f"{path}: can't be written: {error.strerror}",
+            hint=f"Is {self.directory} the model repository? Check its owner and the disk's room.",
+        )
+
+    def _read(self, role: type[_Role], path: Path) -> _Role:
+        try:
+            signed = Metadata[_Role].from_bytes(path.read_bytes()).signed
+        except OSError as error:
+            raise ConfigurationError(f"{path}: can't be read: {error.strerror}", hint=_HINT) from error
+        except RepositoryError as error:
+            raise ConfigurationError(f"{path}: not TUF metadata: {error}", hint=_HINT) from error
+        if not isinstance(signed, role):
+            raise ConfigurationError(f"{path}: holds {signed.type} metadata, not {role.type}", hint=_HINT)
+        return signed
