@@ -41,7 +41,7 @@ _REFUSALS: tuple[tuple[type[RepositoryError], str, str], ...] = (
     (
         ExpiredMetadataError,
         "the signatures have expired",
-        "Check this box's clock with `timedatectl`; if it is right, run `hydrosight-cloud model refresh` at the centre.",
+        "Check this box's clock (`timedatectl`); if it is right, run `hydrosight-cloud model refresh` at the centre.",
     ),
     (BadVersionNumberError, "an old or mixed state is offered", _TAMPERING),
     (LengthOrHashMismatchError, "the content is not what was signed", _TAMPERING),
