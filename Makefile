@@ -57,7 +57,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(VENV)/.created
-	@echo "[2/3] Installing the packages of the demo (about 250 MB, the first time takes a minute or two)"
+	@echo "[2/3] Installing the packages of the demo (a minute or two the first time)"
 	@$(INSTALL) --editable '.[demo]'
 	@touch $@
 
