@@ -28,6 +28,7 @@ from edge_runtime.machine import Component, Condition, FaultMode, Machine, Ne107
 from edge_runtime.manifest import ConditionCalibration
 from edge_runtime.overall import overall_health
 from edge_runtime.recommend import recommend
+from edge_runtime.sensor_check import check_sensors
 from edge_runtime.trend import HealthHistory, degradation_per_day
 from edge_runtime.window import Window
 
@@ -54,6 +55,7 @@ class Diagnoser:
             timer: seconds of a steady clock, for `inference_ms`.
         """
         self._machine = machine
+        self._bundle = bundle
         self._manifest = bundle.manifest
         self._backend = backend
         self._timer = timer
@@ -63,6 +65,11 @@ class Diagnoser:
             release=bundle.manifest.release,
             sha256=bundle.sha256,
         )
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle it diagnoses with."""
+        return self._bundle
 
     def diagnose(self, window: Window, history: HealthHistory = _NO_HISTORY) -> Diagnosis:
         """Diagnose one window.
@@ -87,12 +94,13 @@ class Diagnoser:
 
     def _diagnose(self, windows: Sequence[Window], history: HealthHistory) -> list[Diagnosis]:
         started = self._timer()
-        output = self._backend.run(join_graphs([build_graph(self._machine, window) for window in windows]))
+        checked = [check_sensors(self._machine, window) for window in windows]
+        output = self._backend.run(join_graphs([build_graph(self._machine, window) for window, _ in checked]))
         inference_ms = 1e3 * (self._timer() - started) / len(windows)
         nodes = len(self._machine.components)
         return [
-            self._assemble(window, _rows(output, number * nodes, nodes), history, inference_ms)
-            for number, window in enumerate(windows)
+            self._assemble(window, faults, _rows(output, number * nodes, nodes), history, inference_ms)
+            for number, (window, faults) in enumerate(checked)
         ]
 
     def _assemble(self, window: Window, output: ModelOutput, history: HealthHistory, inference_ms: float) -> Diagnosis:
@@ -112,6 +120,7 @@ class Diagnoser:
             overall_health=overall_health([health for health, _ in judged], [weight for _, weight in judged]),
             components=components,
             recommendations=recommend(components),
+            sensor_faults=sensor_faults,
             completeness=window.completeness,
             model=self._model,
             inference_ms=inference_ms,
