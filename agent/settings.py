@@ -9,8 +9,8 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.sources.modbus import ModbusSettings
-from agent.sources.mqtt import MqttSettings
+from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.mqtt_settings import MqttSettings
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.yaml_file import load_yaml
 

@@ -1,0 +1,48 @@
+"""`hydrosight`: the agent and its diagnostic commands."""
+
+import importlib.metadata
+from typing import Annotated
+
+import typer
+
+from agent.cli import alerts, buffer, diagnose, doctor, enrol, model, readings, run, status
+from agent.cli.output import console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Hydrosight on the machine: runs the agent and shows what it knows. Start with [bold]hydrosight doctor[/].",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
+)
+app.command("run")(run.run)
+app.command("status")(status.status)
+app.command("diagnose")(diagnose.diagnose)
+app.command("readings")(readings.readings)
+app.command("alerts")(alerts.alerts)
+app.command("buffer")(buffer.buffer)
+app.command("doctor")(doctor.doctor)
+app.command("enrol")(enrol.enrol)
+app.add_typer(model.app, name="model")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        console.print(f"hydrosight {importlib.metadata.version('hydrosight')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of `hydrosight` itself."""
+    del version
+
+
+def main() -> None:
+    """Entry point."""
+    app()

@@ -1,0 +1,58 @@
+"""`hydrosight status`: how the running agent is."""
+
+import httpx
+
+from agent.cli.diagnosis_view import show_diagnosis
+from agent.cli.output import (
+    DEFAULT,
+    ConfigOption,
+    JsonOption,
+    console,
+    print_json,
+    print_table,
+    reported_errors,
+    settings_from,
+    time_text,
+)
+from agent.settings import AgentSettings
+from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.errors import HydrosightError
+
+
+def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Ask the running agent how each of its parts is, and what it last diagnosed."""
+    with reported_errors():
+        document = fetch_status(settings_from(config))
+        if as_json:
+            print_json(document)
+            return
+        conditions = document["conditions"]
+        rows = [
+            [part, "[green]works[/]" if one["healthy"] else "[bold red]fails[/]", one["message"], one["hint"]]
+            for part, one in conditions.items()
+        ]
+        print_table("Agent", [("part", "left"), ("", "left"), ("what", "left"), ("what to do", "left")], rows, "")
+        console.print(
+            f"since start: {document['readings']:,} readings, {document['windows']:,} windows, "
+            f"{document['alerts']:,} alerts raised or cleared; last reading {time_text(document['last_reading_us'])}"
+        )
+        if document["diagnosis"]:
+            console.print()
+            show_diagnosis(Diagnosis.model_validate(document["diagnosis"]))
+
+
+def fetch_status(settings: AgentSettings) -> dict[str, "httpx.Any"]:
+    """The agent's own account of itself.
+
+    Raises:
+        HydrosightError: no agent answers where the settings say.
+    """
+    port = settings.health.port
+    url = f"http://{settings.health.host}:{port}/status"
+    try:
+        return dict(httpx.get(url, timeout=5, trust_env=False).raise_for_status().json())
+    except (httpx.HTTPError, ValueError) as error:
+        raise HydrosightError(
+            f"no agent answers at {url}: {error}",
+            hint="Start it with `hydrosight run` or `systemctl start hydrosight`; its log says why it isn't running.",
+        ) from error

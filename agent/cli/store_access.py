@@ -1,0 +1,27 @@
+"""The agent's store, as the commands read it while the agent runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.settings import load_settings
+from agent.store.store import Store
+from edge_runtime.errors import StoreError
+
+
+@contextmanager
+def open_store(config: Path) -> Iterator[Store]:
+    """The store that the settings name, read-only.
+
+    Raises:
+        ConfigurationError: the settings are wrong.
+        StoreError: there is no store yet, or it can't be read.
+    """
+    file = load_settings(config).store_file
+    if not file.exists():
+        raise StoreError(f"{file}: no store yet", hint=f"Start the agent first: hydrosight run --config {config}")
+    store = Store.open_read_only(file)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,212 @@
+"""The agent: puts sources, store, pipeline, publisher, uplink and updater together and runs them until told to stop.
+
+One task per part, each under supervision, so that a part that fails never stops another. On SIGTERM what has arrived
+is stored and diagnosed before the process ends.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+
+import structlog
+from cloud_sync.edge.uplink import Uplink
+
+from agent.alerts import AlertTracker
+from agent.centre import RECENT_WINDOWS, make_updater, uplink_client
+from agent.core import CoreThread, StoreQueues
+from agent.health import TASK_LIMIT_S, HealthServer, HealthView
+from agent.intake import Intake
+from agent.models import Models
+from agent.notify import Notifier, watchdog_interval_s
+from agent.pipeline import Outcome, Pipeline
+from agent.publisher import Publisher
+from agent.recorder import Recorder
+from agent.settings import AgentSettings
+from agent.sources.base import Source, SourceStatus
+from agent.sources.modbus import ModbusSource
+from agent.sources.mqtt import MqttSource
+from agent.status import AgentStatus
+from agent.store.statistics import BufferStatistics
+from agent.store.store import Store
+from agent.supervision import supervise
+from edge_runtime.errors import ConfigurationError, StoreError
+from edge_runtime.machine import Machine
+from edge_runtime.machine_file import load_machine
+from edge_runtime.slots import Slots
+
+log = structlog.get_logger("agent")
+HOUSEKEEPING_S = 30.0
+
+
+def boot_id() -> str:
+    """A name for this run: the kernel's boot id, so that reboots can be told apart, and a part of the run's own."""
+    kernel = ""
+    with suppress(OSError):
+        kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8] + "-"
+    return kernel + uuid.uuid4().hex[:12]
+
+
+def load_machine_for(settings: AgentSettings) -> Machine:
+    """The machine, with every sensor that a source names checked against it.
+
+    Raises:
+        ConfigurationError: the machine file is wrong, or a source names a sensor that the machine hasn't.
+    """
+    machine = load_machine(settings.machine)
+    for source in (*settings.sources.modbus, *settings.sources.mqtt):
+        unknown = sorted(source.sensors - set(machine.sensor_index))
+        if unknown:
+            raise ConfigurationError(
+                f"source {source.name}: machine {machine.name} has no sensor {', '.join(unknown)}",
+                hint=f"Sensors are named in {settings.machine}: {', '.join(machine.sensor_index)}.",
+            )
+    return machine
+
+
+async def run_agent(settings: AgentSettings, stop: asyncio.Event, announce: Callable[[int], None]) -> None:
+    """Run the agent until `stop` is set. `announce` gets the health server's port once every part is started.
+
+    Raises:
+        ConfigurationError: something in the settings can't work; nothing was started.
+        StoreError: the store can't be opened, such as when another agent holds it.
+    """
+    machine = load_machine_for(settings)
+    settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    core = CoreThread()
+    try:
+        store = await core.call(Store.open, settings.store_file, boot_id())
+        try:
+            await Agent(settings, machine, store, core).run(stop, announce)
+        finally:
+            await core.call(store.close)
+    finally:
+        core.close()
+
+
+class Agent:
+    """One run of the daemon, over an open store."""
+
+    def __init__(self, settings: AgentSettings, machine: Machine, store: Store, core: CoreThread) -> None:
+        self._settings = settings
+        self._machine = machine
+        self._store = store
+        self._core = core
+        self._queues = StoreQueues(core, store)
+        self._status = AgentStatus()
+        self._intake = Intake()
+        self._models = Models(
+            machine,
+            Slots(settings.slots_directory),
+            settings.model.bundle,
+            threads=settings.model.threads,
+            probation_windows=settings.model.probation_windows,
+        )
+        self._statistics: BufferStatistics | None = None
+
+    async def run(self, stop: asyncio.Event, announce: Callable[[int], None]) -> None:
+        """Start every part, wait for `stop`, end every part in order."""
+        notifier = Notifier()
+        async with AsyncExitStack() as stack:
+            pipeline = await self._core.call(self._make_pipeline)
+            self._status.report("store", healthy=True, message=str(self._settings.store_file))
+            self._status.report("model", healthy=True, message=str(pipeline.diagnoser.bundle.path))
+            view = HealthView(self._status, lambda: self._statistics)
+            health = stack.enter_context(HealthServer(self._settings.health, view))
+            parts = await self._parts(stack, pipeline)
+            tasks = [
+                asyncio.create_task(supervise(name, part, self._status), name=name) for name, part in parts.items()
+            ]
+            stack.push_async_callback(_cancel, tasks)
+            stack.callback(notifier.stopping)
+            notifier.ready()
+            announce(health.port)
+            await self._watch(stop, notifier)
+
+    def _make_pipeline(self) -> Pipeline:
+        tracker = AlertTracker(self._machine, self._settings.alerts)
+        lateness_us = round(self._settings.windows.lateness_s * 1e6)
+        return Pipeline(self._machine, self._store, self._models.start(), tracker, lateness_us)
+
+    async def _parts(self, stack: AsyncExitStack, pipeline: Pipeline) -> dict[str, Callable[[], Awaitable[None]]]:
+        settings = self._settings
+        parts: dict[str, Callable[[], Awaitable[None]]] = {"housekeeping": self._keep_house}
+        listeners: list[Callable[[Outcome], None]] = []
+        if settings.broker:
+            publisher = Publisher(settings.broker, self._machine.name, self._queues, self._reporter("alerts broker"))
+            parts["alerts broker"] = publisher.run
+            listeners.append(lambda outcome: publisher.publish(outcome.diagnosis))
+        if settings.centre:
+            wake = asyncio.Event()
+            client = await stack.enter_async_context(uplink_client(settings.centre))
+            uplink = Uplink(client, self._queues, settings.credential_file, self._reporter("centre"))
+            parts["centre"] = lambda: uplink.run(wake)
+            listeners.append(lambda _: wake.set())
+            updater = make_updater(
+                settings,
+                settings.centre,
+                models=self._models,
+                pipeline=pipeline,
+                core=self._core,
+                status=self._status,
+                recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
+            )
+            if updater:
+                parts["model updates"] = lambda: updater.run(settings.model.check_interval_s)
+        recorder = Recorder(self._core, pipeline, self._intake, self._models, self._status, listeners)
+        stack.push_async_callback(recorder.drain)
+        parts["recorder"] = lambda: recorder.run(settings.store.flush_interval_s)
+        for source in self._sources():
+            self._status.report(f"source {source.name}", healthy=True, message="started")
+            parts[f"source {source.name}"] = partial(source.run, self._intake.deliver, self._source_status)
+        return parts
+
+    def _sources(self) -> list[Source]:
+        sources = self._settings.sources
+        modbus = [ModbusSource(one, now_us=_now_us) for one in sources.modbus]
+        mqtt = [MqttSource(one, now_us=_now_us) for one in sources.mqtt]
+        return [*modbus, *mqtt]
+
+    def _source_status(self, status: SourceStatus) -> None:
+        self._status.report(f"source {status.name}", healthy=status.healthy, message=status.message, hint=status.hint)
+
+    def _reporter(self, part: str) -> Callable[[bool, str, str], None]:
+        return lambda healthy, message, hint: self._status.report(part, healthy=healthy, message=message, hint=hint)
+
+    async def _keep_house(self) -> None:
+        """Retention and figures, every HOUSEKEEPING_S."""
+        settings = self._settings.store
+        while True:
+            try:
+                await self._core.call(
+                    self._store.prune, max_bytes=settings.max_bytes, min_free_bytes=settings.min_free_bytes
+                )
+                self._statistics = await self._core.call(self._store.statistics)
+            except StoreError as error:
+                self._status.report("housekeeping", healthy=False, message=str(error), hint=error.hint)
+            else:
+                self._status.report("housekeeping", healthy=True, message="retention holds")
+            self._status.beat("housekeeping")
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _watch(self, stop: asyncio.Event, notifier: Notifier) -> None:
+        """Wait for `stop`; ping systemd's watchdog while every task makes progress."""
+        interval = watchdog_interval_s()
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), interval)
+            if not stop.is_set() and not self._status.silent_tasks(TASK_LIMIT_S):
+                notifier.alive()
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,191 @@
+"""What is usually wrong with an installation, one check each; every finding says what to do."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import httpx
+from cloud_sync.edge.credential import read_credential
+
+from agent.box_clock import BoxClock
+from agent.centre import verification
+from agent.daemon import load_machine_for
+from agent.models import Models
+from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_settings
+from agent.sources.modbus_device import ModbusDevice
+from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.mqtt_settings import MqttSettings
+from edge_runtime.clock import ClockState
+from edge_runtime.errors import HydrosightError
+from edge_runtime.machine import Machine
+from edge_runtime.slots import Slots
+
+TIMEOUT_S = 5.0
+
+
+class Verdict(StrEnum):
+    """What a check comes to."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was looked at, the verdict, what was found, what to do about it."""
+
+    what: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+def examine(config: Path) -> Iterator[Check]:
+    """Make every check that the settings allow, in the order in which things depend on each other."""
+    try:
+        settings = load_settings(config)
+    except HydrosightError as error:
+        yield Check("settings", Verdict.BAD, str(error), error.hint)
+        return
+    yield Check("settings", Verdict.GOOD, str(config))
+    try:
+        machine = load_machine_for(settings)
+    except HydrosightError as error:
+        yield Check("machine file", Verdict.BAD, str(error), error.hint)
+        return
+    yield _coverage(settings, machine)
+    for device in settings.sources.modbus:
+        yield _guarded(f"modbus {device.name}", lambda device=device: _modbus(device))
+    for broker in settings.sources.mqtt:
+        yield _reachable(f"mqtt {broker.name}", broker)
+    if settings.broker:
+        yield _reachable("alerts broker", settings.broker)
+    yield _clock(settings)
+    yield _disk(settings)
+    yield _guarded("model", lambda: _model(settings, machine))
+    if settings.centre:
+        centre = settings.centre
+        yield _guarded("centre", lambda: _centre(centre))
+        yield _guarded("enrolment", lambda: _enrolment(settings))
+
+
+def _guarded(what: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(what, Verdict.GOOD, check())
+    except HydrosightError as error:
+        return Check(what, Verdict.BAD, str(error), error.hint)
+
+
+def _coverage(settings: AgentSettings, machine: Machine) -> Check:
+    read = {sensor for one in (*settings.sources.modbus, *settings.sources.mqtt) for sensor in one.sensors}
+    missing = [name for name in machine.sensor_index if name not in read]
+    found = f"{machine.name}: {len(machine.components)} components, {len(read)} of {len(machine.sensors)} sensors read"
+    if not missing:
+        return Check("machine file", Verdict.GOOD, found)
+    return Check(
+        "machine file", Verdict.WARNING, found, f"No source reads {', '.join(missing)}: add them to `sources`."
+    )
+
+
+def _modbus(settings: ModbusSettings) -> str:
+    """Read every block once.
+
+    Raises:
+        SourceError: it can't be reached, or refuses a register.
+    """
+
+    async def read_all() -> int:
+        device = ModbusDevice(settings)
+        try:
+            await device.connect()
+            blocks = [block for group in settings.groups for block in group.reads]
+            for block in blocks:
+                await device.read(block)
+            return len(blocks)
+        finally:
+            device.close()
+
+    return f"{settings.host}:{settings.port} answers; {asyncio.run(read_all())} blocks read"
+
+
+def _reachable(what: str, broker: MqttSettings | BrokerSettings) -> Check:
+    address = f"{broker.host}:{broker.port}"
+    try:
+        socket.create_connection((broker.host, broker.port), TIMEOUT_S).close()
+    except OSError as error:
+        remedy = f"Check that the broker runs and that {address} can be reached from this box."
+        return Check(what, Verdict.BAD, f"{address}: {error}", remedy)
+    return Check(what, Verdict.GOOD, f"{address} accepts connections")
+
+
+def _clock(settings: AgentSettings) -> Check:
+    assessment = BoxClock(settings.data_directory / "clock-floor").assess()
+    match assessment.state:
+        case ClockState.SYNCED:
+            return Check("clock", Verdict.GOOD, "synchronised")
+        case ClockState.BOUNDED:
+            remedy = "Start a time service (systemd-timesyncd, chrony). Until then updates may be refused as expired."
+            return Check("clock", Verdict.WARNING, "not synchronised, but not before a moment known to be past", remedy)
+        case ClockState.SUSPECT:
+            remedy = "Set the clock (timedatectl set-time) or start a time service; `timedatectl` shows its state."
+            return Check("clock", Verdict.BAD, "before a moment that is known to be past", remedy)
+
+
+def _disk(settings: AgentSettings) -> Check:
+    folder = settings.data_directory
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    needed = settings.store.min_free_bytes
+    size = settings.store_file.stat().st_size if settings.store_file.exists() else 0
+    found = f"{free / 1e9:.1f} GB free at {folder}, the store may grow to {settings.store.max_bytes / 1e9:.1f} GB"
+    if free < needed:
+        return Check("disk", Verdict.BAD, found, "Free some space: the agent sheds its oldest readings meanwhile.")
+    if free - needed < settings.store.max_bytes - size:
+        return Check("disk", Verdict.WARNING, found, "Lower store.max_bytes, or use a larger disk.")
+    return Check("disk", Verdict.GOOD, found)
+
+
+def _model(settings: AgentSettings, machine: Machine) -> str:
+    """Open and prove the model that the agent would start with.
+
+    Raises:
+        HydrosightError: it is damaged or doesn't reproduce its golden windows here.
+    """
+    slots = Slots(settings.slots_directory)
+    models = Models(machine, slots, settings.model.bundle, threads=1, probation_windows=1)
+    manifest = models.load(slots.active or settings.model.bundle).bundle.manifest
+    return f"{manifest.name} {manifest.version} (release {manifest.release}) reproduces its golden windows"
+
+
+def _centre(centre: CentreSettings) -> str:
+    """Ask the centre whether it is ready.
+
+    Raises:
+        HydrosightError: it doesn't answer, or not as one that is ready.
+    """
+    url = f"{centre.url.rstrip('/')}/health/ready"
+    try:
+        answer = httpx.get(url, verify=verification(centre), timeout=TIMEOUT_S)
+    except httpx.HTTPError as error:
+        hint = "Check the network, centre.url and centre.ca_file. Diagnosis goes on without the centre."
+        raise HydrosightError(f"{url}: {error}", hint=hint) from error
+    if answer.status_code != httpx.codes.OK:
+        raise HydrosightError(
+            f"{url}: answers {answer.status_code}", hint="The centre isn't ready: `hydrosight-cloud db status` there."
+        )
+    return f"{centre.url} is ready"
+
+
+def _enrolment(settings: AgentSettings) -> str:
+    """Read this box's credential.
+
+    Raises:
+        CredentialError: there is none, or others can read it.
+    """
+    return f"enrolled as {read_credential(settings.credential_file).agent}"

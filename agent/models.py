@@ -1,0 +1,122 @@
+"""Which model diagnoses: opens the active slot at start, tries an update before it is trusted, and goes back.
+
+A new model must open, reproduce its golden windows on this box, fit this machine and diagnose the machine's latest
+stored windows before it takes over; then it is on probation. When it fails during probation, or the agent is restarted
+too often meanwhile, the former one comes back.
+"""
+
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from edge_runtime.backends.onnx import OnnxBackend
+from edge_runtime.bundle import Bundle, check_golden, open_bundle
+from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.errors import BackendError, BundleError, ConfigurationError, HydrosightError, UpdateError
+from edge_runtime.machine import Machine
+from edge_runtime.slots import Slots
+from edge_runtime.window import Window
+
+log = structlog.get_logger("agent.models")
+
+
+def agent_version() -> str:
+    """Version of the installed agent."""
+    return importlib.metadata.version("hydrosight")
+
+
+class Models:
+    """The model slots of one machine."""
+
+    def __init__(self, machine: Machine, slots: Slots, shipped: Path, *, threads: int, probation_windows: int) -> None:
+        self._machine = machine
+        self._slots = slots
+        self._shipped = shipped
+        self._threads = threads
+        self._probation_windows = probation_windows
+
+    @property
+    def slots(self) -> Slots:
+        """The slots on disk."""
+        return self._slots
+
+    def start(self) -> Diagnoser:
+        """The diagnoser to start with: the active slot's, else the former one's, else the shipped bundle's.
+
+        Raises:
+            ConfigurationError: no bundle at all can be used.
+        """
+        self._slots.record_start()
+        while self._slots.active is not None:
+            try:
+                return self.load(self._slots.active)
+            except (BundleError, BackendError) as error:
+                log.warning("model_refused", slot=str(self._slots.active), error=str(error))
+                if self._slots.roll_back(str(error)) is None:
+                    break
+        try:
+            return self.load(self._slots.seed(self._shipped))
+        except (BundleError, BackendError) as error:
+            raise ConfigurationError(
+                f"model.bundle {self._shipped}: {error}", hint=error.hint or "Name a bundle that fits this machine."
+            ) from error
+
+    def load(self, path: Path) -> Diagnoser:
+        """Open a bundle, prove it on its golden windows, check that it fits the machine.
+
+        Raises:
+            BundleError: damaged, of another version, or made for other conditions.
+            BackendError: the inference engine can't run it.
+        """
+        bundle = open_bundle(path, agent_version())
+        self._check_fit(bundle)
+        backend = OnnxBackend(path / "model.onnx", threads=self._threads)
+        difference = check_golden(bundle, backend)
+        log.info("model_proven", model=bundle.manifest.name, version=bundle.manifest.version, difference=difference)
+        return Diagnoser(self._machine, bundle, backend)
+
+    def try_update(self, candidate: Path, current: Diagnoser, recent: Sequence[Window]) -> Diagnoser:
+        """Install a downloaded bundle into the idle slot and put it to the test on this machine's latest windows.
+
+        Raises:
+            UpdateError: it failed; the model in use stays.
+        """
+        try:
+            diagnoser = self.load(self._slots.install(candidate))
+            if diagnoser.bundle.manifest.window_s != current.bundle.manifest.window_s:
+                raise BundleError(
+                    f"windows of {diagnoser.bundle.manifest.window_s} s, the agent cuts "
+                    f"{current.bundle.manifest.window_s} s",
+                    hint="Models with another window length are set as model.bundle, not sent as an update.",
+                )
+            if recent:
+                diagnoser.diagnose_many(recent)
+        except HydrosightError as error:
+            raise UpdateError(f"model {candidate.name} refused: {error}", hint=error.hint) from error
+        return diagnoser
+
+    def activate(self) -> None:
+        """The tested bundle in the idle slot becomes the active one, on probation."""
+        self._slots.activate(self._probation_windows)
+
+    def survived_window(self) -> None:
+        """A window was diagnosed and recorded: one step of probation."""
+        self._slots.record_window()
+
+    def fall_back(self, reason: str) -> Diagnoser | None:
+        """The active model fails on probation: return to the former one; None when it isn't on probation."""
+        if not self._slots.on_probation:
+            return None
+        former = self._slots.roll_back(reason)
+        return None if former is None else self.load(former)
+
+    def _check_fit(self, bundle: Bundle) -> None:
+        own = {condition.name for condition in self._machine.conditions}
+        if own and not own & set(bundle.manifest.conditions):
+            raise BundleError(
+                f"{bundle.path}: diagnoses {', '.join(sorted(bundle.manifest.conditions))}; "
+                f"machine {self._machine.name} has {', '.join(sorted(own))}",
+                hint="Use a bundle trained for this machine's conditions.",
+            )

@@ -1,0 +1,43 @@
+"""Tell systemd how the service is doing (sd_notify): ready, status, watchdog, stopping."""
+
+import os
+import socket
+from pathlib import Path
+
+
+class Notifier:
+    """Sends to NOTIFY_SOCKET; does nothing when the service wasn't started by systemd."""
+
+    def __init__(self, address: str | None = None) -> None:
+        self._address = os.environ.get("NOTIFY_SOCKET") if address is None else address
+
+    def ready(self) -> None:
+        """Start-up is over."""
+        self._send("READY=1")
+
+    def stopping(self) -> None:
+        """The service is on its way out."""
+        self._send("STOPPING=1")
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`."""
+        self._send(f"STATUS={text}")
+
+    def alive(self) -> None:
+        """Ping the watchdog. Call it only when every task has made progress."""
+        self._send("WATCHDOG=1")
+
+    def _send(self, message: str) -> None:
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else str(Path(self._address))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(message.encode(), address)
+
+
+def watchdog_interval_s() -> float | None:
+    """How often systemd wants to hear from this process: half of WATCHDOG_USEC; None without a watchdog."""
+    usec, pid = os.environ.get("WATCHDOG_USEC"), os.environ.get("WATCHDOG_PID")
+    if not usec or (pid and int(pid) != os.getpid()):
+        return None
+    return int(usec) / 2e6

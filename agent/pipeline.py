@@ -1,0 +1,95 @@
+"""From readings to recorded diagnoses: the agent's one path, synchronous and run in one thread.
+
+Readings are stored first. A window is always cut from the store, never from memory, so that a restart makes the same
+window that the interrupted run would have made. Window, diagnosis, alerts, outbox rows and the cursor that says how far
+this got are one transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from agent.alerts import AlertTracker
+from agent.store.store import Store
+from edge_runtime.alert import Alert
+from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.machine import Machine
+from edge_runtime.reading import Reading
+from edge_runtime.window import Window
+from edge_runtime.windowing import WindowSchedule, cut_window
+
+HISTORY_WINDOWS = 240
+WINDOWS_A_STEP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one window came to."""
+
+    window: Window
+    diagnosis: Diagnosis
+    alerts: tuple[Alert, ...]
+
+
+class Pipeline:
+    """Stores readings and diagnoses every window that has become complete."""
+
+    def __init__(
+        self, machine: Machine, store: Store, diagnoser: Diagnoser, tracker: AlertTracker, lateness_us: int
+    ) -> None:
+        self._machine = machine
+        self._store = store
+        self._diagnoser = diagnoser
+        self._tracker = tracker
+        self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
+        self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
+        recent = store.diagnoses(limit=max(tracker.settings.raise_after, tracker.settings.clear_after))
+        tracker.resume(store.standing_alerts(), reversed(recent))
+        self._schedule.observe(store.undiagnosed_times())
+
+    @property
+    def diagnoser(self) -> Diagnoser:
+        """The one in use."""
+        return self._diagnoser
+
+    def use(self, diagnoser: Diagnoser) -> None:
+        """Diagnose with another model from the next window on. Its windows must be of the same length."""
+        self._diagnoser = diagnoser
+
+    def store_readings(self, readings: Sequence[Reading]) -> None:
+        """Make readings durable and note how far the sources' clocks have got.
+
+        Raises:
+            StoreError: they are not stored; give them again.
+        """
+        if readings:
+            self._store.append(readings)
+            self._schedule.observe({reading.source_time_us for reading in readings})
+
+    def diagnose_due(self) -> list[Outcome]:
+        """Diagnose and record the windows that are complete, a few at a time so that storing is never held up.
+
+        Raises:
+            StoreError: the window can't be read or recorded; it stays due.
+            BackendError: the model can't be run; the window stays due.
+        """
+        outcomes = []
+        for start_us in islice(self._schedule.due(), WINDOWS_A_STEP):
+            outcome = self._diagnose(start_us)
+            self._schedule.done(start_us)
+            if outcome:
+                outcomes.append(outcome)
+        return outcomes
+
+    def _diagnose(self, start_us: int) -> Outcome | None:
+        end_us = start_us + self._length_us
+        series = self._store.series(start_us, end_us)
+        if not any(len(item) for item in series.values()):
+            self._store.skip_to(end_us)
+            return None
+        window = cut_window(self._machine, series, start_us, end_us)
+        diagnosis = self._diagnoser.diagnose(window, self._store.health_history(HISTORY_WINDOWS))
+        alerts = tuple(self._tracker.update(diagnosis))
+        self._store.record(window, diagnosis, alerts)
+        return Outcome(window, diagnosis, alerts)

@@ -1,0 +1,103 @@
+"""Moves readings from the intake into the store at a steady beat, and diagnoses what has become complete.
+
+A store that fails keeps the readings in the intake and tries again at the next beat. A model that fails keeps its
+window due; on probation it is replaced by the former one.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from agent.core import CoreThread
+from agent.intake import Intake
+from agent.models import Models
+from agent.pipeline import Outcome, Pipeline
+from agent.status import AgentStatus
+from edge_runtime.errors import BackendError, StoreError
+
+STORE = "store"
+MODEL = "model"
+
+
+class Recorder:
+    """The beat of the agent: store, diagnose, tell the others."""
+
+    def __init__(
+        self,
+        core: CoreThread,
+        pipeline: Pipeline,
+        intake: Intake,
+        models: Models,
+        status: AgentStatus,
+        listeners: Sequence[Callable[[Outcome], None]],
+    ) -> None:
+        self._core = core
+        self._pipeline = pipeline
+        self._intake = intake
+        self._models = models
+        self._status = status
+        self._listeners = listeners
+        self._dropped = 0
+
+    async def run(self, interval_s: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """One beat every `interval_s`, until cancelled."""
+        while True:
+            began = time.monotonic()
+            await self.beat()
+            await sleep(max(0.0, interval_s - (time.monotonic() - began)))
+
+    async def beat(self) -> int:
+        """Store what has arrived and diagnose what is due; gives the number of windows diagnosed."""
+        await self._store()
+        diagnosed = await self._diagnose()
+        self._status.beat("recorder")
+        return diagnosed
+
+    async def drain(self) -> None:
+        """Store and diagnose all there is; for the end of the agent's run."""
+        while await self.beat():
+            pass
+
+    async def _store(self) -> None:
+        readings = self._intake.take()
+        if not readings:
+            return
+        try:
+            await self._core.call(self._pipeline.store_readings, readings)
+        except StoreError as error:
+            self._intake.put_back(readings)
+            self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
+            return
+        self._status.stored(len(readings), readings[-1].source_time_us)
+        lost = self._intake.dropped - self._dropped
+        self._dropped = self._intake.dropped
+        message = "stores readings" if not lost else f"stores readings again; {lost} were lost while it could not"
+        self._status.report(STORE, healthy=True, message=message)
+
+    async def _diagnose(self) -> int:
+        try:
+            outcomes = await self._core.call(self._pipeline.diagnose_due)
+        except StoreError as error:
+            self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
+            return 0
+        except BackendError as error:
+            await self._replace_model(error)
+            return 0
+        for outcome in outcomes:
+            self._status.report(MODEL, healthy=True, message=_describe(outcome))
+            self._status.diagnosed(outcome.diagnosis, len(outcome.alerts))
+            await self._core.call(self._models.survived_window)
+            for listener in self._listeners:
+                listener(outcome)
+        return len(outcomes)
+
+    async def _replace_model(self, error: BackendError) -> None:
+        self._status.report(MODEL, healthy=False, message=str(error), hint=error.hint)
+        former = await self._core.call(self._models.fall_back, str(error))
+        if former is not None:
+            await self._core.call(self._pipeline.use, former)
+
+
+def _describe(outcome: Outcome) -> str:
+    model = outcome.diagnosis.model
+    return f"{model.name} {model.version} (release {model.release})"

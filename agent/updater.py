@@ -1,0 +1,78 @@
+"""Asks the centre for new models and puts them to use, one step after the other; diagnosis never waits for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from agent.box_clock import BoxClock
+from agent.models import Models
+from agent.status import AgentStatus
+from cloud_sync.edge.ota import ModelUpdates
+from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.errors import CentreError, UpdateError
+from edge_runtime.window import Window
+
+log = structlog.get_logger("agent.updater")
+PART = "model updates"
+
+
+class Updater:
+    """Checks for a newer release of the model in use, tests it, and hands it to the pipeline.
+
+    `recent` gives the machine's latest stored windows, `take_over` puts a diagnoser to use in the pipeline.
+    """
+
+    def __init__(
+        self,
+        updates: ModelUpdates,
+        models: Models,
+        clock: BoxClock,
+        current: Callable[[], Diagnoser],
+        recent: Callable[[], Awaitable[list[Window]]],
+        take_over: Callable[[Diagnoser], Awaitable[None]],
+        status: AgentStatus,
+    ) -> None:
+        self._updates = updates
+        self._models = models
+        self._clock = clock
+        self._current = current
+        self._recent = recent
+        self._take_over = take_over
+        self._status = status
+
+    async def run(self, interval_s: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Check at once, then every `interval_s`, until cancelled."""
+        while True:
+            await self.check_once()
+            await sleep(interval_s)
+
+    async def check_once(self) -> bool:
+        """Look for a newer model and take it into use; true when one was."""
+        try:
+            updated = await self._update()
+        except (CentreError, UpdateError) as error:
+            self._status.report(PART, healthy=False, message=str(error), hint=error.hint)
+            return False
+        self._status.report(PART, healthy=True, message="up to date")
+        return updated
+
+    async def _update(self) -> bool:
+        current = self._current()
+        name = current.bundle.manifest.name
+        above = max(self._models.slots.highest_release, current.bundle.manifest.release)
+        await asyncio.to_thread(self._clock.look)
+        candidate = await asyncio.to_thread(self._updates.check, name, above)
+        if self._updates.signed_at:
+            await asyncio.to_thread(self._clock.signed, self._updates.signed_at)
+        if candidate is None:
+            return False
+        offered = candidate.model
+        log.info("update_found", model=name, version=offered.version, release=offered.release)
+        path = await asyncio.to_thread(self._updates.download, candidate)
+        recent = await self._recent()
+        diagnoser = await asyncio.to_thread(self._models.try_update, path, current, recent)
+        await asyncio.to_thread(self._models.activate)
+        await self._take_over(diagnoser)
+        log.info("update_active", model=name, version=offered.version, release=offered.release)
+        return True
