@@ -212,7 +212,7 @@ def _read_table(path: Path, columns: Sequence[str], hint: str) -> "pa.Table":
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        table = pq.ParquetFile(path).read()
+        table = pq.ParquetFile(path, page_checksum_verification=True).read()
     except OSError as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error}"
         raise RecordingError(f"{path}: {reason}", hint=hint) from error
@@ -265,5 +265,5 @@ def _write_table(path: Path, table: "pa.Table") -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     partial = path.with_name(path.name + ".partial")
-    pq.write_table(table, partial, compression="zstd")
+    pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
     partial.replace(path)

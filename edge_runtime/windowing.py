@@ -15,9 +15,6 @@ from edge_runtime.window import ChannelWindow, Float32Array, Window
 
 BoolArray = npt.NDArray[np.bool_]
 
-# A slot that got no reading takes the one before it, once: sampling that jitters by less than a step leaves single
-# slots empty. Two empty slots in a row are a gap. A reading that was bad is a gap at once.
-HOLD_SLOTS = 1
 
 # An hour: longer than any source holds readings back, shorter than any clock correction that matters.
 STEP_BACK_US = 3_600_000_000
@@ -72,9 +69,10 @@ def _to_grid(slot: Int64Array, values: Float64Array, good: BoolArray, slots: int
     total = np.bincount(slot[good], values[good], minlength=slots)
     grid = np.full(slots, np.nan)
     np.divide(total, used, out=grid, where=used > 0)
-    for _ in range(HOLD_SLOTS):
-        held = np.flatnonzero((heard[1:] == 0) & (used[:-1] > 0)) + 1
-        grid[held] = grid[held - 1]
+    # Sampling that jitters by less than a step leaves single slots empty: such a slot holds the value before it. Only
+    # one does, a second empty slot is a gap, and so is a slot whose readings are all bad.
+    held = np.flatnonzero((heard[1:] == 0) & (used[:-1] > 0)) + 1
+    grid[held] = grid[held - 1]
     return grid.astype(np.float32)
 
 
