@@ -103,7 +103,14 @@ class Diagnoser:
             for number, (window, faults) in enumerate(checked)
         ]
 
-    def _assemble(self, window: Window, output: ModelOutput, history: HealthHistory, inference_ms: float) -> Diagnosis:
+    def _assemble(
+        self,
+        window: Window,
+        sensor_faults: tuple[SensorFault, ...],
+        output: ModelOutput,
+        history: HealthHistory,
+        inference_ms: float,
+    ) -> Diagnosis:
         components = tuple(
             self._component(component, window, output.level_logits[node], output.fault_logits[node], history)
             for node, component in enumerate(self._machine.components)

@@ -8,7 +8,8 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
     """Print one diagnosis: the machine, its components, what speaks for it, what to do."""
     model = diagnosis.model
     console.print(
-        f"[bold]{diagnosis.machine}[/]  {diagnosis.window_start:%Y-%m-%d %H:%M:%S} – {diagnosis.window_end:%H:%M:%S} UTC"
+        f"[bold]{diagnosis.machine}[/]  {diagnosis.window_start:%Y-%m-%d %H:%M:%S} – {diagnosis.window_end:%H:%M:%S}"
+        " UTC"
         f"   overall health [bold]{percent(diagnosis.overall_health)}[/]"
         f"   data {percent(diagnosis.completeness)}"
         f"   [dim]{model.name} {model.version}, {diagnosis.inference_ms:.1f} ms[/]"
