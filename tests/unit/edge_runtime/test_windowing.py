@@ -27,9 +27,7 @@ def machine(rate_hz: float = 1.0) -> Machine:
     return Machine(name="m", components=(Component(name="pump", type=ComponentType.GEAR_PUMP),), sensors=(sensor,))
 
 
-def cut(
-    times_s, values, *, rate_hz: float = 1.0, quality: Mapping[int, Quality] = MappingProxyType({})
-) -> ChannelWindow:
+def cut(times_s, values, *, rate_hz: float = 1.0, quality: dict[int, Quality] | None = None) -> ChannelWindow:
     times_us = START + np.round(np.asarray(times_s, np.float64) * SECOND).astype(np.int64)
     marks = np.zeros(len(times_us), np.uint8)
     for index, mark in (quality or {}).items():
