@@ -28,7 +28,7 @@ from edge_runtime.machine import Component, Condition, FaultMode, Machine, Ne107
 from edge_runtime.manifest import ConditionCalibration
 from edge_runtime.overall import overall_health
 from edge_runtime.recommend import recommend
-from edge_runtime.sensor_check import check_sensors
+from edge_runtime.sensor_check import SensorFault, check_sensors
 from edge_runtime.trend import HealthHistory, degradation_per_day
 from edge_runtime.window import Window
 
