@@ -1,6 +1,7 @@
 """The registry of models: what has been published, and every change to it as one signed step."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +46,11 @@ class Registry:
         """Every published model, by name and release."""
         return sorted(_models(self._repository.targets()), key=lambda model: (model.name, model.release))
 
+    def expiries(self) -> dict[str, datetime]:
+        """Until when the newest signatures of each role count."""
+        parts = (self._repository.root(), self._repository.targets(), self._repository.snapshot())
+        return {signed.type: signed.expires for signed in (*parts, self._repository.timestamp())}
+
     def publish(self, bundle_path: Path, keys: Keys, *, now: datetime, agent_version: str | None = None) -> ModelTarget:
         """Sign a bundle and offer it to every box whose model has its name.
 
@@ -66,8 +72,10 @@ class Registry:
         Boxes never go to a lower release, so an older model travels as a newer release of the same content.
 
         Raises:
-            UpdateError: no such model is published, or `version` is taken.
+            UpdateError: no such model is published, or `version` isn't a version or is taken.
         """
+        if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+            raise UpdateError(f"{version!r} is not a version", hint="Three numbers, such as 1.4.0.")
         with self._repository.changing():
             targets = self._repository.targets()
             old = targets.targets.get(f"models/{name}/{to}.tar")

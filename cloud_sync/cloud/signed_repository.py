@@ -9,7 +9,7 @@ next change overwrites it.
 """
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,8 @@ LIFETIMES = {
 """How long a signature counts; docs/adr/0040-model-trust-tuf.md gives the reasons."""
 
 _Role = TypeVar("_Role", Root, Targets, Snapshot, Timestamp)
-_HINT = "Restore the repository from its copy."
+_Signed = Root | Targets | Snapshot | Timestamp
+_HINT = "Make a repository with `hydrosight-cloud model init`, or restore it from its copy."
 
 
 class SignedRepository:
@@ -109,10 +110,7 @@ class SignedRepository:
             for signer in signers:
                 root.add_key(signer.public_key, role)
             root.roles[role].threshold = threshold
-        self._sign(Targets(), root, keys, now)
-        self._sign(Snapshot(), root, keys, now)
-        self._sign(Timestamp(), root, keys, now)
-        self._sign(root, root, keys, now)  # last: only now is there a repository
+        self._sign_and_write((Targets(), Snapshot(), Timestamp(), root), root, keys, now)
 
     def commit(self, keys: Keys, *, now: datetime, root: Root | None = None, targets: Targets | None = None) -> None:
         """Sign `root` and `targets`, where given, as the next versions, then a snapshot and a timestamp that name them.
@@ -121,20 +119,16 @@ class SignedRepository:
         again: TUF has no way around that.
         """
         old_root, snapshot, timestamp = self.root(), self.snapshot(), self.timestamp()
-        trusted = old_root
         if root is not None:
             root.version = old_root.version + 1
-            self._sign(root, old_root, keys, now)
-            trusted = root
         if targets is not None:
             targets.version = snapshot.meta["targets.json"].version + 1
-            self._sign(targets, trusted, keys, now)
             snapshot.meta["targets.json"] = MetaFile(targets.version)
         snapshot.version += 1
-        self._sign(snapshot, trusted, keys, now)
         timestamp.version += 1
         timestamp.snapshot_meta = MetaFile(snapshot.version)
-        self._sign(timestamp, trusted, keys, now)
+        changed = [signed for signed in (root, targets, snapshot, timestamp) if signed is not None]
+        self._sign_and_write(changed, old_root, keys, now)
 
     def add_file(self, target: TargetFile, content: bytes) -> None:
         """Store the content of a target where readers look for it. Nothing points at it until `commit`."""
@@ -144,20 +138,25 @@ class SignedRepository:
         """Where the content of a target lies: its hash is part of the name, so that old and new never mix."""
         return self.directory / "targets" / target.get_prefixed_paths()[0]
 
-    def _sign(self, signed: Root | Targets | Snapshot | Timestamp, trusted: Root, keys: Keys, now: datetime) -> None:
-        role = signed.type
-        signed.expires = now + LIFETIMES[role]
-        name = f"{signed.version}.{role}.json"
-        if isinstance(signed, Timestamp):
-            signed.unrecognized_fields[SIGNED_AT] = now.isoformat(timespec="seconds")
-            name = "timestamp.json"
-        metadata: Metadata[Any] = Metadata(signed)
-        # A new root has to convince those who trust the old keys and those who trust the new ones.
-        for authority in (trusted, signed) if isinstance(signed, Root) else (trusted,):
-            rule = authority.roles[role]
-            for signer in keys.signers(role, rule.keyids, rule.threshold):
-                metadata.sign(signer, append=True)
-        self._write(self._metadata / name, metadata.to_bytes(JSONSerializer(compact=False)))
+    def _sign_and_write(self, changed: Sequence[_Signed], old_root: Root, keys: Keys, now: datetime) -> None:
+        """Sign all of `changed`, then write it in its order: a key that is missing leaves everything as it was."""
+        new_root = next((signed for signed in changed if isinstance(signed, Root)), old_root)
+        files = []
+        for signed in changed:
+            role = signed.type
+            signed.expires = now + LIFETIMES[role]
+            if isinstance(signed, Timestamp):
+                signed.unrecognized_fields[SIGNED_AT] = now.isoformat(timespec="seconds")
+            metadata: Metadata[Any] = Metadata(signed)
+            # A new root has to convince those who trust the old keys and those who trust the new ones.
+            for root in (old_root, new_root) if isinstance(signed, Root) else (new_root,):
+                rule = root.roles[role]
+                for signer in keys.signers(role, rule.keyids, rule.threshold):
+                    metadata.sign(signer, append=True)
+            name = "timestamp.json" if isinstance(signed, Timestamp) else f"{signed.version}.{role}.json"
+            files.append((self._metadata / name, metadata.to_bytes(JSONSerializer(compact=False))))
+        for path, content in files:
+            self._write(path, content)
 
     def _write(self, path: Path, content: bytes) -> None:
         try:

@@ -62,6 +62,16 @@ class Candidate:
     model: ModelTarget
     size_bytes: int
 
+    @property
+    def version(self) -> str:
+        """The model's version."""
+        return self.model.version
+
+    @property
+    def release(self) -> int:
+        """The model's release counter."""
+        return self.model.release
+
 
 class ModelUpdates:
     """The over-the-air client of one box. Use it from one thread at a time.
@@ -116,17 +126,17 @@ class ModelUpdates:
             for candidate in (
                 _candidate(target) for path, target in targets.items() if path.startswith(f"models/{name}/")
             )
-            if candidate.model.release > above_release
+            if candidate.release > above_release
         ]
         fitting = [candidate for candidate in newer if candidate.model.runs_on(self._agent_version)]
         if newer and not fitting:
-            first = min(newer, key=lambda candidate: candidate.model.release).model
+            first = min(newer, key=lambda candidate: candidate.release).model
             raise UpdateError(
                 f"model {name} {first.version} needs agent {first.minimum_agent_version} or newer, "
                 f"this is {self._agent_version}",
                 hint="Update the agent; the model follows by itself.",
             )
-        return max(fitting, key=lambda candidate: candidate.model.release, default=None)
+        return max(fitting, key=lambda candidate: candidate.release, default=None)
 
     def download(self, candidate: Candidate) -> Path:
         """Fetch a candidate and unpack it; returns the bundle's folder, every file of it checked and on the disk.

@@ -79,6 +79,6 @@ def _refuse_older(role: str, version: int, seen: int) -> None:
         raise UpdateError(
             f"the centre offers {role} metadata of version {version}, this box has seen {seen}: "
             "an old repository is replayed",
-            hint="Check who answers at the centre's address. If the centre was restored from a backup, its keys must be "
-            "rotated: docs/model-updates.md, 'The repository was restored from a backup'.",
+            hint="Check who answers at the centre's address. If the centre was restored from a backup, its keys "
+            "must be rotated: docs/model-updates.md, 'The repository was restored from a backup'.",
         )

@@ -1,0 +1,120 @@
+"""`hydrosight-cloud`: run the centre and look after it. Exit codes: 0 done, 1 failed, 2 wrong usage or settings."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from cloud_sync.cloud import access, access_cli, database_cli, model_cli
+from cloud_sync.cloud.fleet import MachineStatus, read_fleet
+from cloud_sync.cloud.logs import configure_logs
+from cloud_sync.cloud.server import serve as run_server
+from cloud_sync.cloud.session import ConfigOption, JsonOption, in_transaction
+from cloud_sync.cloud.settings import load_settings
+from edge_runtime.errors import HydrosightError
+
+app = typer.Typer(
+    help="Run the centre: enrol boxes, take in what they send, show the fleet, publish models.", no_args_is_help=True
+)
+app.add_typer(database_cli.app, name="db")
+app.add_typer(access_cli.machine_app, name="machine")
+app.add_typer(access_cli.agent_app, name="agent")
+app.add_typer(access_cli.operator_app, name="operator")
+app.add_typer(model_cli.app, name="model")
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
+    tuf_repository: Annotated[Path | None, typer.Option(help="Folder of signed models, served at /tuf/.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the API until told to stop. The database's URL comes from HYDROSIGHT_DATABASE_URL or --config."""
+    options = {
+        "host": host,
+        "port": port,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "tuf_repository": tuf_repository,
+    }
+    settings = load_settings(config, {name: value for name, value in options.items() if value is not None})
+    configure_logs(logging.INFO)
+
+    def announce(url: str) -> None:
+        typer.echo(json.dumps({"event": "ready", "url": url}) if as_json else f"Hydrosight centre at {url}")
+        sys.stdout.flush()
+
+    run_server(settings, announce)
+
+
+@app.command()
+def enroll(
+    machine: Annotated[str, typer.Argument(help="Name of the machine, as in its machine file.")],
+    valid_hours: Annotated[float, typer.Option(help="How long the token can be used.", min=0.01, max=24 * 90)] = 24,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a one-time token that enrols the box of MACHINE. It is shown this once."""
+    access_cli.check_machine_name(machine)
+    token = in_transaction(config, lambda c: access.create_token(c, machine, timedelta(hours=valid_hours)))
+    if as_json:
+        typer.echo(json.dumps({"machine": machine, "token": token.token, "expires_at": token.expires_at.isoformat()}))
+        return
+    typer.echo(token.token)
+    typer.echo(f"Valid once, for {machine}, until {token.expires_at:%Y-%m-%d %H:%M %Z}. On the box:", err=True)
+    typer.echo("  hydrosight enrol --config /etc/hydrosight/agent.yaml TOKEN", err=True)
+
+
+@app.command()
+def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every machine: its box, when it was last seen, health, alerts, and how far diagnosis lies behind."""
+    machines = in_transaction(config, read_fleet)
+    if as_json:
+        typer.echo(TypeAdapter(list[MachineStatus]).dump_json(machines).decode())
+        return
+    if not machines:
+        typer.echo("No machines yet. Enrol the first: hydrosight-cloud enroll MACHINE")
+        return
+    table = Table("machine", "agent", "last seen", "model", "health", "alerts", "lag")
+    now = datetime.now(UTC)
+    for status in machines:
+        table.add_row(
+            status.machine,
+            status.agent or "not enrolled",
+            "never" if status.last_seen is None else f"{_span((now - status.last_seen).total_seconds())} ago",
+            status.model_version or "–",
+            "–" if status.overall_health is None else f"{status.overall_health:.2f}",
+            str(status.standing_alerts),
+            "–" if status.lag_s is None else _span(status.lag_s),
+        )
+    Console().print(table)
+
+
+def _span(seconds: float) -> str:
+    """A time span for people: its largest unit only."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def main() -> None:
+    """Entry point: errors raised on purpose become a message, a hint and an exit code."""
+    try:
+        app()
+    except HydrosightError as error:
+        typer.echo(f"Error: {error}", err=True)
+        if error.hint:
+            typer.echo(f"Hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
