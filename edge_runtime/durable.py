@@ -11,14 +11,17 @@ from pathlib import Path
 _SUFFIX = ".partial"
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Give `path` new content in one step: a reader, or a restart, finds the old content or the new.
+
+    `mode` is the new file's permissions before the umask; 0o600 for a secret.
 
     Raises:
         OSError: it can't be written; the old content stands.
     """
     partial = path.with_name(path.name + _SUFFIX)
-    with partial.open("wb") as file:
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

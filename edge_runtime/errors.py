@@ -8,10 +8,13 @@
     ├── BackendError            the inference engine can't load or run a model
     ├── SourceError             a sensor source can't be reached or answers nonsense
     ├── StoreError              the local store can't be read or written
-    │   └── StoreFullError      there is no room left on the disk
+    │   ├── StoreFullError      there is no room left on the disk
+    │   └── StoreDamagedError   what is stored isn't what was stored
     ├── CentreError             the centre can't be used
     │   ├── CentreUnreachableError  no answer, or a passing fault: try again later
-    │   └── CredentialError         the centre doesn't accept this box: enrol again
+    │   ├── CredentialError         the centre doesn't accept this box: enrol again
+    │   ├── RefusedError            the centre refuses a request, and would again
+    │   └── DatabaseError           the centre's database doesn't answer: it is tried again
     ├── WireError               a message can't be decoded
     ├── UpdateError             an over-the-air update was refused
     ├── TrainingError           a model can't be trained or evaluated from what was given
@@ -65,6 +68,10 @@ class StoreFullError(StoreError):
     """There is no room left on the disk for what was to be stored."""
 
 
+class StoreDamagedError(StoreError):
+    """What is stored isn't what was stored: the file, or one payload in it, is damaged."""
+
+
 class CentreError(HydrosightError):
     """The centre can't be used."""
 
@@ -79,6 +86,18 @@ class CentreUnreachableError(CentreError):
 
 class CredentialError(CentreError):
     """The centre doesn't accept this box's token or credential."""
+
+
+class RefusedError(CentreError):
+    """The centre refuses a request, and would again if it were sent unchanged; `status` is the HTTP status."""
+
+    def __init__(self, message: str, *, status: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class DatabaseError(CentreError):
+    """The centre's database doesn't answer, or not as it should. Nothing was committed, or it can be sent again."""
 
 
 class WireError(HydrosightError):

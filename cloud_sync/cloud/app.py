@@ -1,0 +1,78 @@
+"""The centre's HTTP service, put together. Stateless: run as many as needed before one database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from cloud_sync.cloud import problem
+from cloud_sync.cloud.database import Database
+from cloud_sync.cloud.enrol_api import enrol_api
+from cloud_sync.cloud.ingest_api import ingest_api
+from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
+from cloud_sync.cloud.read_api import read_api
+from cloud_sync.cloud.settings import CloudSettings
+
+
+class _Folder(StaticFiles):
+    """A folder served read-only; empty (404) while it isn't there yet."""
+
+    async def check_config(self) -> None:
+        return
+
+
+def create_app(settings: CloudSettings) -> FastAPI:
+    """The service for these settings.
+
+    Raises:
+        ConfigurationError: no database is set.
+    """
+    database = Database(settings)
+    metrics = CentreMetrics()
+    metrics.database_up.set_function(lambda: float(database.ready))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        watch = asyncio.create_task(database.watch(), name="database watch")
+        yield
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        await database.close()
+
+    app = FastAPI(
+        title="Hydrosight centre",
+        description="Enrolment and ingest for boxes; machines, diagnoses, windows and alerts for operators.",
+        version="1",
+        lifespan=lifespan,
+    )
+    problem.install(app, settings.retry_after_s)
+    app.include_router(enrol_api(database, settings, metrics))
+    app.include_router(ingest_api(database, settings, metrics))
+    app.include_router(read_api(database))
+    if settings.tuf_repository is not None:
+        for folder in ("metadata", "targets"):
+            files = _Folder(directory=settings.tuf_repository / folder, check_dir=False)
+            app.mount(f"/tuf/{folder}", files, name=f"tuf-{folder}")
+
+    @app.get("/health/live", tags=["health"], summary="The process runs")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/health/ready", tags=["health"], summary="The database answers and has this server's schema")
+    async def ready() -> JSONResponse:
+        await database.check()
+        if database.ready:
+            return JSONResponse({"status": "ready"})
+        headers = {"Retry-After": str(settings.retry_after_s)}
+        return JSONResponse({"status": "not ready", "database": database.problem}, 503, headers)
+
+    @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
+    async def prometheus() -> Response:
+        return Response(metrics.render(), media_type=CONTENT_TYPE)
+
+    return app

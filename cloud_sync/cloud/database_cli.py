@@ -1,0 +1,39 @@
+"""`hydrosight-cloud db`: the database's schema."""
+
+import json
+
+import typer
+
+from cloud_sync.cloud.migrate import migrate, schema_status
+from cloud_sync.cloud.session import ConfigOption, JsonOption, with_connection
+
+app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+
+
+@app.command("migrate")
+def migrate_schema(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Bring the database to this program's schema. `serve` does it too; here it can be done ahead."""
+    done = with_connection(config, migrate)
+    if as_json:
+        typer.echo(json.dumps({"applied": [migration.number for migration in done]}))
+        return
+    for migration in done:
+        typer.echo(f"applied {migration.number:04d} {migration.name}")
+    if not done:
+        typer.echo("The schema was up to date.")
+
+
+@app.command()
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say where the schema stands, and whether TimescaleDB is in use. Changes nothing."""
+    schema = with_connection(config, schema_status)
+    if as_json:
+        pending = [migration.number for migration in schema.pending]
+        typer.echo(json.dumps({"applied": schema.applied, "pending": pending, "hypertables": schema.hypertables}))
+        return
+    typer.echo(f"schema      {schema.applied[-1] if schema.applied else 'none yet'}")
+    typer.echo(f"pending     {', '.join(f'{m.number:04d} {m.name}' for m in schema.pending) or 'nothing'}")
+    hypertables = "plain tables, TimescaleDB isn't in use"
+    typer.echo(f"TimescaleDB {hypertables if schema.hypertables is None else ', '.join(schema.hypertables)}")
+    if schema.pending:
+        typer.echo("Apply what is pending: hydrosight-cloud db migrate")

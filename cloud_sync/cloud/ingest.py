@@ -1,0 +1,58 @@
+"""A batch into the database, once. What is acknowledged is committed and on disk.
+
+The receipt is written first: a batch that has one is a duplicate, whichever server took it. Rows are unique by what
+they are about as well, so even a batch that a box seals anew (its store was restored, or it was enrolled again) adds
+only what is missing. Together: at least once on the wire, exactly once in the tables.
+"""
+
+from collections.abc import Sequence
+
+import psycopg
+
+from cloud_sync.cloud.access import AgentIdentity
+from cloud_sync.cloud.queries import load_queries
+from cloud_sync.cloud.rows import BatchRows
+from cloud_sync.wire import Acknowledgement, Batch
+from edge_runtime.errors import RefusedError
+
+_QUERIES = load_queries("ingest.sql")
+
+
+async def write_batch(
+    connection: psycopg.AsyncConnection, identity: AgentIdentity, batch: Batch, rows: BatchRows
+) -> Acknowledgement:
+    """Write all rows of `batch`; nothing when it was committed before. The caller commits, then answers.
+
+    Raises:
+        RefusedError: PostgreSQL can't hold a value, such as a NUL character in a text (422).
+    """
+    receipt = {
+        "agent": identity.agent,
+        "boot": batch.boot,
+        "number": batch.number,
+        "windows": len(batch.windows),
+        "diagnoses": len(batch.diagnoses),
+        "alerts": len(batch.alerts),
+    }
+    inserted = await (await connection.execute(_QUERIES["insert_receipt"], receipt)).fetchone()
+    if inserted is not None:
+        try:
+            await _insert(connection, "insert_alert", rows.alerts)
+            await _insert(connection, "insert_diagnosis", rows.diagnoses)
+            await _insert(connection, "insert_component_diagnosis", rows.components)
+            await _insert(connection, "insert_window", rows.windows)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise RefusedError(
+                f"a value doesn't fit the database: {error.diag.message_primary or error}",
+                status=422,
+                hint="The box sends what doesn't fit; it sets the batch aside. See: hydrosight buffer",
+            ) from error
+    await connection.execute(_QUERIES["note_seen"], {"agent": identity.agent})
+    return Acknowledgement(batch.boot, batch.number, duplicate=inserted is None)
+
+
+async def _insert(connection: psycopg.AsyncConnection, query: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """One prepared statement for all rows, sent without waiting for each answer (libpq's pipeline mode)."""
+    if rows:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(_QUERIES[query], rows)

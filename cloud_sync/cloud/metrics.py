@@ -1,0 +1,49 @@
+"""What the centre counts, for Prometheus; docs/metrics.md explains each."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class CentreMetrics:
+    """Counters of one server process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.batches = Counter(
+            "hydrosight_centre_batches",
+            "Batches, by result: committed, duplicate, refused (the box's fault) or failed (ours).",
+            ["result"],
+            registry=self._registry,
+        )
+        self.bytes = Counter(
+            "hydrosight_centre_batch_bytes", "Compressed bytes of committed batches.", registry=self._registry
+        )
+        self.samples = Counter(
+            "hydrosight_centre_samples", "Samples in windows of committed batches.", registry=self._registry
+        )
+        self.diagnoses = Counter(
+            "hydrosight_centre_diagnoses", "Diagnoses in committed batches.", registry=self._registry
+        )
+        self.alerts = Counter("hydrosight_centre_alerts", "Alerts in committed batches.", registry=self._registry)
+        self.ingest_seconds = Histogram(
+            "hydrosight_centre_ingest_seconds",
+            "From the whole body received to committed.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self._registry,
+        )
+        self.enrolments = Counter(
+            "hydrosight_centre_enrolments",
+            "Enrolments, by result: accepted or refused.",
+            ["result"],
+            registry=self._registry,
+        )
+        self.database_up = Gauge(
+            "hydrosight_centre_database_up",
+            "1 when the database answers and has this server's schema.",
+            registry=self._registry,
+        )
+
+    def render(self) -> bytes:
+        """All of them in Prometheus' text format."""
+        return generate_latest(self._registry)

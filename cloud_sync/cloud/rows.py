@@ -1,0 +1,220 @@
+"""From a batch to the rows of the database: what is checked, and how a record becomes columns. Pure.
+
+Rows come sorted by key, so that two transactions with the same rows take their locks in the same order.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ValidationError
+
+from cloud_sync.wire import WIRE_SCHEMA, AlertRecord, Batch, ChannelRecord, DiagnosisRecord, WindowRecord
+from edge_runtime.alert import Alert
+from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.errors import RefusedError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_US = 253_370_764_800_000_000  # the year 9999, PostgreSQL's and Python's common end
+_MAX_INT64 = 2**63 - 1
+_HINT = "The box sends what doesn't fit; it sets the batch aside. See: hydrosight buffer"
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+class WindowRow(NamedTuple):
+    """One channel of one window."""
+
+    machine: str
+    start_time: datetime
+    sensor: str
+    end_time: datetime
+    step_us: int
+    samples: npt.NDArray[np.float32]
+
+
+class DiagnosisRow(NamedTuple):
+    """One diagnosis."""
+
+    machine: str
+    start_time: datetime
+    end_time: datetime
+    overall_health: float | None
+    completeness: float
+    model_name: str
+    model_version: str
+    model_sha256: str
+    document: str
+
+
+class ComponentRow(NamedTuple):
+    """What one diagnosis says of one component."""
+
+    machine: str
+    start_time: datetime
+    component: str
+    health: float | None
+    level: str | None
+    severity: str | None
+    ne107: str
+    confidence: float | None
+    abstained: bool
+
+
+class AlertRow(NamedTuple):
+    """One alert raised or cleared."""
+
+    machine: str
+    id: str
+    state: str
+    time: datetime
+    component: str
+    kind: str
+    severity: str
+    message: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRows:
+    """All rows of one batch."""
+
+    windows: list[WindowRow]
+    diagnoses: list[DiagnosisRow]
+    components: list[ComponentRow]
+    alerts: list[AlertRow]
+
+    @property
+    def samples(self) -> int:
+        """How many samples its windows hold, gaps included."""
+        return sum(len(row.samples) for row in self.windows)
+
+
+def rows_of(batch: Batch, machine: str) -> BatchRows:
+    """Check a batch that `machine`'s box has sent, and turn it into rows.
+
+    Raises:
+        RefusedError: something in it is about another machine (403), or isn't what it should be (422), or the box
+            speaks a newer form of the protocol (409).
+    """
+    if batch.schema_version > WIRE_SCHEMA:
+        raise RefusedError(
+            f"batch has schema {batch.schema_version}, this server knows {WIRE_SCHEMA}",
+            status=409,
+            hint="Upgrade hydrosight[cloud] on the server; the box keeps its batches until then.",
+        )
+    if not batch.boot or len(batch.boot) > 128 or "\0" in batch.boot or not 0 <= batch.number <= _MAX_INT64:
+        raise _unfit("batch", f"is named ({batch.boot[:20]!r}, {batch.number}); a boot id and a number are needed")
+    records: list[WindowRecord | DiagnosisRecord | AlertRecord] = [*batch.windows, *batch.diagnoses, *batch.alerts]
+    for record in records:
+        if record.machine != machine:
+            raise RefusedError(
+                f"the batch is about machine {record.machine[:64]!r}, this credential is for {machine!r}",
+                status=403,
+                hint=f"Enrol the box for its machine: hydrosight-cloud enroll {record.machine[:64]}",
+            )
+    diagnoses = [_diagnosis(i, record) for i, record in enumerate(batch.diagnoses)]
+    return BatchRows(
+        windows=sorted((row for i, record in enumerate(batch.windows) for row in _window(i, record)), key=_first_three),
+        diagnoses=sorted((row for row, _ in diagnoses), key=_first_three),
+        components=sorted((row for _, components in diagnoses for row in components), key=_first_three),
+        alerts=sorted((_alert(i, record) for i, record in enumerate(batch.alerts)), key=_first_three),
+    )
+
+
+def _first_three(row: WindowRow | DiagnosisRow | ComponentRow | AlertRow) -> tuple[object, ...]:
+    return row[:3]
+
+
+def _window(index: int, record: WindowRecord) -> list[WindowRow]:
+    where = f"windows.{index}"
+    start = _time(record.start_us, f"{where}.start_us")
+    end = _time(record.end_us, f"{where}.end_us")
+    if start >= end:
+        raise _unfit(where, f"ends at {end.isoformat()}, not after its start {start.isoformat()}")
+    return [
+        WindowRow(
+            record.machine, start, channel.sensor, end, channel.step_us, _samples(channel, f"{where}.channels.{i}")
+        )
+        for i, channel in enumerate(record.channels)
+    ]
+
+
+def _samples(channel: ChannelRecord, where: str) -> npt.NDArray[np.float32]:
+    if not channel.sensor or len(channel.sensor) > 64 or "\0" in channel.sensor:
+        raise _unfit(where, f"sensor is {channel.sensor[:20]!r}, a name of 1 to 64 characters is needed")
+    if not 0 < channel.step_us <= _MAX_INT64:
+        raise _unfit(where, f"step_us is {channel.step_us}, a positive number is needed")
+    if len(channel.values) % 4:
+        raise _unfit(where, f"values are {len(channel.values)} bytes, float32 need a multiple of 4")
+    return np.frombuffer(channel.values, "<f4")
+
+
+def _diagnosis(index: int, record: DiagnosisRecord) -> tuple[DiagnosisRow, list[ComponentRow]]:
+    where = f"diagnoses.{index}"
+    start = _time(record.start_us, f"{where}.start_us")
+    diagnosis = _parse(record.document, Diagnosis, f"{where}.document")
+    if diagnosis.window_start != start or diagnosis.machine != record.machine:
+        raise _unfit(
+            where,
+            f"its document is about {diagnosis.machine!r} at {diagnosis.window_start.isoformat()}, "
+            f"the record about {record.machine!r} at {start.isoformat()}",
+        )
+    row = DiagnosisRow(
+        record.machine,
+        start,
+        diagnosis.window_end,
+        diagnosis.overall_health,
+        diagnosis.completeness,
+        diagnosis.model.name,
+        diagnosis.model.version,
+        diagnosis.model.sha256,
+        record.document.decode(),
+    )
+    components = [
+        ComponentRow(
+            record.machine, start, c.component, c.health, c.level, c.severity, c.ne107, c.confidence, c.abstained
+        )
+        for c in diagnosis.components
+    ]
+    return row, components
+
+
+def _alert(index: int, record: AlertRecord) -> AlertRow:
+    where = f"alerts.{index}"
+    time = _time(record.time_us, f"{where}.time_us")
+    alert = _parse(record.document, Alert, f"{where}.document")
+    if (alert.machine, alert.id, alert.state) != (record.machine, record.id, record.state):
+        raise _unfit(where, f"its document is about ({alert.machine!r}, {alert.id!r}, {alert.state})")
+    return AlertRow(
+        record.machine,
+        alert.id,
+        alert.state,
+        time,
+        alert.component,
+        alert.kind,
+        alert.severity,
+        alert.message,
+        record.document.decode(),
+    )
+
+
+def _parse(document: bytes, model: type[Document], where: str) -> Document:
+    try:
+        return model.model_validate_json(document)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        path = ".".join([where, *map(str, fault["loc"])])
+        raise _unfit(path, fault["msg"]) from error
+
+
+def _time(us: int, where: str) -> datetime:
+    if not 0 <= us < _LATEST_US:
+        raise _unfit(where, f"is {us}, microseconds since 1970 are needed")
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def _unfit(where: str, what: str) -> RefusedError:
+    return RefusedError(f"{where}: {what}", status=422, hint=_HINT)

@@ -1,0 +1,62 @@
+"""Run the app under uvicorn: bind first, say where once it answers, stop on SIGINT and SIGTERM."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from cloud_sync.cloud.app import create_app
+from cloud_sync.cloud.settings import CloudSettings
+from edge_runtime.errors import ConfigurationError
+
+
+class _AnnouncingServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+def serve(settings: CloudSettings, announce: Callable[[str], None]) -> None:
+    """Serve until told to stop. `announce` gets the service's URL when it answers.
+
+    Raises:
+        ConfigurationError: the address can't be bound, the certificate can't be loaded, or no database is set.
+    """
+    config = uvicorn.Config(
+        create_app(settings),
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(
+            f"tls_cert {settings.tls_cert}, tls_key {settings.tls_key}: can't be used: {error}",
+            hint="Both must be PEM files, and the key the certificate's.",
+        ) from error
+    with _bind(settings.host, settings.port) as listener:
+        scheme = "http" if settings.tls_cert is None else "https"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"{scheme}://{host}:{listener.getsockname()[1]}"
+        _AnnouncingServer(config, lambda: announce(url)).run(sockets=[listener])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigurationError(
+            f"can't listen on {host} port {port}: {error.strerror}",
+            hint="Name another address or port (--host, --port; port 0 takes a free one).",
+        ) from error

@@ -1,0 +1,48 @@
+-- name: fleet
+-- One row a machine: its active box, its newest diagnosis and how many alerts stand. `machine` null asks for all.
+SELECT machines.name AS machine, agents.id AS agent, agents.agent_version, agents.last_seen_at AS last_seen,
+       newest.model_version, newest.overall_health, newest.end_time AS diagnosed_until,
+       standing.alerts AS standing_alerts, extract(epoch FROM now() - newest.end_time)::float8 AS lag_s
+FROM machines
+LEFT JOIN agents ON agents.machine = machines.name AND agents.revoked_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT model_version, overall_health, end_time FROM diagnoses
+    WHERE diagnoses.machine = machines.name ORDER BY start_time DESC LIMIT 1
+) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT count(*) AS alerts FROM alerts AS raised
+    WHERE raised.machine = machines.name AND raised.state = 'raised' AND NOT EXISTS (
+        SELECT FROM alerts AS cleared
+        WHERE cleared.machine = raised.machine AND cleared.id = raised.id AND cleared.state = 'cleared')
+) AS standing
+WHERE %(machine)s::text IS NULL OR machines.name = %(machine)s
+ORDER BY machines.name;
+
+-- name: machine_file
+SELECT machine_file FROM machines WHERE name = %(machine)s;
+
+-- name: diagnoses
+-- Newest first; `before` (exclusive) is the start of the last one on the page before.
+SELECT document::text FROM diagnoses
+WHERE machine = %(machine)s AND (%(before)s::timestamptz IS NULL OR start_time < %(before)s)
+ORDER BY start_time DESC LIMIT %(limit)s;
+
+-- name: windows
+-- All channels of the newest `limit` windows, newest window first.
+SELECT start_time, end_time, sensor, step_us, samples FROM windows
+WHERE machine = %(machine)s
+  AND (%(sensor)s::text IS NULL OR sensor = %(sensor)s)
+  AND start_time IN (
+    SELECT DISTINCT start_time FROM windows
+    WHERE machine = %(machine)s AND (%(before)s::timestamptz IS NULL OR start_time < %(before)s)
+    ORDER BY start_time DESC LIMIT %(limit)s)
+ORDER BY start_time DESC, sensor;
+
+-- name: alerts
+-- The newest state of each alert, the latest first; `standing` leaves out those that are cleared.
+SELECT document::text FROM (
+    SELECT DISTINCT ON (id) state, time, document FROM alerts WHERE machine = %(machine)s
+    ORDER BY id, state  -- 'cleared' sorts before 'raised'
+) AS newest
+WHERE NOT %(standing)s OR state = 'raised'
+ORDER BY time DESC LIMIT %(limit)s;
