@@ -103,6 +103,8 @@ def join_graphs(samples: Sequence[GraphSample]) -> GraphSample:
     Raises:
         ValueError: there are none.
     """
+    if not samples:
+        raise ValueError("no graphs to join")
     if len(samples) == 1:
         return samples[0]
     first_node = np.cumsum([0, *(sample.nodes for sample in samples[:-1])])

@@ -79,7 +79,7 @@ def classic_features(values: Float64Array, step_s: float) -> tuple[Float32Array,
     """`classic-34` of several signals on one grid.
 
     Args:
-        values: [S, n], NaN where missing.
+        values: [S, n], NaN where missing; of single precision, so that fourth powers stay in range.
         step_s: the grid's step, seconds.
 
     Returns:

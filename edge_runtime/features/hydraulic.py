@@ -7,7 +7,7 @@
                         1/(1 + σ) with the cavitation number σ = (p2 − pv)/(p1 − p2), the pressure ratio of
                         IEC 60534-8-4; mineral oil's vapour pressure pv is taken as 0 bar absolute
 
-A ratio whose signals are missing, or whose divisor is zero, is masked.
+A ratio whose signals are missing is masked; so is flow per pressure below 1 % of the nameplate pressure.
 """
 
 import numpy as np
@@ -21,6 +21,8 @@ HYDRAULIC = FeatureSpec(
 
 ATMOSPHERE_BAR = 1.01325
 TEMPERATURE_SPAN_K = 40.0
+# Of a machine that stands still flow per pressure is noise over noise.
+MIN_PRESSURE_SHARE = 0.01
 
 Float64Array = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -53,7 +55,7 @@ def hydraulic_features(
     if len(temperatures) > 1:
         features[1] = np.ptp(temperatures) / TEMPERATURE_SPAN_K
     flows, shares = _present(flow_share), _present(pressure_share)
-    if len(flows) and len(shares) and shares.mean() > 0:
+    if len(flows) and len(shares) and shares.mean() >= MIN_PRESSURE_SHARE:
         features[2] = flows.mean() / shares.mean()
     pairs = pressure_pairs_bar[np.isfinite(pressure_pairs_bar).all(axis=1)] + ATMOSPHERE_BAR
     pairs = pairs[pairs[:, 0] > 0]
