@@ -9,11 +9,11 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import structlog
-from cloud_sync.edge.uplink import Uplink
 
 from agent.alerts import AlertTracker
 from agent.centre import RECENT_WINDOWS, make_updater, uplink_client
@@ -30,9 +30,11 @@ from agent.sources.base import Source, SourceStatus
 from agent.sources.modbus import ModbusSource
 from agent.sources.mqtt import MqttSource
 from agent.status import AgentStatus
+from agent.store.retention import Retention
 from agent.store.statistics import BufferStatistics
 from agent.store.store import Store
 from agent.supervision import supervise
+from cloud_sync.edge.uplink import Uplink
 from edge_runtime.errors import ConfigurationError, StoreError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
@@ -78,7 +80,10 @@ async def run_agent(settings: AgentSettings, stop: asyncio.Event, announce: Call
     settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     core = CoreThread()
     try:
-        store = await core.call(Store.open, settings.store_file, boot_id())
+        retention = Retention(max_bytes=settings.store.max_bytes, min_free_bytes=settings.store.min_free_bytes)
+        store = await core.call(Store.open, settings.store_file, boot_id(), retention=retention)
+        if store.salvage:
+            log.error("store_salvaged", salvage={name: str(value) for name, value in asdict(store.salvage).items()})
         try:
             await Agent(settings, machine, store, core).run(stop, announce)
         finally:
@@ -178,12 +183,9 @@ class Agent:
 
     async def _keep_house(self) -> None:
         """Retention and figures, every HOUSEKEEPING_S."""
-        settings = self._settings.store
         while True:
             try:
-                await self._core.call(
-                    self._store.prune, max_bytes=settings.max_bytes, min_free_bytes=settings.min_free_bytes
-                )
+                await self._core.call(self._store.prune)
                 self._statistics = await self._core.call(self._store.statistics)
             except StoreError as error:
                 self._status.report("housekeeping", healthy=False, message=str(error), hint=error.hint)

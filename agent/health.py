@@ -5,7 +5,7 @@ It runs in a thread of its own and only reads snapshots, so that a busy agent st
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
@@ -58,7 +58,7 @@ class HealthView:
                 for part, c in sorted(snapshot.conditions.items())
             },
             "diagnosis": snapshot.last_diagnosis.model_dump(mode="json") if snapshot.last_diagnosis else None,
-            "buffer": statistics.as_json() if statistics else None,
+            "buffer": asdict(statistics) if statistics else None,
         }
 
 

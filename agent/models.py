@@ -45,19 +45,43 @@ class Models:
     def start(self) -> Diagnoser:
         """The diagnoser to start with: the active slot's, else the former one's, else the shipped bundle's.
 
+        A shipped bundle whose release is above all that this box has had was installed by hand, and goes first.
+
         Raises:
             ConfigurationError: no bundle at all can be used.
         """
-        self._slots.record_start()
-        while self._slots.active is not None:
-            try:
-                return self.load(self._slots.active)
-            except (BundleError, BackendError) as error:
-                log.warning("model_refused", slot=str(self._slots.active), error=str(error))
-                if self._slots.roll_back(str(error)) is None:
-                    break
         try:
-            return self.load(self._slots.seed(self._shipped))
+            if self._slots.record_start():
+                log.warning("model_rolled_back", reason=self._slots.state.history[-1].reason)
+            return self._from_slots() or self.load(self._slots.seed(self._shipped))
+        except (BundleError, BackendError, UpdateError) as error:
+            return self._unslotted(error)
+
+    def _from_slots(self) -> Diagnoser | None:
+        if self._is_newer(self._shipped):
+            return None
+        for path in (self._slots.active, self._slots.previous):
+            if path is None:
+                continue
+            try:
+                return self.load(path)
+            except (BundleError, BackendError) as error:
+                log.warning("model_refused", slot=path.name, error=str(error))
+                self._slots.roll_back(str(error))
+        return None
+
+    def _is_newer(self, shipped: Path) -> bool:
+        try:
+            return open_bundle(shipped, agent_version()).manifest.release > self._slots.highest_release
+        except BundleError as error:
+            log.warning("shipped_model_refused", bundle=str(shipped), error=str(error))
+            return False
+
+    def _unslotted(self, cause: HydrosightError) -> Diagnoser:
+        """Slots that can't be written, as on a full disk, don't stop diagnosis: run the shipped bundle where it lies."""
+        log.warning("slots_unusable", error=str(cause), hint=cause.hint)
+        try:
+            return self.load(self._shipped)
         except (BundleError, BackendError) as error:
             raise ConfigurationError(
                 f"model.bundle {self._shipped}: {error}", hint=error.hint or "Name a bundle that fits this machine."
@@ -83,17 +107,18 @@ class Models:
         Raises:
             UpdateError: it failed; the model in use stays.
         """
+        installed = self._slots.install(candidate)
         try:
-            diagnoser = self.load(self._slots.install(candidate))
+            diagnoser = self.load(installed)
             if diagnoser.bundle.manifest.window_s != current.bundle.manifest.window_s:
                 raise BundleError(
                     f"windows of {diagnoser.bundle.manifest.window_s} s, the agent cuts "
                     f"{current.bundle.manifest.window_s} s",
                     hint="Models with another window length are set as model.bundle, not sent as an update.",
                 )
-            if recent:
-                diagnoser.diagnose_many(recent)
-        except HydrosightError as error:
+            diagnoser.diagnose_many(recent)
+        except (BundleError, BackendError) as error:
+            self._slots.reject(str(error))
             raise UpdateError(f"model {candidate.name} refused: {error}", hint=error.hint) from error
         return diagnoser
 
@@ -102,11 +127,22 @@ class Models:
         self._slots.activate(self._probation_windows)
 
     def survived_window(self) -> None:
-        """A window was diagnosed and recorded: one step of probation."""
-        self._slots.record_window()
+        """A window was diagnosed and recorded: one step of probation.
+
+        Raises:
+            UpdateError: that can't be written down.
+        """
+        if self._slots.record_window():
+            log.info("model_confirmed", slot=str(self._slots.active))
 
     def fall_back(self, reason: str) -> Diagnoser | None:
-        """The active model fails on probation: return to the former one; None when it isn't on probation."""
+        """The active model fails on probation: return to the former one; None when it isn't on probation.
+
+        Raises:
+            BundleError: the former one is damaged.
+            BackendError: the former one can't be run either.
+            UpdateError: that can't be written down.
+        """
         if not self._slots.on_probation:
             return None
         former = self._slots.roll_back(reason)

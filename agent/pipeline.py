@@ -16,10 +16,10 @@ from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.machine import Machine
 from edge_runtime.reading import Reading
+from edge_runtime.trend import HISTORY_WINDOWS
 from edge_runtime.window import Window
 from edge_runtime.windowing import WindowSchedule, cut_window
 
-HISTORY_WINDOWS = 240
 WINDOWS_A_STEP = 8
 
 
@@ -44,6 +44,7 @@ class Pipeline:
         self._tracker = tracker
         self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
+        self._history = store.health_history(HISTORY_WINDOWS)
         recent = store.diagnoses(limit=max(tracker.settings.raise_after, tracker.settings.clear_after))
         tracker.resume(store.standing_alerts(), reversed(recent))
         self._schedule.observe(store.undiagnosed_times())
@@ -89,7 +90,8 @@ class Pipeline:
             self._store.skip_to(end_us)
             return None
         window = cut_window(self._machine, series, start_us, end_us)
-        diagnosis = self._diagnoser.diagnose(window, self._store.health_history(HISTORY_WINDOWS))
+        diagnosis = self._diagnoser.diagnose(window, self._history)
         alerts = tuple(self._tracker.update(diagnosis))
         self._store.record(window, diagnosis, alerts)
+        self._history = self._history.extended(end_us, diagnosis.healths, HISTORY_WINDOWS)
         return Outcome(window, diagnosis, alerts)

@@ -13,7 +13,7 @@ from agent.intake import Intake
 from agent.models import Models
 from agent.pipeline import Outcome, Pipeline
 from agent.status import AgentStatus
-from edge_runtime.errors import BackendError, StoreError
+from edge_runtime.errors import BackendError, BundleError, StoreError, UpdateError
 
 STORE = "store"
 MODEL = "model"
@@ -86,14 +86,24 @@ class Recorder:
         for outcome in outcomes:
             self._status.report(MODEL, healthy=True, message=_describe(outcome))
             self._status.diagnosed(outcome.diagnosis, len(outcome.alerts))
-            await self._core.call(self._models.survived_window)
+            await self._count_window()
             for listener in self._listeners:
                 listener(outcome)
         return len(outcomes)
 
+    async def _count_window(self) -> None:
+        try:
+            await self._core.call(self._models.survived_window)
+        except UpdateError as error:
+            self._status.report("model slots", healthy=False, message=str(error), hint=error.hint)
+
     async def _replace_model(self, error: BackendError) -> None:
         self._status.report(MODEL, healthy=False, message=str(error), hint=error.hint)
-        former = await self._core.call(self._models.fall_back, str(error))
+        try:
+            former = await self._core.call(self._models.fall_back, str(error))
+        except (BundleError, BackendError, UpdateError) as second:
+            self._status.report("model slots", healthy=False, message=str(second), hint=second.hint)
+            return
         if former is not None:
             await self._core.call(self._pipeline.use, former)
 

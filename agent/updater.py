@@ -10,7 +10,7 @@ from agent.models import Models
 from agent.status import AgentStatus
 from cloud_sync.edge.ota import ModelUpdates
 from edge_runtime.diagnoser import Diagnoser
-from edge_runtime.errors import CentreError, UpdateError
+from edge_runtime.errors import BundleError, CentreError, UpdateError
 from edge_runtime.window import Window
 
 log = structlog.get_logger("agent.updater")
@@ -51,13 +51,15 @@ class Updater:
         """Look for a newer model and take it into use; true when one was."""
         try:
             updated = await self._update()
-        except (CentreError, UpdateError) as error:
+        except (CentreError, UpdateError, BundleError) as error:
             self._status.report(PART, healthy=False, message=str(error), hint=error.hint)
             return False
         self._status.report(PART, healthy=True, message="up to date")
         return updated
 
     async def _update(self) -> bool:
+        if self._models.slots.on_probation:
+            return False
         current = self._current()
         name = current.bundle.manifest.name
         above = max(self._models.slots.highest_release, current.bundle.manifest.release)

@@ -99,6 +99,11 @@ class Diagnosis(_Frozen):
     model: ModelIdentity
     inference_ms: float
 
+    @property
+    def healths(self) -> dict[str, float]:
+        """Health of every component that was judged."""
+        return {item.component: item.health for item in self.components if item.health is not None}
+
     def component(self, name: str) -> ComponentDiagnosis:
         """The part about one component.
 

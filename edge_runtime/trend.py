@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ MIN_POINTS = 10
 MIN_SPAN_US = DAY_US // 4
 MAX_POINTS = 200
 
+HISTORY_WINDOWS = 1440
+"""How many windows a trend looks back on: a day of minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class HealthHistory:
@@ -24,6 +28,14 @@ class HealthHistory:
     """
 
     by_component: Mapping[str, tuple[Int64Array, Float64Array]] = field(default_factory=dict)
+
+    def extended(self, time_us: int, health: Mapping[str, float], keep: int) -> Self:
+        """With one more window: component name → health then. The oldest points over `keep` are left out."""
+        longer = dict(self.by_component)
+        for component, value in health.items():
+            times_us, healths = longer.get(component, (np.empty(0, np.int64), np.empty(0, np.float64)))
+            longer[component] = (np.append(times_us, time_us)[-keep:], np.append(healths, value)[-keep:])
+        return type(self)(longer)
 
 
 def degradation_per_day(times_us: Int64Array, health: Float64Array) -> float | None:

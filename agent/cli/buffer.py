@@ -1,5 +1,8 @@
 """`hydrosight buffer`: what the box holds, what waits for the centre, what was lost."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 from agent.cli.output import (
     DEFAULT,
     ConfigOption,
@@ -12,28 +15,55 @@ from agent.cli.output import (
     time_text,
 )
 from agent.cli.store_access import open_store
+from agent.store.records import RecordClass
 
 
 def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Show what the box's store holds, what waits for the centre, and the ledger of loss."""
     with reported_errors():
         with open_store(config) as store:
-            statistics, losses = store.statistics(), store.losses()
+            statistics = store.statistics()
         if as_json:
-            print_json({**statistics.as_json(), "losses": [loss.as_json() for loss in losses]})
+            print_json(asdict(statistics))
             return
-        days = statistics.outage_days
         rows = [
             ["store", f"{size_text(statistics.file_bytes)}, {size_text(statistics.free_bytes)} free on the disk"],
             ["readings", f"{statistics.readings:,}"],
-            ["oldest", f"{time_text(statistics.oldest_reading_us)} UTC"],
-            ["newest", f"{time_text(statistics.newest_reading_us)} UTC"],
-            ["windows / diagnoses", f"{statistics.windows:,} / {statistics.diagnoses:,}"],
-            ["waiting for the centre", f"{statistics.outbox_pending:,} records"],
-            ["written per day", size_text(statistics.bytes_per_day) if statistics.bytes_per_day else "not known yet"],
-            ["holds an outage of", "not known yet" if days is None else f"{days:.1f} days at this rate"],
+            ["from – to", f"{time_text(statistics.oldest_us)} – {time_text(statistics.newest_us)} UTC"],
+            ["records", _counts(statistics.records)],
+            ["waiting for the centre", _counts(statistics.pending)],
+            ["waiting for the broker", f"{statistics.unpublished_alerts:,} alerts"],
+            ["grows by", f"{size_text(statistics.readings_bytes_per_day + statistics.records_bytes_per_day)} a day"],
+            ["raw readings last", _days(statistics.readings_days)],
+            ["the centre may be away", _days(statistics.outage_days)],
         ]
         print_table("Buffer", [("", "left"), ("", "left")], rows, "")
-        columns = [("what", "left"), ("why", "left"), ("records", "right"), ("from (UTC)", "left"), ("to", "left")]
+        columns = [
+            ("what", "left"),
+            ("why", "left"),
+            ("how many", "right"),
+            ("unsent", "right"),
+            ("from", "left"),
+            ("to (UTC)", "left"),
+        ]
         console.print()
-        print_table("Ledger of loss", columns, [loss.as_row() for loss in losses], "Nothing was lost.")
+        losses = [
+            [
+                loss.record_class.value,
+                loss.cause.value,
+                f"{loss.records:,}",
+                f"{loss.unsent:,}",
+                time_text(loss.first_us or None),
+                time_text(loss.last_us or None),
+            ]
+            for loss in statistics.losses
+        ]
+        print_table("Ledger of loss", columns, losses, "Nothing was lost.")
+
+
+def _counts(counts: Mapping[RecordClass, int]) -> str:
+    return ", ".join(f"{count:,} {name.value}s" if count != 1 else f"1 {name.value}" for name, count in counts.items())
+
+
+def _days(days: float | None) -> str:
+    return "not known yet: it takes a minute" if days is None else f"{days:,.1f} days at this rate"

@@ -1,5 +1,6 @@
 """`hydrosight model`: which model diagnoses, and going back to the former one."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,8 +15,10 @@ from agent.cli.output import (
     reported_errors,
     settings_from,
 )
-from edge_runtime.bundle import open_bundle
-from edge_runtime.errors import BundleError, UpdateError
+from agent.models import Models
+from edge_runtime.errors import UpdateError
+from edge_runtime.machine_file import load_machine
+from edge_runtime.slot_state import SlotName, SlotState
 from edge_runtime.slots import Slots
 
 app = typer.Typer(no_args_is_help=True, help="The diagnosis model in use, and its slots.")
@@ -23,36 +26,20 @@ app = typer.Typer(no_args_is_help=True, help="The diagnosis model in use, and it
 
 @app.command("show")
 def show(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show the model in each slot, which one is active, and why it changed."""
+    """Show the model in each slot, which one is active, and what happened to them."""
     with reported_errors():
-        slots = Slots(settings_from(config).slots_directory)
-        rows = [_describe(slots, path) for path in slots.occupied()]
+        state = Slots(settings_from(config).slots_directory).state
         if as_json:
-            print_json(
-                {
-                    "slots": rows,
-                    "on_probation": slots.on_probation,
-                    "highest_release": slots.highest_release,
-                    "history": [event.model_dump(mode="json") for event in slots.history],
-                }
-            )
+            print_json(state.model_dump(mode="json"))
             return
-        columns = [
-            ("slot", "left"),
-            ("", "left"),
-            ("model", "left"),
-            ("version", "left"),
-            ("release", "right"),
-            ("sha256", "left"),
+        columns = [("slot", "left"), ("", "left"), ("model", "left"), ("version", "left"), ("release", "right")]
+        rows = [
+            [slot.value, _role(state, slot), held.name, held.version, str(held.release)]
+            for slot, held in state.content.items()
         ]
-        table = [
-            [row["slot"], row["state"], row["name"], row["version"], row["release"], row["sha256"][:12]] for row in rows
-        ]
-        print_table(
-            "Models", columns, table, "No model is installed yet: the agent installs model.bundle when it starts."
-        )
-        for event in slots.history[-5:]:
-            console.print(f"[dim]{event.describe()}[/]")
+        print_table("Models", columns, rows, "No model is installed yet: the agent takes model.bundle when it starts.")
+        for event in state.history[-5:]:
+            console.print(f"[dim]release {event.release} {event.action.value.replace('_', ' ')}  {event.reason}[/]")
 
 
 @app.command("rollback")
@@ -65,22 +52,38 @@ def rollback(
         former = Slots(settings_from(config).slots_directory).roll_back(reason)
         if former is None:
             raise UpdateError("there is no former model to return to", hint="See `hydrosight model show`.")
-        console.print(f"Back to {former.name}. Restart the agent: systemctl restart hydrosight")
+        console.print(f"Back to the model of slot {former.name}. Restart the agent: systemctl restart hydrosight")
 
 
-def _describe(slots: Slots, path: "Slots.Path") -> dict[str, str]:
-    active = "active" if path == slots.active else "idle"
-    state = f"{active}, on probation" if active == "active" and slots.on_probation else active
-    try:
-        bundle = open_bundle(path)
-    except BundleError as error:
-        return {"slot": path.name, "state": f"damaged: {error}", "name": "", "version": "", "release": "", "sha256": ""}
-    manifest = bundle.manifest
-    return {
-        "slot": path.name,
-        "state": state,
-        "name": manifest.name,
-        "version": manifest.version,
-        "release": str(manifest.release),
-        "sha256": bundle.sha256,
-    }
+@app.command("confirm")
+def confirm(config: ConfigOption = DEFAULT) -> None:
+    """End the probation of the model in use: it stays."""
+    with reported_errors():
+        Slots(settings_from(config).slots_directory).confirm()
+        console.print("The model in use stays.")
+
+
+@app.command("install")
+def install(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    config: ConfigOption = DEFAULT,
+    allow_older: Annotated[bool, typer.Option(help="Take a release that isn't above all this box has had.")] = False,
+) -> None:
+    """Put a bundle from a folder into the idle slot and make it the active one, on probation.
+
+    It must reproduce its golden windows first. A running agent takes it up at its next start.
+    """
+    with reported_errors():
+        settings = settings_from(config)
+        slots = Slots(settings.slots_directory)
+        models = Models(load_machine(settings.machine), slots, bundle, threads=1, probation_windows=1)
+        manifest = models.load(bundle).bundle.manifest
+        slots.install(bundle, allow_older=allow_older)
+        slots.activate(settings.model.probation_windows)
+        console.print(f"{manifest.name} {manifest.version} is active. Restart the agent: systemctl restart hydrosight")
+
+
+def _role(state: SlotState, slot: SlotName) -> str:
+    if slot == state.active:
+        return f"active, {state.probation_left} windows of probation left" if state.probation_left else "active"
+    return "the way back" if slot == state.previous else "idle"

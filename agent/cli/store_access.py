@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.settings import load_settings
-from agent.store.store import Store
+from agent.store.reader import StoreReader
 from edge_runtime.errors import StoreError
 
 
 @contextmanager
-def open_store(config: Path) -> Iterator[Store]:
+def open_store(config: Path) -> Iterator[StoreReader]:
     """The store that the settings name, read-only.
 
     Raises:
@@ -20,7 +20,7 @@ def open_store(config: Path) -> Iterator[Store]:
     file = load_settings(config).store_file
     if not file.exists():
         raise StoreError(f"{file}: no store yet", hint=f"Start the agent first: hydrosight run --config {config}")
-    store = Store.open_read_only(file)
+    store = StoreReader.open_read_only(file)
     try:
         yield store
     finally:
