@@ -20,12 +20,15 @@ class Centre:
         folder: of all its files.
         url: where it serves, https.
         ca_file: certificate of the authority that vouches for it, made for this demo.
+        trust_root: the root metadata of its model registry, which a box is given at installation.
+        database_url: of its database, with the password.
     """
 
     process: Process
     folder: Path
     url: str
     ca_file: Path
+    trust_root: Path
     database_url: str
 
     @classmethod
@@ -37,7 +40,8 @@ class Centre:
         """
         ca_file, certificate, key = _certificates(folder)
         await _run(folder, "migrate", database.url, "db", "migrate")
-        await _run(folder, "registry", database.url, "model", "init", *_registry(folder))
+        await _run(folder, "keys", database.url, "model", "keys", "init", "--directory", str(folder / "keys"))
+        registry = await _run(folder, "registry", database.url, "model", "init", *_registry(folder), "--json")
         process = await Process.start(
             "the centre",
             [
@@ -54,12 +58,7 @@ class Centre:
             return bool(urls)
 
         await process.until(announced)
-        return cls(process, folder, urls[0], ca_file, database.url)
-
-    @property
-    def trust_root(self) -> Path:
-        """The root metadata that a box is given at installation."""
-        return self.folder / "registry" / "metadata" / "root.json"
+        return cls(process, folder, urls[0], ca_file, Path(json.loads(registry)["root"]), database.url)
 
     async def token(self, machine: str) -> str:
         """A one-time enrolment token.
