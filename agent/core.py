@@ -53,4 +53,4 @@ class StoreQueues:
 
     async def set_aside(self, boot: str, number: int, reason: str) -> None:
         """The centre will never take this batch; keep it apart and go on with the next."""
-        await self._core.call(self._store.set_aside, boot, number)
+        await self._core.call(self._store.set_aside, boot, number, reason)

@@ -5,18 +5,19 @@ is stored and diagnosed before the process ends.
 """
 
 import asyncio
+import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Never
 
 import structlog
 
 from agent.alerts import AlertTracker
-from agent.centre import RECENT_WINDOWS, make_updater, uplink_client
 from agent.core import CoreThread, StoreQueues
 from agent.health import TASK_LIMIT_S, HealthServer, HealthView
 from agent.intake import Intake
@@ -34,7 +35,9 @@ from agent.store.retention import Retention
 from agent.store.statistics import BufferStatistics
 from agent.store.store import Store
 from agent.supervision import supervise
-from cloud_sync.edge.uplink import Uplink
+from agent.updater import RECENT_WINDOWS, make_updater
+from cloud_sync.edge.centre import open_client
+from cloud_sync.edge.uplink import Uplink, UplinkStatus
 from edge_runtime.errors import ConfigurationError, StoreError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
@@ -59,7 +62,7 @@ def load_machine_for(settings: AgentSettings) -> Machine:
         ConfigurationError: the machine file is wrong, or a source names a sensor that the machine hasn't.
     """
     machine = load_machine(settings.machine)
-    for source in (*settings.sources.modbus, *settings.sources.mqtt):
+    for source in settings.sources.every:
         unknown = sorted(source.sensors - set(machine.sensor_index))
         if unknown:
             raise ConfigurationError(
@@ -146,8 +149,14 @@ class Agent:
             listeners.append(lambda outcome: publisher.publish(outcome.diagnosis))
         if settings.centre:
             wake = asyncio.Event()
-            client = await stack.enter_async_context(uplink_client(settings.centre))
-            uplink = Uplink(client, self._queues, settings.credential_file, self._reporter("centre"))
+            client = await stack.enter_async_context(open_client(settings.centre.url, ca_file=settings.centre.ca_file))
+            uplink = Uplink(
+                client,
+                self._queues,
+                settings.credential_file,
+                report=self._centre_status,
+                jitter=random.Random(self._machine.name),  # noqa: S311 - spreads a fleet, guards nothing
+            )
             parts["centre"] = lambda: uplink.run(wake)
             listeners.append(lambda _: wake.set())
             updater = make_updater(
@@ -178,6 +187,9 @@ class Agent:
     def _source_status(self, status: SourceStatus) -> None:
         self._status.report(f"source {status.name}", healthy=status.healthy, message=status.message, hint=status.hint)
 
+    def _centre_status(self, status: UplinkStatus) -> None:
+        self._status.report("centre", healthy=status.healthy, message=status.message, hint=status.hint)
+
     def _reporter(self, part: str) -> Callable[[bool, str, str], None]:
         return lambda healthy, message, hint: self._status.report(part, healthy=healthy, message=message, hint=hint)
 
@@ -204,7 +216,7 @@ class Agent:
                 notifier.alive()
 
 
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Task[Never]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

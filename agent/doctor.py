@@ -6,19 +6,20 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import httpx
-from cloud_sync.edge.credential import read_credential
 
 from agent.box_clock import BoxClock
-from agent.centre import verification
 from agent.daemon import load_machine_for
 from agent.models import Models
 from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_settings
 from agent.sources.modbus_device import ModbusDevice
 from agent.sources.modbus_settings import ModbusSettings
 from agent.sources.mqtt_settings import MqttSettings
+from cloud_sync.edge.centre import tls_context
+from cloud_sync.edge.credential import read_credential
 from edge_runtime.clock import ClockState
 from edge_runtime.errors import HydrosightError
 from edge_runtime.machine import Machine
@@ -60,7 +61,7 @@ def examine(config: Path) -> Iterator[Check]:
         return
     yield _coverage(settings, machine)
     for device in settings.sources.modbus:
-        yield _guarded(f"modbus {device.name}", lambda device=device: _modbus(device))
+        yield _guarded(f"modbus {device.name}", partial(_modbus, device))
     for broker in settings.sources.mqtt:
         yield _reachable(f"mqtt {broker.name}", broker)
     if settings.broker:
@@ -82,7 +83,7 @@ def _guarded(what: str, check: Callable[[], str]) -> Check:
 
 
 def _coverage(settings: AgentSettings, machine: Machine) -> Check:
-    read = {sensor for one in (*settings.sources.modbus, *settings.sources.mqtt) for sensor in one.sensors}
+    read = {sensor for one in settings.sources.every for sensor in one.sensors}
     missing = [name for name in machine.sensor_index if name not in read]
     found = f"{machine.name}: {len(machine.components)} components, {len(read)} of {len(machine.sensors)} sensors read"
     if not missing:
@@ -171,7 +172,7 @@ def _centre(centre: CentreSettings) -> str:
     """
     url = f"{centre.url.rstrip('/')}/health/ready"
     try:
-        answer = httpx.get(url, verify=verification(centre), timeout=TIMEOUT_S)
+        answer = httpx.get(url, verify=tls_context(centre.ca_file), timeout=TIMEOUT_S)
     except httpx.HTTPError as error:
         hint = "Check the network, centre.url and centre.ca_file. Diagnosis goes on without the centre."
         raise HydrosightError(f"{url}: {error}", hint=hint) from error

@@ -12,9 +12,10 @@ from pathlib import Path
 import structlog
 
 from edge_runtime.backends.onnx import OnnxBackend
-from edge_runtime.bundle import Bundle, check_golden, open_bundle
+from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.errors import BackendError, BundleError, ConfigurationError, HydrosightError, UpdateError
+from edge_runtime.golden import check_golden
 from edge_runtime.machine import Machine
 from edge_runtime.slots import Slots
 from edge_runtime.window import Window
@@ -72,13 +73,13 @@ class Models:
 
     def _is_newer(self, shipped: Path) -> bool:
         try:
-            return open_bundle(shipped, agent_version()).manifest.release > self._slots.highest_release
+            return open_bundle(shipped).manifest.release > self._slots.highest_release
         except BundleError as error:
             log.warning("shipped_model_refused", bundle=str(shipped), error=str(error))
             return False
 
     def _unslotted(self, cause: HydrosightError) -> Diagnoser:
-        """Slots that can't be written, as on a full disk, don't stop diagnosis: run the shipped bundle where it lies."""
+        """Slots that can't be used, as on a full disk, don't stop diagnosis: the shipped bundle runs where it lies."""
         log.warning("slots_unusable", error=str(cause), hint=cause.hint)
         try:
             return self.load(self._shipped)
@@ -94,9 +95,9 @@ class Models:
             BundleError: damaged, of another version, or made for other conditions.
             BackendError: the inference engine can't run it.
         """
-        bundle = open_bundle(path, agent_version())
+        bundle = open_bundle(path)
         self._check_fit(bundle)
-        backend = OnnxBackend(path / "model.onnx", threads=self._threads)
+        backend = OnnxBackend(bundle.model_path, threads=self._threads)
         difference = check_golden(bundle, backend)
         log.info("model_proven", model=bundle.manifest.name, version=bundle.manifest.version, difference=difference)
         return Diagnoser(self._machine, bundle, backend)
@@ -110,12 +111,7 @@ class Models:
         installed = self._slots.install(candidate)
         try:
             diagnoser = self.load(installed)
-            if diagnoser.bundle.manifest.window_s != current.bundle.manifest.window_s:
-                raise BundleError(
-                    f"windows of {diagnoser.bundle.manifest.window_s} s, the agent cuts "
-                    f"{current.bundle.manifest.window_s} s",
-                    hint="Models with another window length are set as model.bundle, not sent as an update.",
-                )
+            _check_window(diagnoser.bundle.manifest.window_s, current.bundle.manifest.window_s)
             diagnoser.diagnose_many(recent)
         except (BundleError, BackendError) as error:
             self._slots.reject(str(error))
@@ -156,3 +152,11 @@ class Models:
                 f"machine {self._machine.name} has {', '.join(sorted(own))}",
                 hint="Use a bundle trained for this machine's conditions.",
             )
+
+
+def _check_window(offered_s: float, ours_s: float) -> None:
+    if offered_s != ours_s:
+        raise BundleError(
+            f"diagnoses windows of {offered_s:g} s, the agent cuts {ours_s:g} s",
+            hint="A model with another window length is set as model.bundle, not sent as an update.",
+        )

@@ -30,13 +30,17 @@ class SourceSettings(_Section):
     modbus: tuple[ModbusSettings, ...] = ()
     mqtt: tuple[MqttSettings, ...] = ()
 
+    @property
+    def every(self) -> tuple[ModbusSettings | MqttSettings, ...]:
+        """All sources, whatever their kind."""
+        return (*self.modbus, *self.mqtt)
+
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        everything = (*self.modbus, *self.mqtt)
-        if not everything:
+        if not self.every:
             raise ValueError("no source: name at least one under modbus or mqtt")
-        names = [source.name for source in everything]
-        sensors = [sensor for source in everything for sensor in sorted(source.sensors)]
+        names = [source.name for source in self.every]
+        sensors = [sensor for source in self.every for sensor in sorted(source.sensors)]
         for kind, items in (("source name", names), ("sensor", sensors)):
             repeated = sorted({item for item in items if items.count(item) > 1})
             if repeated:

@@ -6,15 +6,22 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from agent.box_clock import BoxClock
+from agent.core import CoreThread
 from agent.models import Models
+from agent.pipeline import Pipeline
+from agent.settings import AgentSettings, CentreSettings
 from agent.status import AgentStatus
+from cloud_sync.edge.centre import tls_context
 from cloud_sync.edge.ota import ModelUpdates
+from cloud_sync.edge.tuf_fetcher import update_client
 from edge_runtime.diagnoser import Diagnoser
-from edge_runtime.errors import BundleError, CentreError, UpdateError
+from edge_runtime.errors import BundleError, CentreError, ConfigurationError, UpdateError
 from edge_runtime.window import Window
 
 log = structlog.get_logger("agent.updater")
 PART = "model updates"
+RECENT_WINDOWS = 8
+"""How many of the machine's latest windows a new model is tried on."""
 
 
 class Updater:
@@ -78,3 +85,43 @@ class Updater:
         await self._take_over(diagnoser)
         log.info("update_active", model=name, version=offered.version, release=offered.release)
         return True
+
+
+def make_updater(
+    settings: AgentSettings,
+    centre: CentreSettings,
+    *,
+    models: Models,
+    pipeline: Pipeline,
+    core: CoreThread,
+    status: AgentStatus,
+    recent: Callable[[], Awaitable[list[Window]]],
+) -> Updater | None:
+    """The updater, or None where no trust root is installed.
+
+    Raises:
+        ConfigurationError: the trust root can't be read.
+    """
+    if settings.model.trust_root is None:
+        return None
+    try:
+        root = settings.model.trust_root.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"model.trust_root {settings.model.trust_root}: {error.strerror}",
+            hint="Copy root.json of the model registry there, or leave trust_root out to do without updates.",
+        ) from error
+    clock = BoxClock(settings.data_directory / "clock-floor")
+    updates = ModelUpdates(
+        settings.data_directory / "tuf",
+        settings.data_directory / "downloads",
+        f"{centre.url.rstrip('/')}/tuf",
+        root,
+        client=update_client(tls_context(centre.ca_file)),
+        reference_time=clock.at_least,
+    )
+
+    async def take_over(diagnoser: Diagnoser) -> None:
+        await core.call(pipeline.use, diagnoser)
+
+    return Updater(updates, models, clock, lambda: pipeline.diagnoser, recent, take_over, status)

@@ -55,8 +55,7 @@ def diagnose_recording(machine_file: Path, bundle_path: Path, recording_path: Pa
         BundleError: the bundle is damaged or doesn't fit.
         RecordingError: the recording can't be read, or isn't of this machine.
     """
-    from agent.models import agent_version  # noqa: PLC0415 - the engine loads slowly; other commands do without
-    from edge_runtime.backends.onnx import OnnxBackend  # noqa: PLC0415
+    from edge_runtime.backends.onnx import OnnxBackend  # noqa: PLC0415 - slow to load; the live view does without
     from edge_runtime.bundle import open_bundle  # noqa: PLC0415
     from edge_runtime.diagnoser import Diagnoser  # noqa: PLC0415
     from edge_runtime.machine_file import load_machine  # noqa: PLC0415
@@ -65,8 +64,8 @@ def diagnose_recording(machine_file: Path, bundle_path: Path, recording_path: Pa
     from edge_runtime.windowing import cut_window, window_starts  # noqa: PLC0415
 
     machine = load_machine(machine_file)
-    bundle = open_bundle(bundle_path, agent_version())
-    diagnoser = Diagnoser(machine, bundle, OnnxBackend(bundle_path / "model.onnx"))
+    bundle = open_bundle(bundle_path)
+    diagnoser = Diagnoser(machine, bundle, OnnxBackend(bundle.model_path))
     signals = read_recording(recording_path)
     signals.check_against(machine)
     if not signals.series:

@@ -1,5 +1,7 @@
 """`hydrosight status`: how the running agent is."""
 
+from typing import Any
+
 import httpx
 
 from agent.cli.diagnosis_view import show_diagnosis
@@ -41,7 +43,7 @@ def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             show_diagnosis(Diagnosis.model_validate(document["diagnosis"]))
 
 
-def fetch_status(settings: AgentSettings) -> dict[str, "httpx.Any"]:
+def fetch_status(settings: AgentSettings) -> dict[str, Any]:
     """The agent's own account of itself.
 
     Raises:
