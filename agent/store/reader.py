@@ -1,0 +1,145 @@
+"""Everything that can be asked of a store without changing it."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from agent.store.connection import connect_read_only, store_errors
+from agent.store.losses import Loss, LossLedger
+from agent.store.readings import ReadingTable
+from agent.store.records import RecordTable
+from agent.store.retention import Retention
+from agent.store.schema import MIGRATIONS
+from agent.store.statistics import BufferStatistics, measure
+from edge_runtime.alert import Alert
+from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.errors import StoreError
+from edge_runtime.reading import Reading, Series
+from edge_runtime.trend import HealthHistory
+from edge_runtime.window import Window
+
+LATEST_WITHIN_US = 3_600_000_000
+"""A sensor silent for longer than this, against the others, has no latest reading."""
+
+
+def box_clock_us() -> int:
+    """Now, by the box's own clock, in microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+class StoreReader:
+    """A store opened for reading. Used in the thread that made it. A context manager.
+
+    Payloads that turn out to be damaged are left out and counted; every method raises StoreError when the file can't
+    be read at all.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, retention: Retention, now_us: Callable[[], int]
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._retention = retention
+        self._now_us = now_us
+        self._readings = ReadingTable(connection)
+        self._records = RecordTable(connection)
+        self._ledger = LossLedger(connection)
+
+    @classmethod
+    def open_read_only(
+        cls, path: Path, *, retention: Retention | None = None, now_us: Callable[[], int] = box_clock_us
+    ) -> "StoreReader":
+        """Look into a store, whether an agent writes to it at the same time or not.
+
+        Raises:
+            StoreError: there is no store, this user may not read it, or it is of another version.
+        """
+        connection = connect_read_only(path)
+        with store_errors(path):
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != len(MIGRATIONS):
+            connection.close()
+            raise StoreError(
+                f"{path}: the store has schema {version}, this version reads {len(MIGRATIONS)}",
+                hint="Use the version of the agent that writes it; starting the agent brings an old store up to date.",
+            )
+        return StoreReader(connection, path, retention or Retention(), now_us)
+
+    def series(self, start_us: int, end_us: int) -> dict[str, Series]:
+        """Each sensor's readings with start_us <= source time < end_us, every time once; silent sensors are missing."""
+        with store_errors(self._path):
+            return self._readings.series(start_us, end_us)
+
+    def latest_readings(self) -> list[Reading]:
+        """The newest reading of each sensor heard within the last hour of source time, by name."""
+        with store_errors(self._path):
+            return self._readings.latest(LATEST_WITHIN_US)
+
+    def newest_source_time(self) -> int | None:
+        """The latest source time of all readings, None when there is none."""
+        with store_errors(self._path):
+            return self._readings.newest_source_time()
+
+    def next_window_start(self) -> int | None:
+        """Where the window after the last recorded or skipped one starts, None before the first."""
+        with store_errors(self._path):
+            row = self._connection.execute("SELECT next_window_start_us FROM progress").fetchone()
+        return int(row[0]) if row else None
+
+    def windows(self, limit: int) -> list[Window]:
+        """The newest windows, newest first."""
+        with store_errors(self._path):
+            return self._records.windows(limit)
+
+    def diagnoses(self, limit: int) -> list[Diagnosis]:
+        """The newest diagnoses, newest first."""
+        with store_errors(self._path):
+            return self._records.diagnoses(limit)
+
+    def alerts(self, limit: int) -> list[Alert]:
+        """The newest alerts, raised and cleared ones each by themselves, newest first."""
+        with store_errors(self._path):
+            return self._records.alerts(limit)
+
+    def standing_alerts(self) -> list[Alert]:
+        """Alerts that were raised and not cleared since, oldest first."""
+        with store_errors(self._path):
+            return self._records.standing_alerts()
+
+    def health_history(self, windows: int) -> HealthHistory:
+        """Health of every component over the last so many diagnoses, oldest first."""
+        with store_errors(self._path):
+            return self._records.health_history(windows)
+
+    def losses(self) -> list[Loss]:
+        """The ledger of loss, the latest first."""
+        with store_errors(self._path):
+            return self._ledger.all()
+
+    def statistics(self) -> BufferStatistics:
+        """What the store holds, how fast that grows and how long it lasts."""
+        with store_errors(self._path):
+            return measure(
+                self._connection,
+                self._path,
+                self._retention,
+                readings_this_boot=self._counted(),
+                damaged=len(self._readings.damaged) + len(self._records.damaged),
+                losses=tuple(self._ledger.all()),
+                now_us=self._now_us(),
+            )
+
+    def _counted(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,148 @@
+"""Readings in the store: blocks written once, merged once they have been diagnosed, read by source time."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from agent.store.block import Block, decode_block, encode_block
+from edge_runtime.errors import StoreDamagedError
+from edge_runtime.reading import Quality, Reading, Series
+
+MERGE_BLOCKS = 16
+"""Fewest blocks worth merging."""
+MERGE_READINGS = 65_536
+"""Most readings of a merged block."""
+
+
+class ReadingTable:
+    """The `reading_block` table. Writing methods run inside the caller's transaction.
+
+    Attributes:
+        damaged: ids of blocks that couldn't be decoded. They are skipped; the rest is read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._merged_to = 0
+        self.damaged: set[int] = set()
+
+    def append(self, boot_id: int, first_counter: int, block: Block, now_us: int) -> None:
+        """Write one block."""
+        self._connection.execute(
+            "INSERT INTO reading_block (boot_id, first_counter, readings, first_time_us, last_time_us, stored_us, "
+            "bytes, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (boot_id, first_counter, *_described(block), now_us, *_encoded(block)),
+        )
+
+    def next_counter(self, boot_id: int) -> int:
+        """The number after the last one stored for this boot; retention never takes the newest block."""
+        query = "SELECT coalesce(max(first_counter + readings), 0) FROM reading_block WHERE boot_id = ?"
+        return int(self._connection.execute(query, (boot_id,)).fetchone()[0])
+
+    def newest_source_time(self) -> int | None:
+        """The latest source time of all readings, None when there is none."""
+        row = self._connection.execute("SELECT max(last_time_us) FROM reading_block").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def series(self, start_us: int, end_us: int) -> dict[str, Series]:
+        """Each sensor's readings with start_us <= source time < end_us; of equal times the one that came last."""
+        parts: defaultdict[str, list[Series]] = defaultdict(list)
+        for block in self._blocks(
+            "WHERE last_time_us >= ? AND first_time_us < ? ORDER BY id",
+            (start_us, end_us),
+        ):
+            for sensor, rows in block.by_sensor():
+                parts[sensor].append(Series(block.times_us[rows], block.values[rows], block.quality[rows]))
+        joined = {
+            sensor: Series.ordered(
+                np.concatenate([item.times_us for item in items]),
+                np.concatenate([item.values for item in items]),
+                np.concatenate([item.quality for item in items]),
+            ).between(start_us, end_us)
+            for sensor, items in parts.items()
+        }
+        return {sensor: series for sensor, series in joined.items() if len(series)}
+
+    def latest(self, within_us: int) -> list[Reading]:
+        """Each sensor's reading of the latest source time, of those within `within_us` of the newest of all."""
+        newest = self.newest_source_time()
+        if newest is None:
+            return []
+        found: dict[str, Reading] = {}
+        for block in self._blocks("WHERE last_time_us >= ? ORDER BY id DESC", (newest - within_us,)):
+            for sensor, rows in block.by_sensor():
+                last = rows.start + int(np.argmax(block.times_us[rows]))
+                time_us = int(block.times_us[last])
+                if sensor not in found or time_us > found[sensor].source_time_us:
+                    found[sensor] = Reading(
+                        sensor,
+                        float(block.values[last]),
+                        Quality(int(block.quality[last])),
+                        time_us,
+                        int(block.received_us[last]),
+                    )
+        return [found[sensor] for sensor in sorted(found)]
+
+    def merge(self, now_us: int) -> int:
+        """Make one block of the oldest run of small ones: less than half the room, far fewer rows.
+
+        A run is of one boot and without a gap in its numbers, so that the merged block has one range of them.
+
+        Returns:
+            The number of blocks merged; 0 when there is nothing worth merging.
+        """
+        run = self._run()
+        if len(run) < MERGE_BLOCKS:
+            return 0
+        first, last = run[0], run[-1]
+        blocks = list(self._blocks("WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)))
+        self._merged_to = last
+        if len(blocks) != len(run):
+            return len(run)  # what is damaged stays as it is, to be counted wherever it is read
+        merged = Block.merged(blocks)
+        self._connection.execute("DELETE FROM reading_block WHERE id > ? AND id <= ?", (first, last))
+        self._connection.execute(
+            "UPDATE reading_block SET readings = ?, first_time_us = ?, last_time_us = ?, stored_us = ?, bytes = ?, "
+            "payload = ? WHERE id = ?",
+            (*_described(merged), now_us, *_encoded(merged), first),
+        )
+        return len(run)
+
+    def _run(self) -> list[int]:
+        """Ids of the oldest blocks that may be merged, none of them merged since the store was opened."""
+        run: list[int] = []
+        boot, counter, total = -1, -1, 0
+        for block_id, boot_id, first_counter, readings in self._connection.execute(
+            "SELECT id, boot_id, first_counter, readings FROM reading_block WHERE id > ? ORDER BY id",
+            (self._merged_to,),
+        ):
+            if run and (boot_id != boot or first_counter != counter or total + readings > MERGE_READINGS):
+                if len(run) >= MERGE_BLOCKS:
+                    break
+                self._merged_to = run[-1]
+                run, total = [], 0
+            run.append(block_id)
+            boot, counter, total = boot_id, first_counter + readings, total + readings
+        return run
+
+    def _blocks(self, condition: str, parameters: tuple[int, ...]) -> Iterator[Block]:
+        """Decoded blocks; those that are damaged are noted and left out."""
+        for block_id, payload in self._connection.execute(
+            f"SELECT id, payload FROM reading_block {condition}",  # noqa: S608, every condition is in this file
+            parameters,
+        ):
+            try:
+                yield decode_block(payload)
+            except StoreDamagedError:
+                self.damaged.add(block_id)
+
+
+def _described(block: Block) -> tuple[int, int, int]:
+    return len(block), int(block.times_us.min()), int(block.times_us.max())
+
+
+def _encoded(block: Block) -> tuple[int, bytes]:
+    payload = encode_block(block)
+    return len(payload), payload

@@ -1,0 +1,217 @@
+"""Windows, diagnoses and alerts in the store, packed as they will cross the WAN, each unique by its key."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+import numpy as np
+
+from agent.store.payload import pack, unpack
+from cloud_sync.wire import AlertRecord, ChannelRecord, DiagnosisRecord, WindowRecord
+from edge_runtime.alert import Alert, AlertState
+from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.errors import StoreDamagedError
+from edge_runtime.trend import HealthHistory
+from edge_runtime.window import ChannelWindow, Window
+
+Record = WindowRecord | DiagnosisRecord | AlertRecord
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class RecordClass(StrEnum):
+    """What is stored, from what is shed first to what is shed last. Readings never leave the box."""
+
+    READING = "reading"
+    WINDOW = "window"
+    DIAGNOSIS = "diagnosis"
+    ALERT = "alert"
+
+
+_FORMS: dict[RecordClass, type[Record]] = {
+    RecordClass.WINDOW: WindowRecord,
+    RecordClass.DIAGNOSIS: DiagnosisRecord,
+    RecordClass.ALERT: AlertRecord,
+}
+RECORD_CLASSES = {form: record_class for record_class, form in _FORMS.items()}
+
+
+def window_record(window: Window) -> WindowRecord:
+    """The form that crosses the WAN."""
+    channels = (
+        ChannelRecord(channel.sensor, channel.step_us, channel.values.astype("<f4", copy=False).tobytes())
+        for channel in window.channels
+    )
+    return WindowRecord(window.machine, window.start_us, window.end_us, tuple(channels))
+
+
+def window_of(record: WindowRecord) -> Window:
+    """The window that became `record`."""
+    channels = (
+        ChannelWindow(channel.sensor, channel.step_us, np.frombuffer(channel.values, "<f4").astype(np.float32))
+        for channel in record.channels
+    )
+    return Window(record.machine, record.start_us, record.end_us, tuple(channels))
+
+
+def diagnosis_record(diagnosis: Diagnosis, start_us: int) -> DiagnosisRecord:
+    """The form that crosses the WAN."""
+    return DiagnosisRecord(diagnosis.machine, start_us, diagnosis.model_dump_json().encode())
+
+
+def alert_record(alert: Alert) -> AlertRecord:
+    """The form that crosses the WAN; its time is that of its state."""
+    time = alert.cleared_at if alert.state is AlertState.CLEARED and alert.cleared_at else alert.raised_at
+    time_us = (time - _EPOCH) // timedelta(microseconds=1)
+    return AlertRecord(alert.machine, alert.id, alert.state.value, time_us, alert.model_dump_json().encode())
+
+
+class RecordTable:
+    """The `record` and `publication` tables. Writing methods run inside the caller's transaction.
+
+    Attributes:
+        damaged: ids of records that couldn't be decoded. They are skipped; the rest is read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.damaged: set[int] = set()
+
+    def add(self, record: Record, now_us: int) -> tuple[int, int] | None:
+        """Write one record, an alert with its publication.
+
+        Returns:
+            The row's id and the record's size before packing; None when the record is there already.
+        """
+        raw = msgspec.msgpack.encode(record)
+        payload = pack(raw)
+        record_class = RECORD_CLASSES[type(record)]
+        time_us, key = place(record)
+        row = self._connection.execute(
+            "INSERT OR IGNORE INTO record (record_class, machine, key, time_us, stored_us, bytes, raw_bytes, payload) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (record_class, record.machine, key, time_us, now_us, len(payload), len(raw), payload),
+        )
+        if not row.rowcount or row.lastrowid is None:
+            return None
+        if record_class is RecordClass.ALERT:
+            self._connection.execute("INSERT INTO publication (record_id) VALUES (?)", (row.lastrowid,))
+        return row.lastrowid, len(raw)
+
+    def newest(self, record_class: RecordClass, limit: int) -> Iterator[tuple[int, Record]]:
+        """Row ids and records of a class, the newest by time first."""
+        return self._decoded(
+            "SELECT id, record_class, payload FROM record WHERE record_class = ? "
+            "ORDER BY time_us DESC, id DESC LIMIT ?",
+            (record_class, limit),
+        )
+
+    def of_batch(self, batch_id: int) -> Iterator[tuple[int, Record]]:
+        """Row ids and records of a sealed batch, in the order they were sealed."""
+        return self._decoded(
+            "SELECT record.id, record.record_class, payload FROM outbox JOIN record ON record.id = record_id "
+            "WHERE batch_id = ? ORDER BY outbox.id",
+            (batch_id,),
+        )
+
+    def windows(self, limit: int) -> list[Window]:
+        """The newest windows, newest first."""
+        records = self.newest(RecordClass.WINDOW, limit)
+        return [window_of(record) for _, record in records if isinstance(record, WindowRecord)]
+
+    def diagnoses(self, limit: int) -> list[Diagnosis]:
+        """The newest diagnoses, newest first."""
+        records = self.newest(RecordClass.DIAGNOSIS, limit)
+        return [
+            Diagnosis.model_validate_json(item.document) for _, item in records if isinstance(item, DiagnosisRecord)
+        ]
+
+    def alerts(self, limit: int) -> list[Alert]:
+        """The newest alerts, raised and cleared, newest first."""
+        return [alert for _, alert in _alerts(self.newest(RecordClass.ALERT, limit))]
+
+    def standing_alerts(self) -> list[Alert]:
+        """Alerts that were raised and not cleared since, oldest first."""
+        standing: dict[str, Alert] = {}
+        cleared: set[str] = set()
+        for alert in self.alerts(limit=-1):
+            if alert.state is AlertState.CLEARED:
+                cleared.add(alert.id)
+            elif alert.id not in cleared:
+                standing[alert.id] = alert
+        return list(reversed(standing.values()))
+
+    def unpublished_alerts(self) -> list[tuple[int, Alert]]:
+        """Row ids and alerts that the broker hasn't acknowledged, oldest first."""
+        records = self._decoded(
+            "SELECT record.id, record_class, payload FROM publication JOIN record ON record.id = record_id "
+            "ORDER BY publication.id",
+            (),
+        )
+        return list(_alerts(records))
+
+    def mark_published(self, row_id: int) -> None:
+        """The broker has the alert of this row."""
+        self._connection.execute("DELETE FROM publication WHERE record_id = ?", (row_id,))
+
+    def health_history(self, windows: int) -> HealthHistory:
+        """Health of every component over the last so many diagnoses, where it had one."""
+        points: dict[str, list[tuple[int, float]]] = {}
+        for _, record in self.newest(RecordClass.DIAGNOSIS, windows):
+            if isinstance(record, DiagnosisRecord):
+                for item in msgspec.json.decode(record.document, type=_Healths).components:
+                    if item.health is not None:
+                        points.setdefault(item.component, []).append((record.start_us, item.health))
+        return HealthHistory(
+            {
+                component: (
+                    np.array([time_us for time_us, _ in reversed(items)], np.int64),
+                    np.array([health for _, health in reversed(items)], np.float64),
+                )
+                for component, items in points.items()
+            }
+        )
+
+    def _decoded(self, query: str, parameters: tuple[str | int, ...]) -> Iterator[tuple[int, Record]]:
+        for row_id, record_class, payload in self._connection.execute(query, parameters):
+            try:
+                yield row_id, decode_record(RecordClass(record_class), payload)
+            except StoreDamagedError:
+                self.damaged.add(row_id)
+
+
+def decode_record(record_class: RecordClass, payload: bytes) -> Record:
+    """Give back what was packed.
+
+    Raises:
+        StoreDamagedError: the payload is damaged.
+    """
+    try:
+        return msgspec.msgpack.decode(unpack(payload), type=_FORMS[record_class])
+    except msgspec.DecodeError as error:
+        raise StoreDamagedError(f"damaged {record_class}: {error}") from error
+
+
+class _Health(msgspec.Struct):
+    component: str
+    health: float | None = None
+
+
+class _Healths(msgspec.Struct):
+    """As much of a diagnosis as a history needs."""
+
+    components: list[_Health]
+
+
+def place(record: Record) -> tuple[int, str]:
+    """Time and key of its row."""
+    if isinstance(record, AlertRecord):
+        return record.time_us, f"{record.id}/{record.state}"
+    return record.start_us, str(record.start_us)
+
+
+def _alerts(records: Iterator[tuple[int, Record]]) -> Iterator[tuple[int, Alert]]:
+    for row_id, record in records:
+        if isinstance(record, AlertRecord):
+            yield row_id, Alert.model_validate_json(record.document)

@@ -1,0 +1,161 @@
+"""The tables of the store, and the numbered migrations that make them.
+
+`boot`       one row for each time the agent was started on this file. Readings are numbered within it, and so are
+             batches: `batches` is the number last given out, which is never given out again.
+`reading_block`  one row for the readings of one append, or of many that were merged later. They are numbered
+             first_counter … first_counter + readings − 1 within their boot. `payload`: see block.py.
+`record`     one row for each window, diagnosis and alert: what the centre is to have. `key` makes it unique. `bytes` is
+             the length of the packed payload, `raw_bytes` before packing. See records.py.
+`publication`  records (alerts) that the MQTT broker hasn't acknowledged.
+`batch`      sealed batches that the centre hasn't acknowledged.
+`outbox`     records that the centre hasn't acknowledged, in a batch or (null) in none yet.
+`progress`   one row: where the next window starts.
+`loss`       the ledger of loss: one row for what was lost of one kind, for one cause, on one day.
+
+Every table is read and salvaged by its integer `id`. Times are microseconds since 1970, UTC.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+import sqlite_utils
+from sqlite_utils.db import Table
+
+from agent.store.connection import transaction
+from edge_runtime.errors import StoreDamagedError, StoreError
+
+_MARK = 0x4859 << 16
+"""`application_id` is this plus the schema's number. It repeats `user_version`, so that damage to either is found."""
+
+TABLES = ("boot", "progress", "loss", "record", "publication", "outbox", "batch", "reading_block")
+"""In the order of their worth, which is the order of salvage."""
+
+
+def _tables(database: sqlite_utils.Database) -> None:
+    """The first schema."""
+
+    def create(name: str, columns: dict[str, type], *, nullable: frozenset[str] = frozenset()) -> Table:
+        return database.create_table(
+            name, {"id": int, **columns}, pk="id", not_null=columns.keys() - nullable, strict=True
+        )
+
+    create("boot", {"name": str, "opened_us": int, "batches": int}).create_index(["name"], unique=True)
+    blocks = create(
+        "reading_block",
+        {
+            "boot_id": int,
+            "first_counter": int,
+            "readings": int,
+            "first_time_us": int,
+            "last_time_us": int,
+            "stored_us": int,
+            "bytes": int,
+            "payload": bytes,
+        },
+    )
+    # Covers all that statistics ask for, so that they never touch the payloads.
+    blocks.create_index(["last_time_us", "first_time_us", "readings", "bytes", "stored_us"])
+    records = create(
+        "record",
+        {
+            "record_class": str,
+            "machine": str,
+            "key": str,
+            "time_us": int,
+            "stored_us": int,
+            "bytes": int,
+            "raw_bytes": int,
+            "payload": bytes,
+        },
+    )
+    records.create_index(["record_class", "machine", "key"], unique=True)
+    records.create_index(["record_class", "time_us", "stored_us", "bytes"])
+    create("publication", {"record_id": int}).create_index(["record_id"], unique=True)
+    create("batch", {"boot_id": int, "number": int}).create_index(["boot_id", "number"], unique=True)
+    outbox = create(
+        "outbox",
+        {"record_class": str, "record_id": int, "raw_bytes": int, "batch_id": int},
+        nullable=frozenset({"batch_id"}),
+    )
+    outbox.create_index(["record_id"], unique=True)
+    outbox.create_index(["batch_id", "record_class"])
+    create("progress", {"next_window_start_us": int})
+    losses = create(
+        "loss",
+        {
+            "record_class": str,
+            "cause": str,
+            "day": int,
+            "records": int,
+            "unsent": int,
+            "bytes": int,
+            "first_us": int,
+            "last_us": int,
+            "noted_us": int,
+            "detail": str,
+        },
+    )
+    losses.create_index(["record_class", "cause", "day"], unique=True)
+
+
+MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables,)
+"""Number n takes a file from schema n to n + 1. Append only: files made by every released version are out there."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest schema, one transaction a step.
+
+    Raises:
+        StoreError: a newer agent made the file.
+        StoreDamagedError: its two version numbers contradict each other.
+    """
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the store has schema {version}, this agent knows up to {len(MIGRATIONS)}",
+            hint="Install the newer agent again, or move the store away to begin a new one.",
+        )
+    database = sqlite_utils.Database(connection, recursive_triggers=False)
+    for number in range(version, len(MIGRATIONS)):
+        with transaction(connection):
+            MIGRATIONS[number](database)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute(f"PRAGMA application_id = {_MARK + number + 1}")
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """See whether the file is sound: its structure, its indexes and its schema.
+
+    Raises:
+        StoreDamagedError: it isn't.
+    """
+    findings = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
+    if findings != ["ok"]:
+        raise StoreDamagedError(f"integrity check: {findings[0]}")
+    model = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(model)
+        if missing := _objects(model) - _objects(connection):
+            raise StoreDamagedError(f"schema: {min(missing)[0]} isn't as this version makes it")
+    finally:
+        model.close()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if mark != (_MARK + version if version else 0):
+        raise StoreDamagedError(f"schema number {version} and mark {mark:#x} contradict each other")
+    return version
+
+
+def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    """Every column of every table and index, by name: how it is written in SQL is the library's affair."""
+    return set(
+        connection.execute(
+            "SELECT tables.name, columns.name, columns.type FROM sqlite_master AS tables, "
+            "pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' "
+            "UNION SELECT indexes.name, columns.name, columns.seqno FROM sqlite_master AS indexes, "
+            "pragma_index_info(indexes.name) AS columns WHERE indexes.type = 'index'"
+        )
+    )

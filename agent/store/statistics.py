@@ -1,0 +1,127 @@
+"""What the store holds, how fast that grows and how long it lasts."""
+
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.store.losses import DAY_US, Loss
+from agent.store.records import RecordClass
+from agent.store.retention import Retention, used_bytes
+
+_MIN_SPAN_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BufferStatistics:
+    """Figures of one moment.
+
+    Attributes:
+        file_bytes: size of the store's files.
+        used_bytes: the part of it that holds something.
+        free_bytes: room on the disk for the agent.
+        readings: readings now in the store.
+        readings_this_boot: numbered since the agent was started; None when seen from beside the agent.
+        oldest_us: earliest source time of a reading, None without readings.
+        newest_us: latest one.
+        records: number of windows, diagnoses and alerts in the store.
+        pending: how many of them the centre hasn't acknowledged.
+        unpublished_alerts: how many alerts the broker hasn't acknowledged.
+        batches: sealed batches that the centre hasn't acknowledged.
+        readings_bytes_per_day: growth by readings at the rate of the last day.
+        records_bytes_per_day: growth by windows, diagnoses and alerts at that rate.
+        readings_days: how many days of raw readings fit beside what there is; None while the rate isn't known.
+        outage_days: how many more days without the centre nothing that it should have is lost; None likewise.
+        damaged: payloads found damaged since the store was opened.
+        losses: the ledger of loss.
+    """
+
+    file_bytes: int
+    used_bytes: int
+    free_bytes: int
+    readings: int
+    readings_this_boot: int | None
+    oldest_us: int | None
+    newest_us: int | None
+    records: Mapping[RecordClass, int]
+    pending: Mapping[RecordClass, int]
+    unpublished_alerts: int
+    batches: int
+    readings_bytes_per_day: float
+    records_bytes_per_day: float
+    readings_days: float | None
+    outage_days: float | None
+    damaged: int
+    losses: tuple[Loss, ...]
+
+    @property
+    def outbox_pending(self) -> int:
+        """Records of all classes that the centre hasn't acknowledged."""
+        return sum(self.pending.values())
+
+
+def measure(
+    connection: sqlite3.Connection,
+    path: Path,
+    retention: Retention,
+    *,
+    readings_this_boot: int | None,
+    damaged: int,
+    losses: tuple[Loss, ...],
+    now_us: int,
+) -> BufferStatistics:
+    """Measure the store at `path`. Reads indexes only, never payloads."""
+    readings, oldest_us, newest_us, readings_bytes = connection.execute(
+        "SELECT coalesce(sum(readings), 0), min(first_time_us), max(last_time_us), coalesce(sum(bytes), 0) "
+        "FROM reading_block"
+    ).fetchone()
+    pending_bytes = connection.execute(
+        "SELECT coalesce(sum(bytes), 0) FROM outbox JOIN record ON record.id = record_id"
+    ).fetchone()[0]
+    used = used_bytes(connection)
+    free = shutil.disk_usage(path.parent).free
+    readings_rate = _daily(connection, "reading_block", now_us)
+    records_rate = _daily(connection, "record", now_us)
+    # What the store may grow to: its own limit, or where the disk would get too low.
+    limit = min(retention.max_bytes, used + max(free - retention.min_free_bytes, 0))
+    return BufferStatistics(
+        file_bytes=sum(file.stat().st_size for file in _files(path)),
+        used_bytes=used,
+        free_bytes=free,
+        readings=readings,
+        readings_this_boot=readings_this_boot,
+        oldest_us=oldest_us,
+        newest_us=newest_us,
+        records=_counts(connection, "record"),
+        pending=_counts(connection, "outbox"),
+        unpublished_alerts=connection.execute("SELECT count(*) FROM publication").fetchone()[0],
+        batches=connection.execute("SELECT count(*) FROM batch").fetchone()[0],
+        readings_bytes_per_day=readings_rate,
+        records_bytes_per_day=records_rate,
+        readings_days=max(limit - used + readings_bytes, 0) / readings_rate if readings_rate else None,
+        outage_days=max(limit - pending_bytes, 0) / records_rate if records_rate else None,
+        damaged=damaged,
+        losses=losses,
+    )
+
+
+def _daily(connection: sqlite3.Connection, table: str, now_us: int) -> float:
+    """Bytes a day, from what was stored within the last day; 0 until a minute's worth is there."""
+    size, first_us = connection.execute(
+        f"SELECT coalesce(sum(bytes), 0), min(stored_us) FROM {table} WHERE stored_us BETWEEN ? AND ?",  # noqa: S608
+        (now_us - DAY_US, now_us),
+    ).fetchone()
+    if first_us is None or now_us - first_us < _MIN_SPAN_US:
+        return 0.0
+    return float(size * DAY_US / (now_us - first_us))
+
+
+def _counts(connection: sqlite3.Connection, table: str) -> dict[RecordClass, int]:
+    rows = dict(connection.execute(f"SELECT record_class, count(*) FROM {table} GROUP BY 1").fetchall())  # noqa: S608
+    return {name: rows.get(name, 0) for name in RecordClass if name is not RecordClass.READING}
+
+
+def _files(path: Path) -> list[Path]:
+    candidates = (path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
+    return [file for file in candidates if file.exists()]

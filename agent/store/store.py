@@ -1,0 +1,259 @@
+"""The store as the agent uses it: the one writer. See the package's own text for what its files hold."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Self
+
+from agent.store.block import Block
+from agent.store.connection import store_errors, transaction
+from agent.store.lock import WriterLock
+from agent.store.losses import Cause
+from agent.store.outbox import Outbox
+from agent.store.reader import StoreReader, box_clock_us
+from agent.store.records import RECORD_CLASSES, Record, alert_record, diagnosis_record, window_record
+from agent.store.reserve import Reserve
+from agent.store.retention import (
+    EVERYTHING,
+    FOR_DIAGNOSES,
+    FOR_READINGS,
+    FREE_TO_GO,
+    Retention,
+    Shedder,
+    Stage,
+    used_bytes,
+)
+from agent.store.salvage import Salvage, open_sound
+from cloud_sync.wire import Batch
+from edge_runtime.alert import Alert
+from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.errors import StoreFullError
+from edge_runtime.reading import Reading
+from edge_runtime.window import Window
+
+PRUNE_STEPS = 16
+"""Most transactions of one `prune`, so that it never holds up storing for long."""
+_VACUUM_PAGES = 4096
+
+
+class Store(StoreReader):
+    """Readings, windows, diagnoses, alerts and the outbox in one file.
+
+    What a writing method has returned from is on the disk: it survives the loss of power. On a full disk room is made
+    by shedding (see retention.py) and the write is tried again once; StoreFullError means that nothing of it was
+    stored, and that it may be given again. Every method raises StoreError when the file can't be used.
+
+    Attributes:
+        boot: under which readings and batches are numbered.
+        salvage: what was done about a damaged file when this store was opened; None when it was sound.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        path: Path,
+        boot: str,
+        lock: WriterLock,
+        salvage: Salvage | None,
+        retention: Retention,
+        now_us: Callable[[], int],
+    ) -> None:
+        super().__init__(connection, path, retention, now_us)
+        self.boot = boot
+        self.salvage = salvage
+        self._lock = lock
+        self._reserve = Reserve(path)
+        self._outbox = Outbox(connection, self._records, self._ledger)
+        self._shedder = Shedder(connection, self._outbox, self._ledger)
+        self._reserve.hold()
+        self._boot_id = 0
+        self._write(self._note_boot, FREE_TO_GO)
+        self._counter = self._readings.next_counter(self._boot_id)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        boot: str,
+        *,
+        retention: Retention | None = None,
+        now_us: Callable[[], int] = box_clock_us,
+    ) -> Self:
+        """Open the store for writing, making it if there is none; a damaged file is set aside and salvaged.
+
+        Args:
+            path: the file; others with longer names lie beside it.
+            boot: names this run of the agent. Never the same for two: the centre tells batches apart by it.
+            retention: how much room the store may take.
+            now_us: the box's clock.
+
+        Raises:
+            StoreError: another process writes to it, the folder can't be written to, or a newer agent made it.
+        """
+        with store_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = WriterLock(path)
+            try:
+                connection, salvage = open_sound(path, now_us())
+                if salvage:
+                    # The last numbers given out may be among what was lost: begin anew under another name.
+                    boot = f"{boot}.{now_us()}"
+                return cls(connection, path, boot, lock, salvage, retention or Retention(), now_us)
+            except BaseException:
+                lock.release()
+                raise
+
+    def append(self, readings: Sequence[Reading]) -> None:
+        """Store readings, all or none of them. They are numbered without a gap in this boot."""
+        if not readings:
+            return
+        block = Block.of(readings)
+
+        def write() -> None:
+            self._readings.append(self._boot_id, self._counter, block, self._now_us())
+
+        self._write(write, FOR_READINGS)
+        self._counter += len(block)
+
+    def record(self, window: Window, diagnosis: Diagnosis, alerts: Sequence[Alert]) -> None:
+        """Store what one window came to, queue it for the centre and the broker, and go on to the next window.
+
+        One transaction. What is stored already is left as it is.
+        """
+        records: tuple[Record, ...] = (
+            window_record(window),
+            diagnosis_record(diagnosis, window.start_us),
+            *(alert_record(alert) for alert in alerts),
+        )
+
+        def write() -> None:
+            for record in records:
+                if added := self._records.add(record, self._now_us()):
+                    self._outbox.add(RECORD_CLASSES[type(record)], *added)
+            self._advance(window.end_us)
+
+        self._write(write, FOR_DIAGNOSES)
+
+    def skip_to(self, next_window_start_us: int) -> None:
+        """There is nothing to diagnose before this time."""
+        self._write(lambda: self._advance(next_window_start_us), FREE_TO_GO)
+
+    def unpublished_alerts(self) -> list[tuple[int, Alert]]:
+        """Alerts that the broker hasn't acknowledged, oldest first, each with the number `mark_published` takes."""
+        with store_errors(self._path):
+            return self._records.unpublished_alerts()
+
+    def mark_published(self, row_id: int) -> None:
+        """The broker has acknowledged this alert."""
+        self._write(lambda: self._records.mark_published(row_id), FREE_TO_GO)
+
+    def next_batch(self) -> Batch | None:
+        """The oldest batch that the centre hasn't acknowledged, or else a new one of what waits; None if nothing does.
+
+        Until it is acknowledged it is the same every time, also after a restart.
+        """
+        while True:
+            with store_errors(self._path):
+                sealed = self._outbox.oldest()
+                waiting = sealed is None and self._outbox.waiting()
+            if sealed:
+                with store_errors(self._path):
+                    batch = self._outbox.content(sealed)
+                if batch.windows or batch.diagnoses or batch.alerts:
+                    return batch
+                self.set_aside(batch.boot, batch.number, "all of it is damaged")
+            elif waiting:
+                self._write(lambda: self._outbox.seal(self._boot_id), FREE_TO_GO)
+            else:
+                return None
+
+    def acknowledge(self, boot: str, number: int) -> None:
+        """The centre has committed this batch. Harmless when it was acknowledged before."""
+        self._write(lambda: self._outbox.close(boot, number), FREE_TO_GO)
+
+    def set_aside(self, boot: str, number: int, reason: str) -> None:
+        """The centre will never take this batch: its records stay in the store but aren't sent; the ledger says so."""
+        self._write(lambda: self._outbox.refuse(boot, number, reason, self._now_us()), FREE_TO_GO)
+
+    def prune(self) -> int:
+        """Merge small blocks and keep within the retention, as far as a few short transactions go.
+
+        Call it now and then, such as every minute.
+
+        Returns:
+            Bytes shed.
+        """
+        with suppress(StoreFullError):  # merging saves room but can wait
+            self._commit(lambda: self._readings.merge(self._now_us()))
+        shed = 0
+        for _ in range(PRUNE_STEPS):
+            with store_errors(self._path):
+                over = used_bytes(self._connection) > self._retention.max_bytes
+                low = shutil.disk_usage(self._path.parent).free < self._retention.min_free_bytes
+                if low and self._shrink():
+                    continue
+            if not over and not low:
+                break
+            freed = self._shed(EVERYTHING, Cause.SIZE_LIMIT) if over else self._shed(FREE_TO_GO, Cause.LOW_DISK)
+            if not freed:
+                break
+            shed += freed
+        self._reserve.hold()
+        return shed
+
+    def close(self) -> None:
+        """Let the file and the lock go."""
+        super().close()
+        self._lock.release()
+
+    def _counted(self) -> int:
+        return self._counter
+
+    def _note_boot(self) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO boot (name, opened_us, batches) VALUES (?, ?, 0)", (self.boot, self._now_us())
+        )
+        row = self._connection.execute("SELECT id FROM boot WHERE name = ?", (self.boot,)).fetchone()
+        self._boot_id = int(row[0])
+
+    def _advance(self, next_window_start_us: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO progress (id, next_window_start_us) VALUES (1, ?)", (next_window_start_us,)
+        )
+
+    def _write(self, write: Callable[[], object], may_shed: tuple[Stage, ...]) -> None:
+        """Commit `write`; on a full disk shed something, by class, and try once more."""
+        try:
+            self._commit(write)
+        except StoreFullError:
+            self._reserve.release()
+            try:
+                self._checkpoint()
+                self._shed(may_shed, Cause.DISK_FULL)
+                self._checkpoint()
+                self._commit(write)
+            finally:
+                self._reserve.hold()
+
+    def _commit(self, write: Callable[[], object]) -> None:
+        with store_errors(self._path), transaction(self._connection):
+            write()
+
+    def _shed(self, stages: tuple[Stage, ...], cause: Cause) -> int:
+        with store_errors(self._path), transaction(self._connection):
+            return self._shedder.shed(stages, cause, self._now_us())
+
+    def _checkpoint(self, mode: str = "PASSIVE") -> None:
+        """Bring the log's pages into the file, so that the log's room can be used again."""
+        with suppress(StoreFullError), store_errors(self._path):
+            self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+
+    def _shrink(self) -> bool:
+        """Give freed pages back to the disk. False when there are none."""
+        if not self._connection.execute("PRAGMA freelist_count").fetchone()[0]:
+            return False
+        self._connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+        self._checkpoint("TRUNCATE")
+        return True
