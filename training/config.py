@@ -1,0 +1,79 @@
+"""Settings of a training run: `configs/training/*.yaml`, frozen and checked as a whole."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_runtime.machine import Name
+from gnn.model import ModelConfig
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FitSettings(_Frozen):
+    """How one network is fitted.
+
+    Attributes:
+        epochs: at most; early stopping usually ends sooner.
+        patience: epochs without a better validation loss before it ends.
+        batch_size: windows a step, joined as one disjoint graph.
+        learning_rate: of AdamW at its peak, after one warm-up epoch; it falls as a cosine to zero.
+        sensor_drop: probability that a sensor is taken out of a degraded copy of a window.
+        degraded_share: how often training sees the degraded copy instead of the window itself.
+        fault_weight, innovation_weight: of those losses beside the level loss; the latter only with the ARMA block.
+        validation_share: part of the training groups kept out for early stopping.
+        precision: Lightning's; `bf16-mixed` pays on a GPU.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
+    patience: Annotated[int, Field(ge=1)] = 12
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    sensor_drop: Share = 0.1
+    degraded_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    fault_weight: Annotated[float, Field(ge=0)] = 0.5
+    innovation_weight: Annotated[float, Field(ge=0)] = 0.1
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+
+class Protocol(_Frozen):
+    """An evaluation protocol: which windows a model must not have seen.
+
+    Attributes:
+        hold_out: label columns. Windows that agree in all of them are one group, and each group is tested by a model
+            that was trained without it.
+        folds: join the groups into that many folds; None leaves out one group at a time.
+        conditions: what is measured; a condition that the held-out groups are made of can't be.
+    """
+
+    description: str = ""
+    hold_out: Annotated[tuple[str, ...], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=2)] | None = None
+    conditions: tuple[str, ...] = ()
+
+
+class TrainingConfig(_Frozen):
+    """A whole training file.
+
+    Attributes:
+        name: of the model, as it is published.
+        group_by: label columns. Windows that agree in all of them are too alike to be on both sides of a split.
+        calibration_folds: the calibration comes from models that did not see the group they are asked about.
+        protocols: by name.
+        reported: protocols that `fit` runs and writes into the model card.
+    """
+
+    name: Name = "model"
+    description: str = ""
+    model: ModelConfig = ModelConfig()
+    fit: FitSettings = FitSettings()
+    group_by: Annotated[tuple[str, ...], Field(min_length=1)] = ("block",)
+    calibration_folds: Annotated[int, Field(ge=2)] = 5
+    protocols: dict[str, Protocol] = {}
+    reported: tuple[str, ...] = ()

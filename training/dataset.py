@@ -1,0 +1,191 @@
+"""From a recording to graphs with targets: one window a label row, cut from `start` to `end`."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.errors import TrainingError
+from edge_runtime.graph import Float32Array, GraphSample, Int64Array
+from edge_runtime.graph_builder import build_graph
+from edge_runtime.machine import Condition, FaultMode, Machine
+from edge_runtime.recording import LabelRow, Recording
+from edge_runtime.window import ChannelWindow, Window
+from edge_runtime.windowing import cut_window
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledWindow:
+    """A window and what is known of the machine in it."""
+
+    window: Window
+    label: LabelRow
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a model should say of each node.
+
+    Attributes:
+        level: int64 [N], 0 = healthy; −1 where nothing is known.
+        fault: float32 [N, 9]; NaN where nothing is known.
+    """
+
+    level: Int64Array
+    fault: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A labelled window as the network sees it.
+
+    Attributes:
+        sample: the window's graph.
+        degraded: the graph of the same window with some sensors silent.
+        targets: what to learn.
+    """
+
+    sample: GraphSample
+    degraded: GraphSample
+    targets: Targets
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledWindows:
+    """Windows of one machine with their labels, in order of time."""
+
+    machine: Machine
+    items: tuple[LabelledWindow, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def select(self, indices: Iterable[int]) -> "LabelledWindows":
+        """Some of them."""
+        return replace(self, items=tuple(self.items[int(index)] for index in indices))
+
+    def levels(self, condition: str) -> Int64Array:
+        """Level of a condition in each window, int64 [windows]; −1 where the row doesn't say."""
+        node = self.machine.component_index[_condition(self.machine, condition).component]
+        return np.array([targets(self.machine, item.label).level[node] for item in self.items], np.int64)
+
+    def groups(self, columns: Sequence[str]) -> Int64Array:
+        """Group number of each window, int64 [windows]: windows that agree in all `columns` are one group.
+
+        Raises:
+            TrainingError: a column isn't in the labels.
+        """
+        known = set().union(*(item.label.values for item in self.items))
+        if missing := [column for column in columns if column not in known]:
+            raise TrainingError(
+                f"labels have no column {', '.join(missing)} to group by; there are: {', '.join(sorted(known))}",
+                hint="Name others under group_by or hold_out in the training file (--config).",
+            )
+        keys = [tuple(str(item.label.values.get(column)) for column in columns) for item in self.items]
+        number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+        return np.array([number[key] for key in keys], np.int64)
+
+
+def labelled_windows(machine: Machine, recording: Recording, *, stable_only: bool = True) -> LabelledWindows:
+    """Cut one window per label row.
+
+    Rows that the labels mark as not stable are left out unless `stable_only` is false: the machine may not have
+    reached the state that the label names.
+
+    Raises:
+        TrainingError: there are no labels, none of this machine's conditions is among them, or a value isn't a level.
+    """
+    rows = [row for row in recording.labels if row.stable or not stable_only]
+    if not rows:
+        raise TrainingError(
+            f"{recording.path}: has no {'stable ' if recording.labels else ''}label rows",
+            hint="Training and evaluation need labels.parquet with start, end and a column per condition.",
+        )
+    names = [condition.name for condition in machine.conditions]
+    if not any(name in row.values for row in rows for name in names):
+        raise TrainingError(
+            f"{recording.path}: no label column is named like a condition of machine {machine.name!r}: "
+            f"{', '.join(names) or 'it has none'}; there are: {', '.join(sorted(rows[0].values))}",
+            hint="Name the conditions in the machine file as the label columns are named.",
+        )
+    for row in rows:
+        targets(machine, row)
+    return LabelledWindows(
+        machine,
+        tuple(
+            LabelledWindow(cut_window(machine, recording.series, row.start_us, row.end_us), row)
+            for row in sorted(rows, key=lambda row: row.start_us)
+        ),
+    )
+
+
+def targets(machine: Machine, row: LabelRow) -> Targets:
+    """Targets of a label row.
+
+    A labelled component shows its condition's fault from the second level on. The labels say nothing of its other
+    faults, nor of components without a condition: those teach nothing.
+
+    Raises:
+        TrainingError: a value isn't among the condition's levels.
+    """
+    level = np.full(len(machine.components), UNLABELLED, np.int64)
+    fault = np.full((len(machine.components), len(FaultMode)), np.nan, np.float32)
+    for condition in machine.conditions:
+        if condition.name not in row.values:
+            continue
+        node, value = machine.component_index[condition.component], row.values[condition.name]
+        try:
+            level[node] = condition.level_of(value)
+        except KeyError as error:
+            raise TrainingError(
+                f"label {condition.name} = {value!r} isn't a level of that condition, which has: "
+                f"{', '.join(str(item.label) for item in condition.levels)}",
+                hint=f"Add the level to machine {machine.name!r}, or mend the labels.",
+            ) from error
+        fault[node, tuple(FaultMode).index(condition.fault)] = float(level[node] > 0)
+    return Targets(level, fault)
+
+
+def level_counts(machine: Machine) -> Int64Array:
+    """Number of levels of each node's condition, int64 [N]; 0 without one."""
+    conditions = (machine.condition_of(component.name) for component in machine.components)
+    return np.array([len(condition.levels) if condition else 0 for condition in conditions], np.int64)
+
+
+def silence_sensors(window: Window, silent: npt.NDArray[np.bool_]) -> Window:
+    """The window as it would be without some of its sensors, bool [sensors] in their order."""
+    channels = tuple(
+        ChannelWindow(channel.sensor, channel.step_us, np.empty(0, np.float32)) if drop else channel
+        for channel, drop in zip(window.channels, silent, strict=True)
+    )
+    return replace(window, channels=channels)
+
+
+def build_examples(
+    windows: LabelledWindows, *, sensor_drop: float, seed: int, report: Callable[[int], None] = lambda _: None
+) -> tuple[Example, ...]:
+    """Graphs and targets of all windows, held in memory.
+
+    Args:
+        windows: what to build from.
+        sensor_drop: probability that a sensor is silent in the degraded copy. Whole sensors are dropped from the
+            window itself, so that masks, features and ratios come out just as they do on a box that lost one.
+        seed: of the choice of sensors.
+        report: called with the number of windows done.
+    """
+    random = np.random.default_rng(seed)
+    examples = []
+    for number, item in enumerate(windows.items, 1):
+        silent = random.random(len(item.window.channels)) < sensor_drop
+        sample = build_graph(windows.machine, item.window)
+        degraded = build_graph(windows.machine, silence_sensors(item.window, silent)) if silent.any() else sample
+        examples.append(Example(sample, degraded, targets(windows.machine, item.label)))
+        report(number)
+    return tuple(examples)
+
+
+def _condition(machine: Machine, name: str) -> Condition:
+    return next(condition for condition in machine.conditions if condition.name == name)

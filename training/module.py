@@ -1,0 +1,65 @@
+"""The optimisation of a `UniversalTemporalGNN` as Lightning wants it."""
+
+import math
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from gnn.arma import innovation_loss
+from gnn.heads import fault_loss, level_loss
+from gnn.model import UniversalTemporalGNN
+from training.config import FitSettings
+from training.datamodule import Batch
+
+VALIDATION_LOSS = "validation_loss"
+
+
+class DiagnosisModule(LightningModule):
+    """Level loss + weighted fault loss (+ weighted innovation loss), AdamW, one warm-up epoch, cosine to zero."""
+
+    def __init__(self, model: UniversalTemporalGNN, settings: FitSettings) -> None:
+        super().__init__()
+        self.model = model
+        self.settings = settings
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Scalar loss of a batch; unlabelled components count nothing."""
+        outputs = self.model.run(batch.graph)
+        loss = level_loss(outputs.level_logits, batch.level, batch.levels)
+        loss = loss + self.settings.fault_weight * fault_loss(outputs.fault_logits, batch.fault)
+        if outputs.innovation is not None:
+            loss = loss + self.settings.innovation_weight * innovation_loss(outputs.innovation)
+        return loss
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Loss of a training batch."""
+        loss = self.loss(batch)
+        self.log("training_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch.level))
+        return loss
+
+    def validation_step(self, batch: Batch, _index: int) -> None:
+        """Log the loss of a validation batch."""
+        self.log(VALIDATION_LOSS, self.loss(batch), prog_bar=True, batch_size=len(batch.level))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW; gains, biases and embeddings of one dimension don't decay."""
+        decayed = [parameter for parameter in self.parameters() if parameter.dim() > 1]
+        free = [parameter for parameter in self.parameters() if parameter.dim() <= 1]
+        optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": self.settings.weight_decay}, {"params": free, "weight_decay": 0.0}],
+            lr=self.settings.learning_rate,
+        )
+        epochs = self.trainer.max_epochs or self.settings.epochs
+        warm_up = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
+        total = warm_up * self.settings.epochs
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, warm_up, total))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _rate(step: int, warm_up: int, total: int) -> float:
+    """Share of the peak learning rate at a step: a line up, then half a cosine down."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total - warm_up))))

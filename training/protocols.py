@@ -1,0 +1,214 @@
+"""Run an evaluation protocol: train without each group, test on it, and put simple models beside the result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from edge_runtime.errors import TrainingError
+from edge_runtime.graph import Float32Array, Int64Array
+from training.baselines import run_baselines
+from training.calibrate import calibrate, predict
+from training.config import Protocol, TrainingConfig
+from training.dataset import Example, LabelledWindows, level_counts
+from training.fitting import CPU, Device, fit_network, predict_levels
+from training.folds import Fold, group_folds, hold_back
+from training.metrics import Interval, Predictions, group_interval, measure
+
+MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingWindows:
+    """Everything that networks are trained and tested on: windows, their graphs, and which belong together."""
+
+    windows: LabelledWindows
+    examples: tuple[Example, ...]
+    groups: Int64Array
+
+    @property
+    def level(self) -> Int64Array:
+        """int64 [windows, N], −1 where unlabelled."""
+        return np.stack([example.targets.level for example in self.examples])
+
+    def pick(self, indices: Int64Array) -> tuple[Example, ...]:
+        """Some of the examples."""
+        return tuple(self.examples[int(index)] for index in indices)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """What a network said of windows of groups that it did not see.
+
+    Attributes:
+        fold: which windows it may have seen, and which these are.
+        logits: float32 [test windows, N, 4].
+        validation: the windows it was stopped and can be calibrated by.
+        validation_logits: float32 [validation windows, N, 4].
+        epochs: after how many it was at its best.
+    """
+
+    fold: Fold
+    logits: Float32Array
+    validation: Int64Array
+    validation_logits: Float32Array
+    epochs: int
+
+
+class ConditionReport(BaseModel):
+    """One condition under one protocol.
+
+    Attributes:
+        metrics: `ConditionMetrics` of the model.
+        macro_f1: by model or baseline: value, and 95 % interval over groups.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    metrics: dict[str, float]
+    macro_f1: dict[str, tuple[float, float, float]]
+
+
+class ProtocolReport(BaseModel):
+    """What a protocol measured, by condition."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    description: str
+    windows: int
+    groups: int
+    folds: int
+    conditions: dict[str, ConditionReport]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """As the manifest has them: `pump.macro_f1` → value."""
+        return {
+            f"{condition}.{metric}": round(value, 4)
+            for condition, report in self.conditions.items()
+            for metric, value in report.metrics.items()
+        }
+
+
+def cross_fit(
+    data: TrainingWindows,
+    config: TrainingConfig,
+    folds: tuple[Fold, ...],
+    *,
+    seed: int,
+    device: Device = CPU,
+    report: Callable[[str], None] = lambda _: None,
+) -> tuple[FoldResult, ...]:
+    """Train a network on each fold's training windows and let it speak of the fold's test windows."""
+    levels = level_counts(data.windows.machine)
+    results = []
+    for number, fold in enumerate(folds, 1):
+        report(f"fold {number} of {len(folds)}")
+        inner = hold_back(fold, data.groups, config.fit.validation_share, seed)
+        network = fit_network(
+            config.model,
+            config.fit,
+            data.pick(inner.training),
+            data.pick(inner.test),
+            levels,
+            seed=seed,
+            device=device,
+        )
+        results.append(
+            FoldResult(
+                fold,
+                predict_levels(network.model, data.pick(fold.test)),
+                inner.test,
+                predict_levels(network.model, data.pick(inner.test)),
+                network.epochs,
+            )
+        )
+    return tuple(results)
+
+
+def run_protocol(
+    name: str,
+    data: TrainingWindows,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    device: Device = CPU,
+    report: Callable[[str], None] = lambda _: None,
+) -> ProtocolReport:
+    """Run a protocol of the training file.
+
+    Raises:
+        TrainingError: there is no such protocol, or the recording doesn't have what it holds out.
+    """
+    protocol = find_protocol(config, name)
+    folds = group_folds(data.windows.groups(protocol.hold_out), protocol.folds)
+    results = cross_fit(data, config, folds, seed=seed, device=device, report=lambda text: report(f"{name}: {text}"))
+    return report_on(name, protocol, data, results)
+
+
+def report_on(name: str, protocol: Protocol, data: TrainingWindows, results: tuple[FoldResult, ...]) -> ProtocolReport:
+    """Measure what cross-fitted networks said, each calibrated on its own validation windows."""
+    conditions = protocol.conditions or tuple(item.name for item in data.windows.machine.conditions)
+    return ProtocolReport(
+        name=name,
+        description=protocol.description,
+        windows=len(data.windows),
+        groups=len(np.unique(data.windows.groups(protocol.hold_out))),
+        folds=len(results),
+        conditions={condition: _condition_report(condition, data, results) for condition in conditions},
+    )
+
+
+def find_protocol(config: TrainingConfig, name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        TrainingError: the training file has none of that name.
+    """
+    if name not in config.protocols:
+        raise TrainingError(
+            f"there is no protocol {name!r}; the training file has: {', '.join(config.protocols) or 'none'}",
+            hint="Name one of these, or add it under protocols: in the training file (--config).",
+        )
+    return config.protocols[name]
+
+
+def _condition_report(condition: str, data: TrainingWindows, results: tuple[FoldResult, ...]) -> ConditionReport:
+    machine = data.windows.machine
+    node = machine.component_index[_component(data, condition)]
+    level = data.level[:, node]
+    parts = []
+    for result in results:
+        calibration = calibrate(machine, result.validation_logits, data.level[result.validation])[condition]
+        parts.append(predict(result.logits[:, node], level[result.fold.test], calibration))
+    tested = np.concatenate([result.fold.test for result in results])
+    groups = data.groups[tested]
+    predictions = _join(parts)
+    folds = tuple(result.fold for result in results)
+    others = run_baselines(data.windows, data.examples, level, folds)
+    said: Mapping[str, Int64Array] = {MODEL: predictions.level} | {
+        name: found[tested] for name, found in others.items()
+    }
+    return ConditionReport(
+        metrics=measure(predictions).as_dict(),
+        macro_f1={name: _triple(group_interval(predictions.truth, found, groups)) for name, found in said.items()},
+    )
+
+
+def _component(data: TrainingWindows, condition: str) -> str:
+    return next(item.component for item in data.windows.machine.conditions if item.name == condition)
+
+
+def _join(parts: list[Predictions]) -> Predictions:
+    return Predictions(
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.level for part in parts]),
+        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.sets for part in parts]),
+    )
+
+
+def _triple(interval: Interval) -> tuple[float, float, float]:
+    return interval.value, interval.low, interval.high

@@ -1,0 +1,178 @@
+"""A whole training run: cross-fit, measure, calibrate, fit on everything, build the bundle."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from statistics import median_low
+
+import numpy as np
+from pydantic import RootModel
+
+from edge_runtime.bundle import Bundle, file_sha256
+from edge_runtime.graph import Float32Array
+from edge_runtime.machine_file import load_machine
+from edge_runtime.manifest import TrainingData
+from edge_runtime.recording import SIGNALS, Recording, read_recording
+from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
+from training.calibrate import calibrate
+from training.config import Protocol, TrainingConfig
+from training.dataset import build_examples, labelled_windows, level_counts
+from training.fitting import CPU, Device, FittedNetwork, fit_network, save_checkpoint
+from training.folds import group_folds
+from training.model_card import CardFacts, model_card
+from training.protocols import FoldResult, ProtocolReport, TrainingWindows, cross_fit, report_on, run_protocol
+
+BUNDLE = "bundle"
+REPORT = "report.json"
+CHECKPOINT = "model.ckpt"
+CROSS_FIT = "cross-fit"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to train, from what, into what.
+
+    Attributes:
+        machine: machine file.
+        recording: folder with signals and labels.
+        golden: recording to take the golden windows from.
+        output: folder of the run; gets `bundle/`, `model.ckpt` and `report.json`.
+        version, release: of the bundle.
+        created: when, with its zone.
+        command: that makes the same again, for the model card.
+    """
+
+    machine: Path
+    recording: Path
+    golden: Path
+    output: Path
+    config: TrainingConfig
+    seed: int
+    version: str
+    release: int
+    created: datetime
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came out."""
+
+    bundle: Bundle
+    reports: tuple[ProtocolReport, ...]
+
+
+def load_training_windows(
+    machine_file: Path, recording: Recording, config: TrainingConfig, seed: int
+) -> TrainingWindows:
+    """Cut the recording's stable label rows into windows and build their graphs.
+
+    Raises:
+        ConfigurationError: the machine file is wrong.
+        TrainingError: the labels don't fit the machine or the training file.
+    """
+    windows = labelled_windows(load_machine(machine_file), recording)
+    groups = windows.groups(config.group_by)
+    examples = build_examples(windows, sensor_drop=config.fit.sensor_drop, seed=seed)
+    return TrainingWindows(windows, examples, groups)
+
+
+def run_training(
+    request: RunRequest, *, device: Device = CPU, report: Callable[[str], None] = lambda _: None
+) -> RunResult:
+    """Train, measure, calibrate and bundle.
+
+    The calibration comes from networks that did not see the group they speak of; the one that is shipped is trained
+    on all windows for as many epochs as those took at the median.
+
+    Raises:
+        HydrosightError: of what kind and why says its message; the output folder then holds no new bundle.
+    """
+    config, recording = request.config, read_recording(request.recording)
+    report("cutting windows")
+    data = load_training_windows(request.machine, recording, config, request.seed)
+    machine = data.windows.machine
+    golden = spread([item.window for item in labelled_windows(machine, read_recording(request.golden)).items])
+    baseline = healthy_baseline(data.windows)
+
+    reports = [
+        run_protocol(name, data, config, seed=request.seed, device=device, report=report) for name in config.reported
+    ]
+    protocol = Protocol(
+        description="Groups in folds; the shipped calibration comes from these networks.",
+        hold_out=config.group_by,
+        folds=config.calibration_folds,
+    )
+    results = cross_fit(
+        data,
+        config,
+        group_folds(data.groups, config.calibration_folds),
+        seed=request.seed,
+        device=device,
+        report=lambda text: report(f"{CROSS_FIT}: {text}"),
+    )
+    reports.append(report_on(CROSS_FIT, protocol, data, results))
+    calibration = calibrate(machine, _out_of_fold(data, results), data.level)
+
+    report("fitting the network to ship on all windows")
+    network = _fit_on_all(data, config, median_low(result.epochs for result in results), request.seed, device)
+    training = TrainingData(
+        recording=request.recording.name,
+        sha256=file_sha256(request.recording / SIGNALS),
+        windows=len(data.windows),
+        seed=request.seed,
+        description=config.description,
+    )
+    facts = CardFacts(
+        name=config.name,
+        version=request.version,
+        machine=machine,
+        training=training,
+        config=config.model,
+        parameters=sum(parameter.numel() for parameter in network.model.parameters()),
+        epochs=network.epochs,
+        calibration=calibration,
+        reports=tuple(reports),
+        command=request.command,
+    )
+    report("building the bundle")
+    request.output.mkdir(parents=True, exist_ok=True)
+    first = data.windows.items[0].window
+    bundle = build_bundle(
+        BundleParts(
+            name=config.name,
+            version=request.version,
+            release=request.release,
+            created=request.created,
+            minimum_agent_version=installed_version("hydrosight"),
+            window_s=(first.end_us - first.start_us) / 1e6,
+            model=network.model,
+            golden=golden,
+            calibration=calibration,
+            baseline=baseline,
+            training=training,
+            metrics={item.name: item.figures for item in reports},
+            card=model_card(facts),
+        ),
+        request.machine,
+        request.output / BUNDLE,
+    )
+    save_checkpoint(network, request.output / CHECKPOINT)
+    document = RootModel[tuple[ProtocolReport, ...]](tuple(reports)).model_dump_json(indent=2)
+    (request.output / REPORT).write_text(document + "\n", encoding="utf-8")
+    return RunResult(bundle, tuple(reports))
+
+
+def _out_of_fold(data: TrainingWindows, results: tuple[FoldResult, ...]) -> Float32Array:
+    """Logits of each window from the network that did not see its group, float32 [windows, N, 4]."""
+    logits = np.empty((len(data.windows), *results[0].logits.shape[1:]), np.float32)
+    for result in results:
+        logits[result.fold.test] = result.logits
+    return logits
+
+
+def _fit_on_all(data: TrainingWindows, config: TrainingConfig, epochs: int, seed: int, device: Device) -> FittedNetwork:
+    levels = level_counts(data.windows.machine)
+    return fit_network(config.model, config.fit, data.examples, (), levels, seed=seed, epochs=epochs, device=device)
