@@ -4,6 +4,7 @@ A machine file is YAML; `configs/machines/` holds the shipped ones. Everything i
 (bar, °C, l/min, rpm, W, mm/s, %, mm, m) and checked as a whole when it is read.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -145,6 +147,14 @@ class Ne107State(StrEnum):
     FAILURE = "failure"
 
 
+class MisfitError(ValueError):
+    """A part that doesn't fit the whole; `location` leads to it from where the whole is, as pydantic's `loc` does."""
+
+    def __init__(self, message: str, *location: str | int) -> None:
+        super().__init__(message)
+        self.location = location
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -208,8 +218,8 @@ class Sensor(_Frozen):
     component: Name
     port: Port
     rate_hz: Annotated[float, Field(ge=0.001, le=10_000)]
-    valid_min: float
-    valid_max: float
+    valid_min: Finite
+    valid_max: Finite
     description: str = ""
     also_at: tuple[Placement, ...] = ()
     stuck_below: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -299,49 +309,70 @@ class Machine(_Frozen):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        for kind, names in {
-            "component": [c.name for c in self.components],
-            "sensor": [s.name for s in self.sensors],
-            "condition": [c.name for c in self.conditions],
-        }.items():
-            repeated = sorted({name for name in names if names.count(name) > 1})
-            if repeated:
-                msg = f"{kind} names must be unique, repeated: {', '.join(repeated)}"
-                raise ValueError(msg)
+        kinds: dict[str, Sequence[Component | Sensor | Condition]] = {
+            "components": self.components,
+            "sensors": self.sensors,
+            "conditions": self.conditions,
+        }
+        for kind, parts in kinds.items():
+            seen: set[str] = set()
+            for i, part in enumerate(parts):
+                if part.name in seen:
+                    raise MisfitError(f"{part.name!r} is there already: give each of the {kind} its own name", kind, i)
+                seen.add(part.name)
         return self
 
     @model_validator(mode="after")
     def _references_hold(self) -> Self:
-        known = {component.name for component in self.components}
-        references = [
-            *((f"connections.{i}.source", c.source) for i, c in enumerate(self.connections)),
-            *((f"connections.{i}.target", c.target) for i, c in enumerate(self.connections)),
-            *((f"sensors.{i} ({s.name})", p.component) for i, s in enumerate(self.sensors) for p in s.placements),
-            *((f"conditions.{i}.component", c.component) for i, c in enumerate(self.conditions)),
+        references: list[tuple[str, tuple[str | int, ...]]] = [
+            *((c.source, ("connections", i, "source")) for i, c in enumerate(self.connections)),
+            *((c.target, ("connections", i, "target")) for i, c in enumerate(self.connections)),
+            *((s.component, ("sensors", i, "component")) for i, s in enumerate(self.sensors)),
+            *(
+                (place.component, ("sensors", i, "also_at", j, "component"))
+                for i, s in enumerate(self.sensors)
+                for j, place in enumerate(s.also_at)
+            ),
+            *((c.component, ("conditions", i, "component")) for i, c in enumerate(self.conditions)),
         ]
-        for where, name in references:
+        known = [component.name for component in self.components]
+        for name, location in references:
             if name not in known:
-                msg = f"{where} names component {name!r}, which is not among: {', '.join(sorted(known))}"
-                raise ValueError(msg)
+                raise MisfitError(f"there is no component {name!r}: name one of {', '.join(known)}", *location)
         for i, connection in enumerate(self.connections):
             if connection.source == connection.target:
-                msg = f"connections.{i} leads from {connection.source!r} to itself"
-                raise ValueError(msg)
+                raise MisfitError(
+                    f"leads from {connection.source!r} to itself: name the component that it leads to",
+                    "connections", i, "target",
+                )  # fmt: skip
         return self
 
     @model_validator(mode="after")
     def _one_sensor_a_place(self) -> Self:
         places: dict[tuple[str, Port], str] = {}
-        for sensor in self.sensors:
+        for i, sensor in enumerate(self.sensors):
             for place in sensor.placements:
-                other = (
-                    sensor.name
-                    if place.port is Port.COMPUTED
-                    else places.setdefault((place.component, place.port), sensor.name)
-                )
+                if place.port is Port.COMPUTED:
+                    continue
+                other = places.setdefault((place.component, place.port), sensor.name)
                 if other != sensor.name:
-                    msg = f"sensors {other} and {sensor.name} are both at {place.component}.{place.port}"
-                    raise ValueError(msg)
+                    raise MisfitError(
+                        f"{place.component}.{place.port} is taken by sensor {other!r}: "
+                        f"place {sensor.name!r} at another port",
+                        "sensors", i,
+                    )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _one_condition_a_component(self) -> Self:
+        labelled: dict[str, str] = {}
+        for i, condition in enumerate(self.conditions):
+            other = labelled.setdefault(condition.component, condition.name)
+            if other != condition.name:
+                raise MisfitError(
+                    f"component {condition.component!r} has the condition {other!r} already: a component has one",
+                    "conditions", i, "component",
+                )  # fmt: skip
         return self
 
     @cached_property

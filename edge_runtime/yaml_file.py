@@ -1,10 +1,13 @@
 """Read a YAML file into a frozen pydantic model, with errors that name file, line, path and remedy."""
 
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from edge_runtime.errors import ConfigurationError
 
@@ -38,20 +41,72 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
             f"{path}:1: holds {'nothing' if content is None else type(content).__name__}, a mapping is needed",
             hint="Start from a file of configs/.",
         )
+    repeated = [f"{path}:{line}: {key}: is there twice, write it once" for key, line in _repeated_keys(tree)]
+    if repeated:
+        raise ConfigurationError("\n".join(repeated), hint="Mend the lines named.")
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        faults = [_describe(path, tree, fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors()]
         raise ConfigurationError(
-            "\n".join(faults),
+            "\n".join(_describe(path, tree, model, fault) for fault in error.errors() if not _follows(fault)),
             hint="Mend the lines named; configs/ holds files that are right.",
         ) from error
 
 
-def _describe(path: Path, tree: yaml.Node | None, location: tuple[int | str, ...], message: str, given: object) -> str:
-    message = message.removeprefix("Value error, ")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) or given is None else ""
-    return f"{path}:{_line(tree, location)}: {'.'.join(map(str, location)) or 'file'}: {message}{shown}"
+def _follows(fault: ErrorDetails) -> bool:
+    """True of the complaint that a list is too short which only follows from faults of its items."""
+    given = fault["input"]
+    return fault["type"] == "too_short" and isinstance(given, list) and len(given) >= fault["ctx"]["min_length"]
+
+
+def _describe(path: Path, tree: yaml.Node | None, model: type[BaseModel], fault: ErrorDetails) -> str:
+    # A validator of the whole says with `location` which part of it is wrong.
+    part: tuple[int | str, ...] = getattr(fault.get("ctx", {}).get("error"), "location", ())
+    location = (*fault["loc"], *part)
+    given = fault["input"]
+    if fault["type"] == "extra_forbidden":
+        message = _unknown_key(model, location)
+    elif fault["type"] == "missing":
+        message = "is missing"
+    else:
+        message = fault["msg"].removeprefix("Value error, ")
+        if not part and isinstance(given, str | int | float | None):
+            message += f" (given: {given!r})"
+    return f"{path}:{_line(tree, location)}: {'.'.join(map(str, location)) or 'file'}: {message}"
+
+
+def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """What to write instead of the key at the end of `location`."""
+    owner: type[BaseModel] | None = model
+    for step in location[:-1]:
+        if isinstance(step, str) and owner is not None and step in owner.model_fields:
+            owner = next(_models(owner.model_fields[step].annotation), None)
+    names = list(owner.model_fields) if owner else []
+    close = get_close_matches(str(location[-1]), names, n=1)
+    return f"there is no such key, {'did you mean ' + close[0] if close else 'there are ' + ', '.join(names)}"
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models inside an annotation such as tuple[Sensor, ...] or Nameplate | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    """Keys that a mapping holds twice, of which YAML would keep the last without a word, and their lines."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                yield key.value, key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+            yield from _repeated_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated_keys(item)
 
 
 def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
