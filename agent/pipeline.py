@@ -22,6 +22,10 @@ from edge_runtime.windowing import WindowSchedule, cut_window
 
 WINDOWS_A_STEP = 8
 
+# A block holds seconds or, once merged, minutes. One that spans more than a day was stored while a clock stepped, and
+# the time between holds nothing.
+MERGED_SPAN_US = 86_400_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -47,7 +51,7 @@ class Pipeline:
         self._history = store.health_history(HISTORY_WINDOWS)
         recent = store.diagnoses(limit=max(tracker.settings.raise_after, tracker.settings.clear_after))
         tracker.resume(store.standing_alerts(), reversed(recent))
-        self._schedule.observe(store.undiagnosed_times())
+        self._schedule.observe(self._undiagnosed_times())
 
     @property
     def diagnoser(self) -> Diagnoser:
@@ -82,6 +86,16 @@ class Pipeline:
             if outcome:
                 outcomes.append(outcome)
         return outcomes
+
+    def _undiagnosed_times(self) -> set[int]:
+        """Source times that stand for every window with stored readings after the last diagnosed one."""
+        cursor_us = self._store.next_window_start()
+        times: set[int] = set()
+        for first_us, last_us in self._store.reading_spans(0 if cursor_us is None else cursor_us):
+            times |= {first_us, last_us}
+            if last_us - first_us < MERGED_SPAN_US:
+                times.update(range(first_us, last_us, self._length_us))
+        return times
 
     def _diagnose(self, start_us: int) -> Outcome | None:
         end_us = start_us + self._length_us

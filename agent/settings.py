@@ -142,6 +142,11 @@ class AgentSettings(_Section):
         return self.data_directory / "store.db"
 
     @property
+    def running_file(self) -> Path:
+        """Written while the agent runs: its process id and the port it answers on."""
+        return self.data_directory / "running.json"
+
+    @property
     def slots_directory(self) -> Path:
         """Where the model slots are."""
         return self.data_directory / "models"

@@ -60,15 +60,15 @@ class Box:
         Raises:
             DemoError: it doesn't start.
         """
-        announcement = self.folder / "announcement.json"
+        running = self.folder / "data" / "running.json"
         process = await Process.start(
             "the agent",
-            [program("hydrosight"), "run", "--config", self._config, "--announce", announcement],
+            [program("hydrosight"), "run", "--config", self._config],
             self.folder / "agent.log",
         )
 
         async def announced() -> bool:
-            return announcement.exists()
+            return running.exists()
 
         await process.until(announced)
         return process

@@ -31,7 +31,7 @@ def alerts(
         if as_json:
             print_json([alert.model_dump(mode="json") for alert in shown])
             return
-        columns = [("since (UTC)", "left"), ("until", "left"), ("state", "left"), ("what", "left")]
+        columns = [("since (UTC)", "left"), ("until", "left"), ("state", "left"), ("what", "wrap")]
         print_table("Alerts", columns, [_row(alert) for alert in shown], "No alert stands.")
         for alert in shown:
             if alert.state is AlertState.RAISED and alert.action:

@@ -17,6 +17,13 @@ from agent.cli.output import (
 from agent.cli.store_access import open_store
 from agent.store.records import RecordClass
 
+PLURAL = {
+    RecordClass.READING: "readings",
+    RecordClass.WINDOW: "windows",
+    RecordClass.DIAGNOSIS: "diagnoses",
+    RecordClass.ALERT: "alerts",
+}
+
 
 def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Show what the box's store holds, what waits for the centre, and the ledger of loss."""
@@ -37,7 +44,7 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             ["raw readings last", _days(statistics.readings_days)],
             ["the centre may be away", _days(statistics.outage_days)],
         ]
-        print_table("Buffer", [("", "left"), ("", "left")], rows, "")
+        print_table("Buffer", [("", "left"), ("", "wrap")], rows, "")
         columns = [
             ("what", "left"),
             ("why", "left"),
@@ -49,7 +56,7 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
         console.print()
         losses = [
             [
-                loss.record_class.value,
+                PLURAL[loss.record_class],
                 loss.cause.value,
                 f"{loss.records:,}",
                 f"{loss.unsent:,}",
@@ -62,7 +69,7 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 
 
 def _counts(counts: Mapping[RecordClass, int]) -> str:
-    return ", ".join(f"{count:,} {name.value}s" if count != 1 else f"1 {name.value}" for name, count in counts.items())
+    return ", ".join(f"{count:,} {PLURAL[name]}" for name, count in counts.items())
 
 
 def _days(days: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from agent.cli.output import console, percent, print_table, state_text
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis
+from edge_runtime.machine import Ne107State
 
 
 def show_diagnosis(diagnosis: Diagnosis) -> None:
@@ -15,26 +16,23 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         f"   [dim]{model.name} {model.version}, {diagnosis.inference_ms:.1f} ms[/]"
     )
     judged = [component for component in diagnosis.components if component.condition is not None]
+    columns = [("component", "left"), ("condition", "left"), ("level", "right"), ("health", "right"), ("sure", "right")]
     print_table(
-        "Components",
-        [
-            ("component", "left"),
-            ("condition", "left"),
-            ("level", "left"),
-            ("health", "right"),
-            ("sure", "right"),
-            ("90 % set", "left"),
-            ("state", "left"),
-            ("evidence", "left"),
-        ],
+        "",
+        [*columns, ("90 % set", "left"), ("state", "left")],
         [_component_row(component) for component in judged],
         "The machine file names no conditions: nothing to diagnose.",
     )
+    for component in judged:
+        if component.reason:
+            console.print(f"[bold]{component.component}[/] abstains: {component.reason}")
+        elif component.ne107 is not Ne107State.NORMAL:
+            console.print(f"[bold]{component.component}[/]: {_evidence(component)}")
     for fault in diagnosis.sensor_faults:
         console.print(f"[dark_orange]sensor[/] {fault.message}")
     for advice in diagnosis.recommendations:
         console.print(
-            f"{state_text(advice.urgency)}  [bold]{advice.component}[/]: {advice.action} [dim]{advice.check}[/]"
+            f"[bold]{advice.component}[/] {state_text(advice.urgency)}: {advice.action} [dim]{advice.check}[/]"
         )
 
 
@@ -46,7 +44,7 @@ def summary_row(diagnosis: Diagnosis) -> list[str]:
         percent(diagnosis.overall_health),
         *(component.level or "–" for component in judged),
         percent(diagnosis.completeness),
-        f"{diagnosis.model.name} {diagnosis.model.version}",
+        diagnosis.model.version,
     ]
 
 
@@ -63,27 +61,22 @@ def summary_columns(diagnosis: Diagnosis) -> list[tuple[str, str]]:
 
 
 def _component_row(component: ComponentDiagnosis) -> list[str]:
-    if component.abstained:
-        return [
-            component.component,
-            component.condition or "",
-            "–",
-            "–",
-            "–",
-            "",
-            state_text(component.ne107),
-            f"[dim]abstains: {component.reason}[/]",
-        ]
-    evidence = ", ".join(
-        f"{item.sensor} {item.seen:.4g} {item.unit} ({item.deviation:+.1f} σ)" for item in component.evidence[:2]
-    )
     return [
         component.component,
         component.condition or "",
         component.level or "–",
         percent(component.health),
         percent(component.confidence),
-        ", ".join(component.conformal_set),
+        ", ".join(component.conformal_set) or "–",
         state_text(component.ne107),
-        evidence,
     ]
+
+
+def _evidence(component: ComponentDiagnosis) -> str:
+    """What was seen, against what a healthy machine shows."""
+    if not component.evidence:
+        return "no sensor of its own stands out"
+    return "; ".join(
+        f"{item.sensor} {item.seen:.4g} {item.unit}, healthy {item.expected:.4g} ({item.deviation:+.1f} σ)"
+        for item in component.evidence
+    )

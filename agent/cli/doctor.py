@@ -20,7 +20,7 @@ def doctor(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
         print_json([{"what": c.what, "verdict": c.verdict.value, "found": c.found, "remedy": c.remedy} for c in checks])
     else:
         rows = [[check.what, _STYLE[check.verdict], check.found, check.remedy] for check in checks]
-        print_table("Doctor", [("what", "left"), ("", "left"), ("found", "left"), ("what to do", "left")], rows, "")
+        print_table("Doctor", [("what", "left"), ("", "left"), ("found", "wrap"), ("what to do", "wrap")], rows, "")
     if any(check.verdict is Verdict.BAD for check in checks):
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import alerts, buffer, diagnose, doctor, enrol, model, readings, run, status
-from agent.cli.output import console
+from agent.cli.output import be_quiet, console
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +41,7 @@ def root(
 ) -> None:
     """Options of `hydrosight` itself."""
     del version
+    be_quiet()
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """How every command of `hydrosight` speaks: tables for people, JSON for scripts, errors with a hint."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -57,13 +59,16 @@ def print_json(document: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """A table; columns are (heading, "left" or "right"). Says `empty` when there are no rows."""
+    """A table; columns are (heading, "left", "right" or "wrap"): only the last kind may break its lines.
+
+    Says `empty` when there are no rows.
+    """
     if not rows:
         console.print(f"[dim]{empty}[/]")
         return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for heading, justify in columns:
-        table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=justify == "right")
+        table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=justify != "wrap")
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -72,6 +77,14 @@ def print_table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[S
 def state_text(state: Ne107State) -> str:
     """An NE 107 state in its colour."""
     return f"[{STATE_STYLE[state]}]{state.value.replace('_', ' ')}[/]"
+
+
+def be_quiet() -> None:
+    """Commands speak for themselves; of the library's log only warnings are shown, on standard error."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def time_text(time_us: int | None) -> str:

@@ -2,7 +2,16 @@
 
 from datetime import UTC, datetime
 
-from agent.cli.output import DEFAULT, ConfigOption, JsonOption, print_json, print_table, reported_errors, settings_from
+from agent.cli.output import (
+    DEFAULT,
+    ConfigOption,
+    JsonOption,
+    print_json,
+    print_table,
+    reported_errors,
+    settings_from,
+    time_text,
+)
 from agent.cli.store_access import open_store
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.machine_file import load_machine
@@ -47,8 +56,16 @@ def _print(machine: Machine, latest: dict[str, Reading]) -> None:
         inside = sensor.valid_min <= reading.value <= sensor.valid_max
         if reading.quality is Quality.GOOD and not inside:
             quality = f"[yellow]outside {sensor.valid_min:g} … {sensor.valid_max:g}[/]"
-        rows.append([sensor.name, f"{reading.value:.3f}", sensor.unit, quality, _iso(reading.source_time_us), place])
-    columns = [("sensor", "left"), ("value", "right"), ("unit", "left"), ("quality", "left"), ("source time", "left")]
+        rows.append(
+            [sensor.name, f"{reading.value:.3f}", sensor.unit, quality, time_text(reading.source_time_us), place]
+        )
+    columns = [
+        ("sensor", "left"),
+        ("value", "right"),
+        ("unit", "left"),
+        ("quality", "left"),
+        ("source time (UTC)", "left"),
+    ]
     print_table(machine.name, [*columns, ("measured at", "left")], rows, "The machine file names no sensors.")
 
 

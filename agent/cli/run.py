@@ -7,20 +7,18 @@ import logging
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
 
 from agent.cli.output import DEFAULT, ConfigOption, reported_errors, settings_from
+from agent.settings import AgentSettings
+from edge_runtime.durable import replace_file
 
 
 def run(
     config: ConfigOption = DEFAULT,
-    announce: Annotated[
-        Path | None, typer.Option(help="Write the health server's port and the process id to this file once ready.")
-    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the agent until it is told to stop (SIGTERM or Ctrl-C); logs JSON lines to standard error.
@@ -41,18 +39,19 @@ def run(
             def ready(port: int) -> None:
                 gc.freeze()
                 structlog.get_logger("agent").info("ready", health_port=port)
-                if announce:
-                    _write_announcement(announce, port)
+                write_running(settings, port)
 
-            await run_agent(settings, stop, ready)
+            try:
+                await run_agent(settings, stop, ready)
+            finally:
+                settings.running_file.unlink(missing_ok=True)
 
         asyncio.run(main())
 
 
-def _write_announcement(file: Path, port: int) -> None:
-    draft = file.with_name(file.name + ".new")
-    draft.write_text(json.dumps({"health_port": port, "pid": os.getpid()}))
-    draft.replace(file)
+def write_running(settings: AgentSettings, port: int) -> None:
+    """Say where this agent answers, for the other commands."""
+    replace_file(settings.running_file, json.dumps({"health_port": port, "pid": os.getpid()}).encode())
 
 
 def _log_json(level: str) -> None:

@@ -1,5 +1,6 @@
 """`hydrosight status`: how the running agent is."""
 
+import json
 from typing import Any
 
 import httpx
@@ -33,7 +34,7 @@ def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             [part, "[green]works[/]" if one["healthy"] else "[bold red]fails[/]", one["message"], one["hint"]]
             for part, one in conditions.items()
         ]
-        print_table("Agent", [("part", "left"), ("", "left"), ("what", "left"), ("what to do", "left")], rows, "")
+        print_table("Agent", [("part", "left"), ("", "left"), ("what", "wrap"), ("what to do", "wrap")], rows, "")
         console.print(
             f"since start: {document['readings']:,} readings, {document['windows']:,} windows, "
             f"{document['alerts']:,} alerts raised or cleared; last reading {time_text(document['last_reading_us'])}"
@@ -49,8 +50,7 @@ def fetch_status(settings: AgentSettings) -> dict[str, Any]:
     Raises:
         HydrosightError: no agent answers where the settings say.
     """
-    port = settings.health.port
-    url = f"http://{settings.health.host}:{port}/status"
+    url = f"http://{settings.health.host}:{_port(settings)}/status"
     try:
         return dict(httpx.get(url, timeout=5, trust_env=False).raise_for_status().json())
     except (httpx.HTTPError, ValueError) as error:
@@ -58,3 +58,11 @@ def fetch_status(settings: AgentSettings) -> dict[str, Any]:
             f"no agent answers at {url}: {error}",
             hint="Start it with `hydrosight run` or `systemctl start hydrosight`; its log says why it isn't running.",
         ) from error
+
+
+def _port(settings: AgentSettings) -> int:
+    """The port that the running agent has written down; with none running, the one it would take."""
+    try:
+        return int(json.loads(settings.running_file.read_bytes())["health_port"])
+    except (OSError, ValueError, KeyError):
+        return settings.health.port

@@ -82,6 +82,11 @@ class StoreReader:
         with store_errors(self._path):
             return self._readings.newest_source_time()
 
+    def reading_spans(self, since_us: int) -> list[tuple[int, int]]:
+        """First and last source time of every block of readings that reaches to `since_us` or beyond."""
+        with store_errors(self._path):
+            return self._readings.spans(since_us)
+
     def next_window_start(self) -> int | None:
         """Where the window after the last recorded or skipped one starts, None before the first."""
         with store_errors(self._path):

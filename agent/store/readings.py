@@ -46,6 +46,12 @@ class ReadingTable:
         row = self._connection.execute("SELECT max(last_time_us) FROM reading_block").fetchone()
         return None if row[0] is None else int(row[0])
 
+    def spans(self, since_us: int) -> list[tuple[int, int]]:
+        """First and last source time of every block that reaches to `since_us` or beyond."""
+        return self._connection.execute(
+            "SELECT first_time_us, last_time_us FROM reading_block WHERE last_time_us >= ?", (since_us,)
+        ).fetchall()
+
     def series(self, start_us: int, end_us: int) -> dict[str, Series]:
         """Each sensor's readings with start_us <= source time < end_us; of equal times the one that came last."""
         parts: defaultdict[str, list[Series]] = defaultdict(list)
