@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 import zstandard
 
-from edge_runtime.errors import WireError
+from edge_runtime.errors import MessageTooLargeError, WireError
 
 WIRE_SCHEMA = 1
 CONTENT_TYPE = "application/vnd.hydrosight.batch+msgpack+zstd"
@@ -101,12 +101,16 @@ def decode_batch(body: bytes) -> Batch:
     """Decompress and parse.
 
     Raises:
-        WireError: not zstd, not a batch, or larger than MAX_BATCH_BYTES once decompressed.
+        WireError: not zstd, or not a batch.
+        MessageTooLargeError: larger than MAX_BATCH_BYTES once decompressed.
     """
     try:
         declared = zstandard.get_frame_parameters(body).content_size
         if declared > MAX_BATCH_BYTES:  # an undeclared size is the largest unsigned value, and refused too
-            raise WireError(f"batch of {declared} bytes is over {MAX_BATCH_BYTES}", hint="Send smaller batches.")
+            raise MessageTooLargeError(
+                f"batch is over {MAX_BATCH_BYTES} bytes once decompressed, or doesn't say its size",
+                hint="Send smaller batches, encoded with cloud_sync.wire.encode_batch.",
+            )
         raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_BATCH_BYTES)
     except zstandard.ZstdError as error:
         raise WireError(f"batch is not zstd: {error}", hint="Encode with cloud_sync.wire.encode_batch.") from error

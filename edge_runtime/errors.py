@@ -16,6 +16,7 @@
     │   ├── RefusedError            the centre refuses a request, and would again
     │   └── DatabaseError           the centre's database doesn't answer: it is tried again
     ├── WireError               a message can't be decoded
+    │   └── MessageTooLargeError    it is larger than any that is sent on purpose
     ├── UpdateError             an over-the-air update was refused
     ├── TrainingError           a model can't be trained or evaluated from what was given
     └── DemoError               a step of the demo didn't happen
@@ -102,6 +103,10 @@ class DatabaseError(CentreError):
 
 class WireError(HydrosightError):
     """A message that crossed the WAN can't be decoded."""
+
+
+class MessageTooLargeError(WireError):
+    """A message is larger than any that is sent on purpose."""
 
 
 class UpdateError(HydrosightError):

@@ -7,7 +7,7 @@ of the watch's check brings everything back, schema included.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -84,10 +84,8 @@ class Database:
     async def watch(self) -> None:
         """Check for ever: soon after a failure, else every few seconds."""
         while True:
-            try:
+            with suppress(TimeoutError):  # nobody suspects anything: a look all the same
                 await asyncio.wait_for(self._suspect.wait(), _CHECK_UP_S if self.ready else _CHECK_DOWN_S)
-            except TimeoutError:
-                pass  # nobody suspects anything: a look all the same
             self._suspect.clear()
             await self.check()
 

@@ -5,7 +5,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from edge_runtime.errors import CredentialError, DatabaseError, HydrosightError, RefusedError, WireError
+from edge_runtime.errors import (
+    CredentialError,
+    DatabaseError,
+    HydrosightError,
+    MessageTooLargeError,
+    RefusedError,
+    WireError,
+)
 
 CONTENT_TYPE = "application/problem+json"
 _KINDS = {
@@ -58,6 +65,8 @@ def _answer(request: Request, error: Exception, retry_after_s: int) -> JSONRespo
             status, detail, hint = 401, str(error), error.hint
         case RefusedError():
             status, detail, hint = error.status, str(error), error.hint
+        case MessageTooLargeError():
+            status, detail, hint = 413, str(error), error.hint
         case WireError():
             status, detail, hint = 400, str(error), error.hint
         case DatabaseError():

@@ -1,0 +1,45 @@
+"""A centre with a database, and a box enrolled there."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cloud_sync.edge.enrol import enrol
+from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
+from tests.servers.centre import Centre
+
+
+@pytest.fixture
+def centre(postgres_url: str, tmp_path: Path) -> Iterator[Centre]:
+    server = Centre(postgres_url, tmp_path / "centre.log")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def box(centre: Centre) -> Enrolment:
+    return enrol(centre.url, new_token(centre, "rig"), "rig", "0.1.0", "name: rig\n")
+
+
+@pytest.fixture
+def operator(centre: Centre) -> Iterator[httpx.Client]:
+    said = json.loads(centre.run("operator", "create", "tests", "--json").stdout)
+    with httpx.Client(base_url=centre.url, headers={"Authorization": f"Bearer {said['token']}"}) as client:
+        yield client
+
+
+def new_token(centre: Centre, machine: str) -> str:
+    """A one-time token, from the command line."""
+    done = centre.run("enroll", machine, "--json")
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["token"])
+
+
+def send(url: str, credential: str, batch: Batch | bytes) -> httpx.Response:
+    """Hand over one batch."""
+    body = encode_batch(batch) if isinstance(batch, Batch) else batch
+    headers = {"Authorization": f"Bearer {credential}", "Content-Type": CONTENT_TYPE}
+    return httpx.post(f"{url}/api/v1/ingest", content=body, headers=headers, timeout=30)

@@ -1,0 +1,76 @@
+"""The centre as its operator runs it: `hydrosight-cloud serve` in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_MAIN = "from cloud_sync.cloud.cli import main; main()"
+
+
+class Centre:
+    """A server on a loopback port of its own, for one database; it keeps its port over `kill()` and `start()`."""
+
+    def __init__(self, database_url: str, log: Path, *options: str, **settings: str) -> None:
+        self._database_url = database_url
+        self._log = log
+        self._options = options
+        self._settings = {f"HYDROSIGHT_{name.upper()}": value for name, value in settings.items()}
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        port = self.url.rpartition(":")[2] or "0"
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _MAIN, "serve", "--json", "--port", port, *self._options],
+                env=os.environ | self._settings | {"HYDROSIGHT_DATABASE_URL": self._database_url},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            pytest.fail(f"the centre didn't start:\n{self.log}", pytrace=False)
+        self.url = json.loads(line)["url"]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `hydrosight-cloud` with these arguments on the same database."""
+        return subprocess.run(
+            [sys.executable, "-c", _MAIN, *arguments],
+            env=os.environ | {"HYDROSIGHT_DATABASE_URL": self._database_url, "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def kill(self) -> None:
+        """SIGKILL, in the middle of whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._close()
+
+    def stop(self) -> None:
+        """Stop it as an operator would."""
+        if self._process is not None:
+            self._process.terminate()
+            self._close()
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return self._log.read_text()
+
+    def _close(self) -> None:
+        assert self._process is not None
+        self._process.wait(20)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
