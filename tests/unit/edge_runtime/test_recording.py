@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -237,3 +239,9 @@ def test_the_sample_shows_every_level_of_every_condition():
         seen = {row.values[condition.name] for row in recording.labels}
         assert seen == {level.label for level in condition.levels}
     assert {row.stable for row in recording.labels} == {True, False}
+
+
+def test_a_box_that_reads_no_recording_never_loads_pyarrow():
+    program = "import sys, edge_runtime.recording, edge_runtime.graph_builder; print('pyarrow' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
