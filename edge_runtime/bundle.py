@@ -72,9 +72,24 @@ def open_bundle(path: Path, *, agent_version: str | None = None) -> Bundle:
         BundleError: a file is missing, changed, unlisted, a link or too large, or the bundle was made for other
             features or a newer agent. The message says which file, what was expected and what was found.
     """
+    try:
+        return _open(path, agent_version or installed_version("hydrosight"))
+    except OSError as error:
+        raise BundleError(
+            f"{path}: can't be read: {error}", hint="Check the disk, and that this user may read the folder."
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hex, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _open(path: Path, agent_version: str) -> Bundle:
     raw = _read_manifest(path)
     manifest = _parse_manifest(path / MANIFEST_FILE, raw)
-    _check_made_for_this_agent(path, manifest, agent_version or installed_version("hydrosight"))
+    _check_made_for_this_agent(path, manifest, agent_version)
     _check_listing(path, manifest)
     for name, expected in sorted(manifest.files.items()):
         found = file_sha256(path / name)
@@ -88,12 +103,6 @@ def open_bundle(path: Path, *, agent_version: str | None = None) -> Bundle:
     except ConfigurationError as error:
         raise BundleError(str(error), hint=_GET_AGAIN) from error
     return Bundle(path, manifest, machine, hashlib.sha256(raw).hexdigest())
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hex, read in blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_manifest(path: Path) -> bytes:

@@ -109,21 +109,21 @@ def check_golden(bundle: Bundle, backend: Backend) -> float:
             hint="Build the bundle again with: hydrosight-train fit.",
         )
     found = run_windows(bundle.machine, golden.windows, backend)
-    for number, (expected, output) in enumerate(zip(golden.outputs, found, strict=True)):
-        if expected.level_logits.shape != output.level_logits.shape:
-            raise BundleError(
-                f"{bundle.golden_path}: window {number} expects level logits {expected.level_logits.shape}, "
-                f"the machine has {output.level_logits.shape}",
-                hint="The bundle's machine.yaml and golden.npz don't belong together: get the bundle again.",
-            )
-    difference = max(
-        float(np.abs(mine - theirs).max())
+    pairs = [
+        pair
         for expected, output in zip(golden.outputs, found, strict=True)
-        for mine, theirs in (
-            (output.level_logits, expected.level_logits),
-            (output.fault_logits, expected.fault_logits),
+        for pair in (
+            (expected.level_logits, output.level_logits),
+            (expected.fault_logits, output.fault_logits),
         )
-    )
+    ]
+    for expected, output in pairs:
+        if expected.shape != output.shape:
+            raise BundleError(
+                f"{bundle.golden_path}: expects outputs of shape {expected.shape}, the model gives {output.shape}",
+                hint="The bundle's machine.yaml, model and golden windows don't belong together: get the bundle again.",
+            )
+    difference = float(np.max([np.abs(output - expected).max() for expected, output in pairs]))
     if not difference <= bundle.manifest.golden_tolerance:  # NaN is a mismatch too
         raise GoldenMismatchError(
             f"{bundle.path}: on {backend.name} the golden windows differ by {difference:.3g} from what model "
