@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from edge_runtime.baseline import LEAST_STD_SHARE, MOST_SHOWN, evidence, sensors_of
+from edge_runtime.manifest import SensorBaseline
+from tests.models.tiny_bundle import tiny_machine, window_of
+
+
+@pytest.fixture
+def machine():
+    return tiny_machine()
+
+
+def baseline(**means):
+    return {name: SensorBaseline(mean=mean, std=1.0) for name, mean in means.items()}
+
+
+def test_shows_the_components_own_sensors_by_falling_deviation(machine):
+    window = window_of(machine, level=0.5)
+    found = evidence(machine, "pump", window, baseline(PS1=100.0, EPS1=2000.0, FS1=-1e6, TS1=-1e6))
+    assert [item.sensor for item in found] == ["EPS1", "PS1"]
+    seen = float(np.mean(window.channels[0].values))
+    assert found[1].seen == pytest.approx(seen)
+    assert found[1].deviation == pytest.approx(seen - 100.0, rel=1e-5)
+    assert (found[1].expected, found[1].unit) == (100.0, "bar")
+
+
+def test_a_component_without_sensors_has_the_whole_machine_for_witness(machine):
+    found = evidence(machine, "accumulator", window_of(machine), baseline(PS1=100.0, EPS1=2000.0, FS1=10.0, TS1=49.0))
+    assert len(found) == MOST_SHOWN
+    assert found[0].sensor == "EPS1"
+
+
+def test_silent_and_unknown_sensors_are_no_evidence(machine):
+    assert evidence(machine, "pump", window_of(machine, silent=("PS1",)), baseline(PS1=1.0)) == ()
+    assert evidence(machine, "pump", window_of(machine), {}) == ()
+
+
+def test_gaps_are_left_out_of_what_was_seen(machine):
+    window = window_of(machine)
+    window.channels[0].values[10:] = np.nan
+    (found,) = evidence(machine, "pump", window, baseline(PS1=100.0))
+    assert found.seen == pytest.approx(float(np.mean(window.channels[0].values[:10])), rel=1e-6)
+
+
+def test_a_signal_that_stood_still_in_training_does_not_make_noise_look_like_proof(machine):
+    still = {"TS1": SensorBaseline(mean=50.0, std=0.0)}
+    (found,) = evidence(machine, "tank", window_of(machine, level=0.5), still)
+    sensor = machine.sensor("TS1")
+    span = sensor.valid_max - sensor.valid_min
+    assert found.deviation == pytest.approx((found.seen - 50.0) / (LEAST_STD_SHARE * span))
+
+
+def test_a_sensor_belongs_to_every_component_it_is_placed_at(machine):
+    assert [sensor.name for sensor in sensors_of(machine, "valve")] == ["PS1", "FS1"]
+    assert sensors_of(machine, "accumulator") == ()

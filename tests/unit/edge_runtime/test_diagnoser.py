@@ -1,0 +1,198 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from edge_runtime.backends.base import FAULT_LOGITS, LEVEL_LOGITS, ModelOutput
+from edge_runtime.backends.onnx import OnnxBackend
+from edge_runtime.bundle import Bundle, open_bundle
+from edge_runtime.calibration import level_probabilities
+from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.diagnosis import Diagnosis, SeverityClass
+from edge_runtime.machine import FaultMode, Ne107State
+from edge_runtime.trend import DAY_US, HealthHistory
+from tests.models.tiny_bundle import build_tiny_bundle, tiny_machine, window_of
+
+PUMP = 1
+
+
+class Fixed:
+    """A backend that says the same of every node of every sample, and counts its calls."""
+
+    name = "fixed"
+
+    def __init__(self, level_logits, fault_logit=0.0):
+        self.level_logits, self.fault_logit, self.calls = level_logits, fault_logit, 0
+
+    def run(self, sample):
+        self.calls += 1
+        return ModelOutput(
+            np.tile(np.float32(self.level_logits), (sample.nodes, 1)),
+            np.full((sample.nodes, FAULT_LOGITS), self.fault_logit, np.float32),
+        )
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return open_bundle(build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny"))
+
+
+@pytest.fixture
+def machine():
+    return tiny_machine()
+
+
+def with_manifest(bundle, **changes):
+    return Bundle(bundle.path, bundle.manifest.model_copy(update=changes), bundle.machine, bundle.sha256)
+
+
+def diagnose(machine, bundle, level_logits=(-9.0,) * LEVEL_LOGITS, window=None, history=None, fault_logit=0.0):
+    diagnoser = Diagnoser(machine, bundle, Fixed(level_logits, fault_logit))
+    return diagnoser.diagnose(window or window_of(machine), history or HealthHistory())
+
+
+def test_health_is_the_mean_health_of_the_levels_by_their_probability(machine, bundle):
+    logits = (0.6, -0.3, 0.0, 0.0)
+    pump = diagnose(machine, bundle, logits).component("pump")
+    expected = level_probabilities(logits, 3, temperature=1.5)
+    assert pump.health == pytest.approx(float(expected @ [1.0, 0.6, 0.2]))
+    assert list(pump.level_probabilities.values()) == pytest.approx(expected.tolist())
+    assert list(pump.level_probabilities) == ["0", "1", "2"]
+    assert pump.confidence == pytest.approx(expected.max())
+    assert pump.level == str(expected.argmax())
+
+
+@pytest.mark.parametrize(
+    ("logits", "level", "state", "severity"),
+    [
+        ((-9, 0, 0, 0), "0", Ne107State.NORMAL, SeverityClass.NONE),
+        ((9, -9, 0, 0), "1", Ne107State.MAINTENANCE_REQUIRED, SeverityClass.MODERATE),
+        ((9, 9, 0, 0), "2", Ne107State.FAILURE, SeverityClass.SEVERE),
+    ],
+)
+def test_state_and_severity_follow_the_level(machine, bundle, logits, level, state, severity):
+    pump = diagnose(machine, bundle, logits).component("pump")
+    assert (pump.level, pump.ne107, pump.severity) == (level, state, severity)
+    assert pump.conformal_set == (level,)
+
+
+def test_an_unsure_model_gives_a_larger_set(machine, bundle):
+    assert diagnose(machine, bundle, (0.5, 0.1, 0, 0)).component("pump").conformal_set == ("0", "1", "2")
+
+
+def test_only_the_fault_of_the_condition_is_reported(machine, bundle):
+    diagnosis = diagnose(machine, bundle, fault_logit=np.log(3))
+    assert diagnosis.component("pump").fault_probabilities == {FaultMode.LEAKAGE: pytest.approx(0.75)}
+    assert diagnosis.component("valve").fault_probabilities == {FaultMode.VALVE_STICTION: pytest.approx(0.75)}
+
+
+def test_an_impossible_fault_is_not_reported(machine, bundle):
+    conditions = tuple(c.model_copy(update={"fault": FaultMode.VALVE_STICTION}) for c in machine.conditions)
+    pump = diagnose(machine.model_copy(update={"conditions": conditions}), bundle).component("pump")
+    assert pump.fault_probabilities == {}
+    assert pump.health is not None
+
+
+def test_a_component_without_a_condition_abstains_without_an_alarm(machine, bundle):
+    tank = diagnose(machine, bundle).component("tank")
+    assert tank.abstained
+    assert (tank.health, tank.level, tank.severity, tank.confidence) == (None,) * 4
+    assert tank.ne107 is Ne107State.NORMAL
+    assert "no condition" in tank.reason
+
+
+def test_a_condition_that_the_model_does_not_know_is_check_function(machine, bundle):
+    known = {name: value for name, value in bundle.manifest.conditions.items() if name != "valve"}
+    diagnosis = diagnose(machine, with_manifest(bundle, conditions=known))
+    valve = diagnosis.component("valve")
+    assert (valve.abstained, valve.ne107) == (True, Ne107State.CHECK_FUNCTION)
+    assert "was not trained on condition 'valve'" in valve.reason
+    assert not diagnosis.component("pump").abstained
+
+
+def test_levels_in_another_order_than_trained_are_not_guessed_at(machine, bundle):
+    turned = bundle.manifest.conditions["pump"].model_copy(update={"labels": ("2", "1", "0")})
+    pump = diagnose(machine, with_manifest(bundle, conditions={"pump": turned})).component("pump")
+    assert pump.abstained
+    assert "levels 0, 1, 2 in the machine file" in pump.reason
+    assert "trained on 2, 1, 0" in pump.reason
+
+
+def test_silent_sensors_make_their_own_component_abstain_and_no_other(machine, bundle):
+    diagnosis = diagnose(machine, bundle, window=window_of(machine, silent=("FS1", "PS1")))
+    valve = diagnosis.component("valve")
+    assert (valve.abstained, valve.ne107) == (True, Ne107State.CHECK_FUNCTION)
+    assert "only 0% of the data of its sensors" in valve.reason
+    assert "check PS1, FS1" in valve.reason
+    assert not diagnosis.component("pump").abstained, "half of its sensors is enough"
+
+
+def test_a_component_without_sensors_abstains_when_the_machine_is_nearly_silent(machine, bundle):
+    diagnosis = diagnose(machine, bundle, window=window_of(machine, silent=("FS1", "PS1", "EPS1")))
+    assert "only 25% of the machine's data" in diagnosis.component("accumulator").reason
+    assert diagnosis.overall_health is None
+
+
+def test_a_window_without_any_data_is_an_answer_not_an_error(machine, bundle):
+    silent = tuple(sensor.name for sensor in machine.sensors)
+    backend = OnnxBackend(bundle.model_path)
+    diagnosis = Diagnoser(machine, bundle, backend).diagnose(window_of(machine, silent=silent))
+    assert all(item.abstained and not item.evidence for item in diagnosis.components)
+    assert (diagnosis.overall_health, diagnosis.completeness) == (None, 0.0)
+
+
+def test_overall_health_is_near_the_worst_component(machine, bundle):
+    sound = diagnose(machine, bundle).overall_health
+    failed = diagnose(machine, bundle, (9.0,) * 4)
+    assert sound == pytest.approx(1.0, abs=0.01)
+    assert min(c.health for c in failed.components if c.health is not None) <= failed.overall_health < 0.2
+
+
+def test_recommendations_are_for_what_is_not_normal_most_urgent_first(machine, bundle):
+    assert diagnose(machine, bundle).recommendations == ()
+    urgent = diagnose(machine, bundle, (9.0, -9.0, 0, 0)).recommendations
+    assert [item.component for item in urgent] == ["valve", "pump", "accumulator"]
+
+
+def test_degradation_needs_a_history(machine, bundle):
+    times = np.linspace(0, DAY_US, 30).astype(np.int64)
+    history = HealthHistory({"pump": (times - DAY_US, np.linspace(1.2, 1.0, 30))})
+    diagnosis = diagnose(machine, bundle, history=history)
+    assert diagnosis.component("pump").degradation_per_day == pytest.approx(0.2, abs=0.01)
+    assert diagnosis.component("valve").degradation_per_day is None
+
+
+def test_many_windows_take_one_inference_and_give_what_each_gives_alone(machine, bundle):
+    windows = [window_of(machine, start_us=k * 60_000_000, level=0.1 + 0.1 * k) for k in range(6)]
+    windows[2] = window_of(machine, start_us=2 * 60_000_000, silent=("FS1",))
+    diagnoser = Diagnoser(machine, bundle, OnnxBackend(bundle.model_path))
+    for mine, alone in zip(diagnoser.diagnose_many(windows), map(diagnoser.diagnose, windows), strict=True):
+        assert mine.window_start == alone.window_start
+        for one, other in zip(mine.components, alone.components, strict=True):
+            assert (one.component, one.level, one.ne107, one.abstained) == (
+                other.component,
+                other.level,
+                other.ne107,
+                other.abstained,
+            )
+            assert one.health == (None if other.health is None else pytest.approx(other.health, abs=1e-5))
+    counting = Fixed((0.0,) * LEVEL_LOGITS)
+    assert len(Diagnoser(machine, bundle, counting).diagnose_many(windows)) == 6
+    assert counting.calls == 1
+    assert Diagnoser(machine, bundle, counting).diagnose_many([]) == []
+
+
+def test_names_window_model_and_time_taken(machine, bundle):
+    ticks = iter([10.0, 10.25])
+    diagnoser = Diagnoser(machine, bundle, Fixed((0.0,) * 4), timer=lambda: next(ticks))
+    diagnosis = diagnoser.diagnose(window_of(machine, start_us=1_420_070_400_000_001))
+    assert diagnosis.window_start == datetime(2015, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
+    assert (diagnosis.window_end - diagnosis.window_start).total_seconds() == 60
+    assert diagnosis.inference_ms == pytest.approx(250)
+    assert (diagnosis.model.name, diagnosis.model.release, diagnosis.model.sha256) == ("tiny", 1, bundle.sha256)
+    assert diagnoser.bundle is bundle
+
+
+def test_its_json_reads_back_as_it_was(machine, bundle):
+    diagnosis = diagnose(machine, bundle, (0.3, 0.1, -0.5, 0))
+    assert Diagnosis.model_validate_json(diagnosis.model_dump_json()) == diagnosis
