@@ -1,8 +1,10 @@
 """Fit one network with Lightning: seeded, stopped early, the best epoch kept."""
 
+import logging
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,26 +81,23 @@ def fit_network(
         callbacks: list[Callback] = [best, stop] if validation else []
         if device.progress:
             callbacks.append(RichProgressBar(leave=False))
-        trainer = lightning.Trainer(
-            accelerator=device.accelerator,
-            devices=1,
-            precision=settings.precision,
-            max_epochs=epochs or settings.epochs,
-            gradient_clip_val=1.0,
-            deterministic=True if device.accelerator == "cpu" else "warn",
-            callbacks=callbacks,
-            default_root_dir=folder,
-            logger=False,
-            enable_checkpointing=bool(validation),
-            enable_model_summary=False,
-            enable_progress_bar=device.progress,
-            num_sanity_val_steps=0,
-            limit_val_batches=None if validation else 0,
-        )
-        with warnings.catch_warnings():
-            # The data is in memory, so worker processes would only copy it, and few batches are all there are.
-            warnings.filterwarnings("ignore", r"The '\w+' does not have many workers", UserWarning)
-            warnings.filterwarnings("ignore", r"The number of training batches", UserWarning)
+        with _quiet_lightning():
+            trainer = lightning.Trainer(
+                accelerator=device.accelerator,
+                devices=1,
+                precision=settings.precision,
+                max_epochs=epochs or settings.epochs,
+                gradient_clip_val=1.0,
+                deterministic=True if device.accelerator == "cpu" else "warn",
+                callbacks=callbacks,
+                default_root_dir=folder,
+                logger=False,
+                enable_checkpointing=bool(validation),
+                enable_model_summary=False,
+                enable_progress_bar=device.progress,
+                num_sanity_val_steps=0,
+                limit_val_batches=None if validation else 0,
+            )
             trainer.fit(module, datamodule=data)
         reached = trainer.current_epoch
         if validation:
@@ -136,3 +135,20 @@ def load_checkpoint(path: Path) -> Mapping[str, Any]:
     """Read a checkpoint as data alone: `weights_only` refuses pickled code."""
     content: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return content
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advertisements, and its advice on data that is larger than this."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # The data is in memory, so worker processes would only copy it, and few batches are all there are.
+            warnings.filterwarnings("ignore", r"The '\w+' does not have many workers", UserWarning)
+            warnings.filterwarnings("ignore", r"The number of training batches", UserWarning)
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -181,8 +181,13 @@ def _condition_report(condition: str, data: TrainingWindows, results: tuple[Fold
     level = data.level[:, node]
     parts = []
     for result in results:
-        calibration = calibrate(machine, result.validation_logits, data.level[result.validation])[condition]
-        parts.append(predict(result.logits[:, node], level[result.fold.test], calibration))
+        calibrations = calibrate(machine, result.validation_logits, data.level[result.validation])
+        if condition not in calibrations:
+            raise TrainingError(
+                f"condition {condition!r} has no label in the windows held back to calibrate by",
+                hint="Label the condition in every window, or leave it out of the protocol's conditions.",
+            )
+        parts.append(predict(result.logits[:, node], level[result.fold.test], calibrations[condition]))
     tested = np.concatenate([result.fold.test for result in results])
     groups = data.groups[tested]
     predictions = _join(parts)
