@@ -43,7 +43,7 @@ class Centre:
             self.directory / f"bundle-{release}-{len(self.registry.models())}",
             **({"version": f"{release}.0.0", "release": release, "model": b"weights %d" % release} | manifest),
         )
-        return self.registry.publish(bundle, self.keys, now=self.now, agent_version="0.1.0")
+        return self.registry.publish(bundle, self.keys, now=self.now, agent_version="99.0.0")
 
     def pass_time(self, **span: float) -> None:
         self.now += timedelta(**span)
