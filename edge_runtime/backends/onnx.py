@@ -56,7 +56,7 @@ class OnnxBackend:
         except _ORT_ERRORS as error:
             raise BackendError(
                 f"{self._path}: {self._name} failed on {sample.nodes} nodes: {_first_line(error)}",
-                hint="Check the bundle with: hydrosight model verify.",
+                hint="See what is wrong with: hydrosight doctor.",
             ) from error
         output = ModelOutput(np.asarray(level_logits, np.float32), np.asarray(fault_logits, np.float32))
         output.check(sample.nodes, str(self._path))
