@@ -7,8 +7,9 @@ alert is raised once and cleared once. What is tracked is (component, kind), whe
 `sensor-NAME` for a sensor that is silent or stuck.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from agent.settings import AlertSettings
 from edge_runtime.alert import Alert, AlertState
@@ -32,64 +33,67 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(slots=True)
-class _Streak:
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """How many windows in a row were bad or good, and the alert that stands."""
+
     bad: int = 0
     good: int = 0
     standing: Alert | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AlertTracker:
-    """Follows every (component, kind) from window to window."""
+    """Follows every (component, kind) from window to window. A value: each window gives the next tracker."""
 
     machine: Machine
     settings: AlertSettings
-    _streaks: dict[tuple[str, str], _Streak] = field(default_factory=dict)
+    streaks: Mapping[tuple[str, str], Streak] = field(default_factory=dict)
 
-    def resume(self, standing: Iterable[Alert], recent: Iterable[Diagnosis]) -> None:
-        """Take up where the last run stopped: its standing alerts, and its last diagnoses, oldest first."""
+    def resumed(self, standing: Iterable[Alert], recent: Iterable[Diagnosis]) -> Self:
+        """As it was when the last run stopped, from its standing alerts and its last diagnoses, oldest first."""
+        streaks = dict(self.streaks)
         for diagnosis in recent:
             for finding in findings(diagnosis, self.machine):
-                self._count(finding)
+                place = (finding.component, finding.kind)
+                streaks[place] = self._counted(streaks.get(place, Streak()), finding)
         for alert in standing:
-            self._streak(alert.component, alert.kind).standing = alert
+            place = (alert.component, alert.kind)
+            streaks[place] = replace(streaks.get(place, Streak()), standing=alert)
+        return replace(self, streaks=streaks)
 
-    def update(self, diagnosis: Diagnosis) -> list[Alert]:
-        """The alerts that this diagnosis raises or clears, in order."""
-        return [change for finding in findings(diagnosis, self.machine) for change in self._step(finding, diagnosis)]
+    def after(self, diagnosis: Diagnosis) -> tuple[Self, tuple[Alert, ...]]:
+        """The tracker after this window, and the alerts that the window raises or clears, in order."""
+        streaks = dict(self.streaks)
+        changes: list[Alert] = []
+        for finding in findings(diagnosis, self.machine):
+            place = (finding.component, finding.kind)
+            before = streaks.get(place, Streak())
+            streaks[place], changed = self._stepped(before, self._counted(before, finding), finding, diagnosis)
+            changes += changed
+        return replace(self, streaks=streaks), tuple(changes)
 
-    @property
-    def standing(self) -> list[Alert]:
-        """Alerts raised and not cleared."""
-        return [streak.standing for streak in self._streaks.values() if streak.standing]
-
-    def _streak(self, component: str, kind: str) -> _Streak:
-        return self._streaks.setdefault((component, kind), _Streak())
-
-    def _count(self, finding: Finding) -> _Streak:
-        streak = self._streak(finding.component, finding.kind)
+    def _counted(self, streak: Streak, finding: Finding) -> Streak:
         unsure = finding.confidence is not None and finding.confidence < self.settings.min_confidence
-        if finding.state is not None and not unsure:
-            healthy = finding.state is Ne107State.NORMAL
-            streak.good = streak.good + 1 if healthy else 0
-            streak.bad = 0 if healthy else streak.bad + 1
-        return streak
+        if finding.state is None or unsure:
+            return streak
+        if finding.state is Ne107State.NORMAL:
+            return replace(streak, good=streak.good + 1, bad=0)
+        return replace(streak, bad=streak.bad + 1, good=0)
 
-    def _step(self, finding: Finding, diagnosis: Diagnosis) -> Iterator[Alert]:
-        before = self._streak(finding.component, finding.kind).bad
-        streak = self._count(finding)
+    def _stepped(
+        self, before: Streak, streak: Streak, finding: Finding, diagnosis: Diagnosis
+    ) -> tuple[Streak, list[Alert]]:
         standing = streak.standing
         if standing and streak.good >= self.settings.clear_after:
-            yield self._cleared(standing, diagnosis)
-            streak.standing = None
-        elif streak.bad > before and streak.bad >= self.settings.raise_after and finding.state is not None:
-            worse = standing is None or _ORDER.index(finding.state) > _ORDER.index(standing.severity)
-            if standing and worse:
-                yield self._cleared(standing, diagnosis)
-            if worse:
-                streak.standing = self._raised(finding, finding.state, diagnosis)
-                yield streak.standing
+            return replace(streak, standing=None), [self._cleared(standing, diagnosis)]
+        if finding.state is None or streak.bad == before.bad or streak.bad < self.settings.raise_after:
+            return streak, []
+        if standing and _ORDER.index(finding.state) <= _ORDER.index(standing.severity):
+            return streak, []
+        raised = self._raised(finding, finding.state, diagnosis)
+        cleared = [self._cleared(standing, diagnosis)] if standing else []
+        return replace(streak, standing=raised), [*cleared, raised]
 
     @staticmethod
     def _cleared(alert: Alert, diagnosis: Diagnosis) -> Alert:

@@ -45,12 +45,11 @@ class Pipeline:
         self._machine = machine
         self._store = store
         self._diagnoser = diagnoser
-        self._tracker = tracker
         self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
         self._history = store.health_history(HISTORY_WINDOWS)
         recent = store.diagnoses(limit=max(tracker.settings.raise_after, tracker.settings.clear_after))
-        tracker.resume(store.standing_alerts(), reversed(recent))
+        self._tracker = tracker.resumed(store.standing_alerts(), reversed(recent))
         self._schedule.observe(self._undiagnosed_times())
 
     @property
@@ -105,7 +104,8 @@ class Pipeline:
             return None
         window = cut_window(self._machine, series, start_us, end_us)
         diagnosis = self._diagnoser.diagnose(window, self._history)
-        alerts = tuple(self._tracker.update(diagnosis))
+        tracker, alerts = self._tracker.after(diagnosis)
         self._store.record(window, diagnosis, alerts)
+        self._tracker = tracker
         self._history = self._history.extended(end_us, diagnosis.healths, HISTORY_WINDOWS)
         return Outcome(window, diagnosis, alerts)
