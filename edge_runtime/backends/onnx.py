@@ -9,6 +9,9 @@ import numpy as np
 
 from edge_runtime.backends.base import OUTPUTS, ModelOutput
 from edge_runtime.errors import BackendError
+from edge_runtime.features.classic import CLASSIC
+from edge_runtime.features.hydraulic import HYDRAULIC
+from edge_runtime.features.sequence import TOKENS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
 from edge_runtime.machine import CANONICAL_CHANNELS
 
@@ -120,14 +123,14 @@ def _first_line(error: BaseException) -> str:
 
 def _smallest_sample() -> GraphSample:
     """Two nodes and a pipe with nothing measured: it allocates what real windows use, and checks every shape."""
-    nodes, channels = 2, len(CANONICAL_CHANNELS)
+    nodes, channels, classic = 2, len(CANONICAL_CHANNELS), len(CANONICAL_CHANNELS) * len(CLASSIC)
     return GraphSample(
-        sequence=np.zeros((nodes, channels, 64), np.float32),
-        sequence_mask=np.zeros((nodes, channels, 64), np.float32),
-        features=np.zeros((nodes, channels * 34), np.float32),
-        feature_mask=np.zeros((nodes, channels * 34), np.float32),
-        machine_features=np.zeros((nodes, 4), np.float32),
-        machine_feature_mask=np.zeros((nodes, 4), np.float32),
+        sequence=np.zeros((nodes, channels, TOKENS), np.float32),
+        sequence_mask=np.zeros((nodes, channels, TOKENS), np.float32),
+        features=np.zeros((nodes, classic), np.float32),
+        feature_mask=np.zeros((nodes, classic), np.float32),
+        machine_features=np.zeros((nodes, len(HYDRAULIC)), np.float32),
+        machine_feature_mask=np.zeros((nodes, len(HYDRAULIC)), np.float32),
         component_type=np.zeros(nodes, np.int64),
         edge_index=np.array([[0], [1]], np.int64),
         edge_features=np.zeros((1, EDGE_FEATURES), np.float32),

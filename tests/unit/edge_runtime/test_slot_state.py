@@ -19,23 +19,18 @@ def content(release):
 
 def step(state, action, number):
     """One step, taken only where `Slots` would take it."""
-    if action == "install":
-        return state.filling().filled(content(number))
-    if action == "cut off":
-        return state.filling()
-    if action == "activate" and state.candidate:
-        return state.activated(number)
-    if action == "reject" and state.candidate:
-        return state.rejected("worse")
-    if action == "roll back" and state.previous:
-        return state.rolled_back("worse")
-    if action == "window" and state.probation_left:
-        return state.window_recorded()
-    if action == "start" and state.starts_left:
-        return state.started()
-    if action == "confirm" and state.probation_left:
-        return state.confirmed()
-    return state
+    possible = {
+        "install": (True, lambda: state.filling().filled(content(number))),
+        "cut off": (True, state.filling),
+        "activate": (state.candidate, lambda: state.activated(number)),
+        "reject": (state.candidate, lambda: state.rejected("worse")),
+        "roll back": (state.previous, lambda: state.rolled_back("worse")),
+        "window": (state.probation_left, state.window_recorded),
+        "start": (state.starts_left, state.started),
+        "confirm": (state.probation_left, state.confirmed),
+    }
+    allowed, take = possible[action]
+    return take() if allowed else state
 
 
 @given(STEPS)
