@@ -7,13 +7,14 @@ from pathlib import Path
 import yaml
 
 from demo.centre import Centre
-from demo.process import Process, program
+from demo.process import Processes, program
 
 
 @dataclass(frozen=True)
 class Box:
     """An agent with its settings in `folder`."""
 
+    processes: Processes
     folder: Path
 
     def configure(self, base: Mapping[str, object], *, machine: Path, bundle: Path, centre: Centre) -> None:
@@ -47,21 +48,21 @@ class Box:
         token_file = self.folder / "token"
         token_file.touch(mode=0o600)
         token_file.write_text(token)
-        process = await Process.start(
+        said = await self.processes.run(
             "hydrosight enrol",
             [program("hydrosight"), "enrol", "--config", self._config, "--token-file", token_file],
             self.folder / "enrol.log",
         )
-        return (await process.finish()).strip()
+        return said.strip()
 
-    async def run(self) -> Process:
+    async def run(self) -> None:
         """Start the agent.
 
         Raises:
             DemoError: it doesn't start.
         """
         running = self.folder / "data" / "running.json"
-        process = await Process.start(
+        process = await self.processes.start(
             "the agent",
             [program("hydrosight"), "run", "--config", self._config],
             self.folder / "agent.log",
@@ -71,7 +72,6 @@ class Box:
             return running.exists()
 
         await process.until(announced)
-        return process
 
     @property
     def _config(self) -> Path:

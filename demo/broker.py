@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from demo.process import Process, accepts_connections, free_port, program
+from demo.process import Process, Processes, accepts_connections, free_port, program
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Broker:
     port: int
 
     @classmethod
-    async def start(cls, folder: Path) -> "Broker":
+    async def start(cls, processes: Processes, folder: Path) -> "Broker":
         """Start it with its configuration in `folder`.
 
         Raises:
@@ -32,6 +32,8 @@ class Broker:
                 }
             )
         )
-        process = await Process.start("the MQTT broker", [program("amqtt"), "-c", configuration], folder / "broker.log")
+        process = await processes.start(
+            "the MQTT broker", [program("amqtt"), "-c", configuration], folder / "broker.log"
+        )
         await process.until(lambda: accepts_connections(port))
         return cls(process, port)

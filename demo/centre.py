@@ -7,7 +7,7 @@ from pathlib import Path
 import trustme
 
 from demo.postgres import Postgres
-from demo.process import Process, program
+from demo.process import Processes, program
 from edge_runtime.errors import DemoError
 
 
@@ -16,7 +16,7 @@ class Centre:
     """A running centre.
 
     Attributes:
-        process: `hydrosight-cloud serve`.
+        processes: where it starts its commands.
         folder: of all its files.
         url: where it serves, https.
         ca_file: certificate of the authority that vouches for it, made for this demo.
@@ -24,7 +24,7 @@ class Centre:
         database_url: of its database, with the password.
     """
 
-    process: Process
+    processes: Processes
     folder: Path
     url: str
     ca_file: Path
@@ -32,17 +32,21 @@ class Centre:
     database_url: str
 
     @classmethod
-    async def start(cls, folder: Path, database: Postgres) -> "Centre":
+    async def start(cls, processes: Processes, folder: Path, database: Postgres) -> "Centre":
         """Make certificates and keys, bring the database to its schema, and serve.
 
         Raises:
             DemoError: a command fails.
         """
         ca_file, certificate, key = _certificates(folder)
-        await _run(folder, "migrate", database.url, "db", "migrate")
-        await _run(folder, "keys", database.url, "model", "keys", "init", "--directory", str(folder / "keys"))
-        registry = await _run(folder, "registry", database.url, "model", "init", *_registry(folder), "--json")
-        process = await Process.start(
+        await _run(processes, folder, "migrate", database.url, "db", "migrate")
+        await _run(
+            processes, folder, "keys", database.url, "model", "keys", "init", "--directory", str(folder / "keys")
+        )
+        registry = await _run(
+            processes, folder, "registry", database.url, "model", "init", *_registry(folder), "--json"
+        )
+        process = await processes.start(
             "the centre",
             [
                 *(program("hydrosight-cloud"), "serve", "--host", "127.0.0.1", "--port", "0", "--json"),
@@ -58,7 +62,7 @@ class Centre:
             return bool(urls)
 
         await process.until(announced)
-        return cls(process, folder, urls[0], ca_file, Path(json.loads(registry)["root"]), database.url)
+        return cls(processes, folder, urls[0], ca_file, Path(json.loads(registry)["root"]), database.url)
 
     async def token(self, machine: str) -> str:
         """A one-time enrolment token.
@@ -66,7 +70,7 @@ class Centre:
         Raises:
             DemoError: the command fails.
         """
-        said = await _run(self.folder, "enroll", self.database_url, "enroll", machine, "--json")
+        said = await _run(self.processes, self.folder, "enroll", self.database_url, "enroll", machine, "--json")
         token = json.loads(said)["token"]
         if not isinstance(token, str):
             raise DemoError(f"hydrosight-cloud enroll gave no token: {said}")
@@ -78,21 +82,29 @@ class Centre:
         Raises:
             DemoError: the command fails.
         """
-        await _run(self.folder, "publish", self.database_url, "model", "publish", str(bundle), *_registry(self.folder))
+        await _run(
+            self.processes,
+            self.folder,
+            "publish",
+            self.database_url,
+            "model",
+            "publish",
+            str(bundle),
+            *_registry(self.folder),
+        )
 
 
 def _registry(folder: Path) -> list[str]:
     return ["--repository", str(folder / "registry"), "--keys", str(folder / "keys")]
 
 
-async def _run(folder: Path, name: str, database_url: str, *arguments: str) -> str:
-    process = await Process.start(
+async def _run(processes: Processes, folder: Path, name: str, database_url: str, *arguments: str) -> str:
+    return await processes.run(
         f"hydrosight-cloud {arguments[0]}",
         [program("hydrosight-cloud"), *arguments],
         folder / f"{name}.log",
         environment={"HYDROSIGHT_DATABASE_URL": database_url},
     )
-    return await process.finish()
 
 
 def _announced_urls(log: Path) -> list[str]:

@@ -12,11 +12,16 @@ from psycopg.rows import TupleRow
 from demo.reconciliation import StoredChannel
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.errors import DemoError
 
 
 @dataclass(frozen=True)
 class Database:
-    """Reads of one machine's rows; each opens a connection of its own."""
+    """Reads of one machine's rows; each opens a connection of its own.
+
+    Raises, throughout:
+        DemoError: the database doesn't answer.
+    """
 
     url: str
     machine: str
@@ -45,8 +50,11 @@ class Database:
         return [((alert_id, state), Alert.model_validate_json(document)) for alert_id, state, document in rows]
 
     async def _rows(self, query: LiteralString) -> list[TupleRow]:
-        async with await psycopg.AsyncConnection.connect(self.url) as connection:
-            return await (await connection.execute(query, [self.machine])).fetchall()
+        try:
+            async with await psycopg.AsyncConnection.connect(self.url) as connection:
+                return await (await connection.execute(query, [self.machine])).fetchall()
+        except psycopg.Error as error:
+            raise DemoError(f"the database doesn't answer: {error}") from error
 
 
 def _microseconds(time: datetime) -> int:

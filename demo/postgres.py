@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 
-from demo.process import Account, Process, free_port
+from demo.process import Account, Process, Processes, free_port
 from edge_runtime.errors import DemoError
 
 
@@ -22,7 +22,7 @@ class Postgres:
         self.url = url
 
     @classmethod
-    async def start(cls, folder: Path) -> "Postgres":
+    async def start(cls, processes: Processes, folder: Path) -> "Postgres":
         """Make a database cluster in the empty `folder` and start it.
 
         Raises:
@@ -35,7 +35,7 @@ class Postgres:
         password_file.write_text(password)
         if account is not None:
             os.chown(password_file, account.uid, account.gid)
-        initdb = await Process.start(
+        await processes.run(
             "initdb",
             [
                 *(binaries / "initdb", "--pgdata", folder / "data", "--username=hydrosight"),
@@ -45,9 +45,8 @@ class Postgres:
             folder / "initdb.log",
             account=account,
         )
-        await initdb.finish()
         port = free_port()
-        process = await Process.start(
+        process = await processes.start(
             "PostgreSQL",
             [
                 *(binaries / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1"),

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from types import TracebackType
+from typing import NoReturn, Self
 
 from edge_runtime.errors import DemoError
 
@@ -52,7 +53,7 @@ class Account:
 
 
 class Process:
-    """One child: started in a session of its own, and ended by the kernel when the demo is killed.
+    """One child, in a session of its own.
 
     Attributes:
         name: what messages call it.
@@ -64,31 +65,6 @@ class Process:
         self.log = log
         self._child = child
         self._stop_signal = stop_signal
-
-    @classmethod
-    async def start(
-        cls,
-        name: str,
-        arguments: Sequence[str | Path],
-        log: Path,
-        *,
-        environment: Mapping[str, str] | None = None,
-        account: Account | None = None,
-        stop_signal: signal.Signals = signal.SIGTERM,
-    ) -> Self:
-        """Start it in its log's folder; `environment` adds to ours, `stop_signal` is how it likes to be ended."""
-        with log.open("wb") as output:
-            child = await asyncio.create_subprocess_exec(
-                *_leash(stop_signal, account),
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env={**os.environ, **(environment or {})},
-                cwd=log.parent,
-                start_new_session=True,
-            )
-        return cls(name, log, child, stop_signal)
 
     def check(self) -> None:
         """Make sure that it runs.
@@ -113,7 +89,7 @@ class Process:
         except TimeoutError as error:
             raise self._error(f"{self.name} isn't ready after {timeout_s:.0f} s") from error
 
-    async def finish(self, timeout_s: float = 60) -> str:
+    async def finish(self, timeout_s: float) -> str:
         """Wait for its end, and return what it said.
 
         Raises:
@@ -133,19 +109,94 @@ class Process:
             self._child.send_signal(self._stop_signal)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._child.wait(), timeout_s)
-        await self.kill()
-
-    async def kill(self) -> None:
-        """End it and all of its session at once."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return  # nothing is left of it
         await self._child.wait()
 
     def _error(self, what: str) -> DemoError:
         said = "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
         return DemoError(f"{what}. It said last:\n{said}", hint=f"All that it said: {self.log}")
+
+
+class Processes:
+    """All children of the demo. Leaving the `async with` block stops them, the youngest first.
+
+    Should the demo be killed, the kernel ends them.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[Process] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        while self._running:
+            await self._running.pop().stop()
+
+    async def start(
+        self,
+        name: str,
+        arguments: Sequence[str | Path],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        account: Account | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> Process:
+        """Start a child in its log's folder; `environment` adds to ours, `stop_signal` is how it likes to be ended."""
+        with log.open("wb") as output:
+            child = await asyncio.create_subprocess_exec(
+                *_leash(stop_signal, account),
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(environment or {})},
+                cwd=log.parent,
+                start_new_session=True,
+            )
+        process = Process(name, log, child, stop_signal)
+        self._running.append(process)
+        return process
+
+    async def run(
+        self,
+        name: str,
+        arguments: Sequence[str | Path],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        account: Account | None = None,
+        timeout_s: float = 60,
+    ) -> str:
+        """Run a command to its end, and return what it said.
+
+        Raises:
+            DemoError: it failed, or didn't end in time.
+        """
+        process = await self.start(name, arguments, log, environment=environment, account=account)
+        said = await process.finish(timeout_s)
+        self._running.remove(process)
+        return said
+
+    async def stop(self, process: Process) -> None:
+        """Stop one of them, which is then no longer watched."""
+        self._running.remove(process)
+        await process.stop()
+
+    async def watch(self) -> NoReturn:
+        """Until cancelled, make sure that all of them run.
+
+        Raises:
+            DemoError: one has ended by itself.
+        """
+        while True:
+            for process in self._running:
+                process.check()
+            await asyncio.sleep(0.2)
 
 
 async def accepts_connections(port: int) -> bool:

@@ -52,11 +52,11 @@ class StoredChannel:
 def compare_readings(sent: Mapping[str, Series], stored: Sequence[StoredChannel], starts: Iterable[int]) -> Count:
     """Look up each reading of the windows that begin at `starts`, all of the same length, in the rows.
 
-    `sent` holds these windows' readings only.
+    `sent` holds these windows' readings only. A reading whose place holds nothing, or something else, is missing.
     """
     rows = {(row.sensor, row.start_us): row for row in stored}
     ordered = np.array(sorted(starts), np.int64)
-    total = found = altered = 0
+    total = found = 0
     for sensor, series in sent.items():
         total += len(series)
         window = ordered[np.searchsorted(ordered, series.times_us, side="right") - 1]
@@ -69,11 +69,9 @@ def compare_readings(sent: Mapping[str, Series], stored: Sequence[StoredChannel]
             inside = slot < len(row.samples)
             arrived = row.samples[slot[inside]]
             expected = series.values[here][inside]
-            there = np.isfinite(arrived)
-            found += int(there.sum())
-            tolerance = _ABSOLUTE_TOLERANCE + _RELATIVE_TOLERANCE * np.abs(expected[there])
-            altered += int((np.abs(arrived[there] - expected[there]) > tolerance).sum())
-    return Count("readings", total, found, total - found, _repeated((r.sensor, r.start_us) for r in stored), altered)
+            tolerance = _ABSOLUTE_TOLERANCE + _RELATIVE_TOLERANCE * np.abs(expected)
+            found += int((np.abs(arrived - expected) <= tolerance).sum())
+    return Count("readings", total, found, total - found, _repeated((r.sensor, r.start_us) for r in stored), 0)
 
 
 def compare_messages(

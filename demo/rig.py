@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from demo.process import Process, accepts_connections, free_port, program
+from demo.process import Process, Processes, accepts_connections, free_port, program
 from edge_runtime.reading import Series
 from edge_runtime.recording import LabelValue, Recording
 
@@ -42,6 +42,7 @@ class Script:
 class Rig:
     """Where the rig is, and how fast its time passes."""
 
+    processes: Processes
     folder: Path
     machine: Path
     recording: Path
@@ -50,9 +51,11 @@ class Rig:
     speed: float
 
     @classmethod
-    def at_free_port(cls, folder: Path, *, machine: Path, recording: Path, broker_port: int, speed: float) -> "Rig":
+    def at_free_port(
+        cls, processes: Processes, folder: Path, *, machine: Path, recording: Path, broker_port: int, speed: float
+    ) -> "Rig":
         """A rig that isn't running yet."""
-        return cls(folder, machine, recording, broker_port, free_port(), speed)
+        return cls(processes, folder, machine, recording, broker_port, free_port(), speed)
 
     async def agent_settings(self) -> dict[str, object]:
         """The agent's settings that match this rig, as `hydrosight-sim config` writes them.
@@ -60,12 +63,12 @@ class Rig:
         Raises:
             DemoError: the command fails.
         """
-        process = await Process.start(
+        said = await self.processes.run(
             "hydrosight-sim config",
             [program("hydrosight-sim"), "config", "--machine", self.machine, *self._connections],
             self.folder / "config.log",
         )
-        settings: dict[str, object] = yaml.safe_load(await process.finish())
+        settings: dict[str, object] = yaml.safe_load(said)
         return settings
 
     async def start(self) -> Process:
@@ -74,7 +77,7 @@ class Rig:
         Raises:
             DemoError: it doesn't start.
         """
-        process = await Process.start(
+        process = await self.processes.start(
             "the rig",
             [
                 *(program("hydrosight-sim"), "serve", "--machine", self.machine, "--recording", self.recording),

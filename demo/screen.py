@@ -46,7 +46,7 @@ class Screen:
         """Above the diagnoses."""
         names = "".join(condition.name.ljust(_COLUMN) for condition in self._conditions)
         self._console.print(
-            Text(f"\n  rig's time        {names}health  model   inference  in the database", style="bold")
+            Text(f"\n  rig's time        {names}health  model   inference  diagnoses in the database", style="bold")
         )
 
     def diagnosis(self, diagnosis: Diagnosis, labels: Mapping[str, LabelValue], stored: int) -> None:
@@ -55,7 +55,7 @@ class Screen:
         for condition in self._conditions:
             line.append_text(_level(condition, diagnosis.component(condition.component), labels.get(condition.name)))
         health = "–" if diagnosis.overall_health is None else f"{diagnosis.overall_health:.2f}"
-        line.append(f"{health:<8}{diagnosis.model.version:<8}{diagnosis.inference_ms:>6.1f} ms {stored:>9} diagnoses")
+        line.append(f"{health:<8}{diagnosis.model.version:<8}{diagnosis.inference_ms:>6.1f} ms {stored:>14}")
         self._console.print(line)
 
     def alert(self, alert: Alert) -> None:
@@ -81,6 +81,13 @@ class Screen:
         """How often each condition's level was named as labelled."""
         shares = ", ".join(f"{name} {count}/{windows}" for name, count in right.items())
         self._console.print(Text(f"Levels named as labelled: {shares}."))
+        self._console.print(
+            Text(
+                "The model has learnt from this very rig. How well it does on what it hasn't seen is in its card,\n"
+                "configs/models/zema-rig/MODEL_CARD.md.",
+                style="dim",
+            )
+        )
 
     def failure(self, error: HydrosightError) -> None:
         """What went wrong and what to do."""

@@ -51,11 +51,11 @@ def test_a_row_that_is_there_twice_is_counted():
     assert compare_readings(sent(), [*stored, stored[0]], [0, MINUTE]).twice == 1
 
 
-@pytest.mark.parametrize(("change", "altered"), [(0.004, 0), (0.02, 1)])
-def test_values_may_differ_by_what_the_registers_round(change: float, altered: int):
+@pytest.mark.parametrize(("change", "missing"), [(0.004, 0), (0.02, 1)])
+def test_values_may_differ_by_what_the_registers_round(change: float, missing: int):
     stored = rows(sent()["PS1"])
     stored[0].samples[3] += np.float32(change)
-    assert compare_readings(sent(), stored, [0, MINUTE]).altered == altered
+    assert compare_readings(sent(), stored, [0, MINUTE]).missing == missing
 
 
 def test_messages_are_compared_by_key_and_content():
