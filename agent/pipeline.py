@@ -7,7 +7,6 @@ this got are one transaction.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from agent.alerts import AlertTracker
 from agent.store.store import Store
@@ -19,8 +18,6 @@ from edge_runtime.reading import Reading
 from edge_runtime.trend import HISTORY_WINDOWS
 from edge_runtime.window import Window
 from edge_runtime.windowing import WindowSchedule, cut_window
-
-WINDOWS_A_STEP = 8
 
 # A block holds seconds or, once merged, minutes. One that spans more than a day was stored while a clock stepped, and
 # the time between holds nothing.
@@ -71,20 +68,19 @@ class Pipeline:
             self._store.append(readings)
             self._schedule.observe({reading.source_time_us for reading in readings})
 
-    def diagnose_due(self) -> list[Outcome]:
-        """Diagnose and record the windows that are complete, a few at a time so that storing is never held up.
+    def diagnose_next(self) -> Outcome | None:
+        """Diagnose and record the oldest window that is complete; None when there is none.
 
         Raises:
             StoreError: the window can't be read or recorded; it stays due.
             BackendError: the model can't be run; the window stays due.
         """
-        outcomes = []
-        for start_us in islice(self._schedule.due(), WINDOWS_A_STEP):
+        for start_us in self._schedule.due():
             outcome = self._diagnose(start_us)
             self._schedule.done(start_us)
             if outcome:
-                outcomes.append(outcome)
-        return outcomes
+                return outcome
+        return None
 
     def _undiagnosed_times(self) -> set[int]:
         """Source times that stand for every window with stored readings after the last diagnosed one."""

@@ -17,6 +17,8 @@ from edge_runtime.errors import BackendError, BundleError, StoreError, UpdateErr
 
 STORE = "store"
 MODEL = "model"
+WINDOWS_A_BEAT = 8
+"""Catching up after an outage never holds up storing for longer than this many windows."""
 
 
 class Recorder:
@@ -75,21 +77,26 @@ class Recorder:
         self._status.report(STORE, healthy=True, message=message)
 
     async def _diagnose(self) -> int:
-        try:
-            outcomes = await self._core.call(self._pipeline.diagnose_due)
-        except StoreError as error:
-            self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
-            return 0
-        except BackendError as error:
-            await self._replace_model(error)
-            return 0
-        for outcome in outcomes:
-            self._status.report(MODEL, healthy=True, message=_describe(outcome))
-            self._status.diagnosed(outcome.diagnosis, len(outcome.alerts))
-            await self._count_window()
-            for listener in self._listeners:
-                listener(outcome)
-        return len(outcomes)
+        for count in range(WINDOWS_A_BEAT):
+            try:
+                outcome = await self._core.call(self._pipeline.diagnose_next)
+            except StoreError as error:
+                self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
+                return count
+            except BackendError as error:
+                await self._replace_model(error)
+                return count
+            if outcome is None:
+                return count
+            await self._announce(outcome)
+        return WINDOWS_A_BEAT
+
+    async def _announce(self, outcome: Outcome) -> None:
+        self._status.report(MODEL, healthy=True, message=_describe(outcome))
+        self._status.diagnosed(outcome.diagnosis, len(outcome.alerts))
+        await self._count_window()
+        for listener in self._listeners:
+            listener(outcome)
 
     async def _count_window(self) -> None:
         try:
