@@ -21,7 +21,7 @@ def centre(postgres_url: str, tmp_path: Path) -> Iterator[Centre]:
 
 @pytest.fixture
 def box(centre: Centre) -> Enrolment:
-    return enrol(centre.url, new_token(centre, "rig"), "rig", "0.1.0", "name: rig\n")
+    return enrol(centre.url, centre.token("rig"), "rig", "0.1.0", "name: rig\n")
 
 
 @pytest.fixture
@@ -29,13 +29,6 @@ def operator(centre: Centre) -> Iterator[httpx.Client]:
     said = json.loads(centre.run("operator", "create", "tests", "--json").stdout)
     with httpx.Client(base_url=centre.url, headers={"Authorization": f"Bearer {said['token']}"}) as client:
         yield client
-
-
-def new_token(centre: Centre, machine: str) -> str:
-    """A one-time token, from the command line."""
-    done = centre.run("enroll", machine, "--json")
-    assert done.returncode == 0, done.stderr
-    return str(json.loads(done.stdout)["token"])
 
 
 def send(url: str, credential: str, batch: Batch | bytes) -> httpx.Response:

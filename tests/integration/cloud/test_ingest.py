@@ -12,7 +12,7 @@ import zstandard
 
 from cloud_sync.cloud.arrays import register_float32_arrays
 from cloud_sync.wire import CONTENT_TYPE, MAX_BATCH_BYTES, MAX_COMPRESSED_BYTES, Batch, Enrolment, encode_batch
-from tests.integration.cloud.conftest import new_token, send
+from tests.integration.cloud.conftest import send
 from tests.servers.batches import SENSORS, diagnosis, make_batch, window
 from tests.servers.centre import Centre
 
@@ -230,7 +230,7 @@ def test_metrics_count_what_was_taken_in(centre: Centre, box: Enrolment) -> None
 
 
 def test_no_secret_is_logged(centre: Centre) -> None:
-    token = new_token(centre, "rig")
+    token = centre.token("rig")
     send(centre.url, "hsa_aaaaaaaaaaaa_verysecretsecret", make_batch("rig", 0))
     httpx.post(f"{centre.url}/api/v1/enrol", json={"token": token, "machine": "other", "agent_version": "1"})
 

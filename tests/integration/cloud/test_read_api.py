@@ -1,0 +1,110 @@
+"""What an operator reads back, over HTTP and on the command line."""
+
+import json
+
+import httpx
+import pytest
+
+from cloud_sync.wire import Batch, Enrolment
+from edge_runtime.alert import AlertState
+from edge_runtime.diagnosis import Diagnosis
+from tests.integration.cloud.conftest import send
+from tests.servers.batches import MINUTE_US, START_US, alert, make_batch, time_of
+from tests.servers.centre import Centre
+
+
+@pytest.fixture
+def filled(centre: Centre, box: Enrolment) -> Enrolment:
+    """Three batches of two windows; the alert of the first is cleared."""
+    for number in range(3):
+        assert send(centre.url, box.credential, make_batch("rig", number)).status_code == 200
+    cleared = alert("rig", "alert-0", AlertState.CLEARED, START_US + 5 * MINUTE_US)
+    assert send(centre.url, box.credential, Batch("boot-1", 3, alerts=(cleared,))).status_code == 200
+    return box
+
+
+def test_machines_at_a_glance(centre: Centre, filled: Enrolment, operator: httpx.Client) -> None:
+    centre.token("press")
+
+    press, rig = operator.get("/api/v1/machines").json()
+
+    assert (press["machine"], press["agent"], press["overall_health"]) == ("press", None, None)
+    assert (rig["machine"], rig["agent"], rig["standing_alerts"]) == ("rig", filled.agent, 2)
+    assert rig["overall_health"] == pytest.approx(0.75)
+    assert rig["model_version"] == "1.0.0"
+    one = operator.get("/api/v1/machines/rig").json()
+    assert one["status"]["machine"] == "rig"
+    assert one["machine_file"] == "name: rig\n"
+
+
+def test_diagnoses_newest_first_and_paged(centre: Centre, filled: Enrolment, operator: httpx.Client) -> None:
+    latest = Diagnosis.model_validate(operator.get("/api/v1/machines/rig/diagnoses/latest").json())
+    first = operator.get("/api/v1/machines/rig/diagnoses", params={"limit": 4}).json()
+    rest = operator.get(
+        "/api/v1/machines/rig/diagnoses", params={"limit": 4, "before": first[-1]["window_start"]}
+    ).json()
+
+    starts = [Diagnosis.model_validate(document).window_start for document in [*first, *rest]]
+    assert latest.window_start == starts[0]
+    assert starts == [time_of(START_US + k * MINUTE_US) for k in reversed(range(6))]
+
+
+def test_windows_come_back_as_they_were_sent(centre: Centre, filled: Enrolment, operator: httpx.Client) -> None:
+    windows = operator.get("/api/v1/machines/rig/windows", params={"limit": 2}).json()
+    only = operator.get("/api/v1/machines/rig/windows", params={"limit": 1, "sensor": "PS1"}).json()
+
+    assert len(windows) == 2
+    assert [channel["sensor"] for channel in windows[0]["channels"]] == ["FS1", "PS1", "TS1"]
+    assert windows[0]["channels"][0]["values"][:2] == [None, 1.0]
+    assert [channel["sensor"] for channel in only[0]["channels"]] == ["PS1"]
+
+
+def test_alerts_in_their_newest_state(centre: Centre, filled: Enrolment, operator: httpx.Client) -> None:
+    everything = operator.get("/api/v1/machines/rig/alerts").json()
+    standing = operator.get("/api/v1/machines/rig/alerts", params={"standing": True}).json()
+
+    assert {(item["id"], item["state"]) for item in everything} == {
+        ("alert-0", "cleared"),
+        ("alert-1", "raised"),
+        ("alert-2", "raised"),
+    }
+    assert {item["id"] for item in standing} == {"alert-1", "alert-2"}
+
+
+@pytest.mark.parametrize("path", ["", "/rig", "/rig/diagnoses", "/rig/diagnoses/latest", "/rig/windows", "/rig/alerts"])
+def test_a_box_may_not_read(centre: Centre, box: Enrolment, path: str) -> None:
+    headers = {"Authorization": f"Bearer {box.credential}"}
+
+    assert httpx.get(f"{centre.url}/api/v1/machines{path}", headers=headers).status_code == 401
+    assert httpx.get(f"{centre.url}/api/v1/machines{path}").status_code == 401
+
+
+def test_an_operator_may_not_write(centre: Centre, operator: httpx.Client) -> None:
+    token = operator.headers["authorization"].partition(" ")[2]
+
+    assert send(centre.url, token, make_batch("rig", 0)).status_code == 401
+
+
+def test_a_revoked_operator_is_refused(centre: Centre, operator: httpx.Client) -> None:
+    assert centre.run("operator", "revoke", "tests").returncode == 0
+
+    assert operator.get("/api/v1/machines").status_code == 401
+
+
+def test_what_is_not_there_and_what_is_asked_wrongly(centre: Centre, box: Enrolment, operator: httpx.Client) -> None:
+    assert operator.get("/api/v1/machines/nobody/alerts").status_code == 404
+    assert operator.get("/api/v1/machines/rig/diagnoses/latest").status_code == 404
+    wrong = operator.get("/api/v1/machines/rig/windows", params={"limit": 0})
+    assert wrong.status_code == 422
+    assert "limit" in wrong.json()["detail"]
+    assert operator.get("/nowhere").headers["content-type"] == "application/problem+json"
+
+
+def test_the_fleet_on_the_command_line(centre: Centre, filled: Enrolment) -> None:
+    table = centre.run("fleet").stdout
+    (rig,) = json.loads(centre.run("fleet", "--json").stdout)
+
+    assert filled.agent in table
+    assert "0.75" in table
+    assert rig["machine"] == "rig"
+    assert rig["lag_s"] > 0
