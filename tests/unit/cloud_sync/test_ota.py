@@ -1,4 +1,4 @@
-"""Model updates as the agent uses them, against a real HTTP server; tests/fault/test_ota_attacks.py holds the attacks."""
+"""Model updates as the agent uses them, over real HTTP; tests/fault/test_ota_attacks.py holds the attacks."""
 
 import errno
 from datetime import datetime
