@@ -66,13 +66,15 @@ def _finite(value: float) -> float:
 
 
 def _time_us(time: object) -> int:
+    shown = repr(str(time)[:40])
     try:
         moment = datetime.fromisoformat(time)  # type: ignore[arg-type]
-        if moment.tzinfo is not None:
-            return (moment - _EPOCH) // _MICROSECOND
+        time_us = (moment - _EPOCH) // _MICROSECOND
     except (TypeError, ValueError, OverflowError):
-        pass
-    raise SourceError(f"time {str(time)[:40]!r} is not an ISO 8601 time with a time zone, such as 2015-01-01T00:00:00Z")
+        raise SourceError(f"time {shown} is not ISO 8601 with a time zone, such as 2015-01-01T00:00:00Z") from None
+    if time_us < 0:
+        raise SourceError(f"time {shown} is before 1970")
+    return time_us
 
 
 def _shown(payload: bytes) -> str:

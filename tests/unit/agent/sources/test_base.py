@@ -1,0 +1,34 @@
+from agent.sources.base import SourceStatus, StatusLine
+
+
+def status_line():
+    said = []
+    return StatusLine("plc", said.append), said
+
+
+def test_a_fault_is_said_once_and_its_end_once():
+    line, said = status_line()
+    for _ in range(3):
+        line.faulty("no answer", "look at the cable")
+    for _ in range(3):
+        line.healthy()
+    assert said == [
+        SourceStatus("plc", healthy=False, message="no answer", hint="look at the cable"),
+        SourceStatus("plc", healthy=True),
+    ]
+
+
+def test_faults_that_alternate_are_each_said_once_in_a_spell():
+    line, said = status_line()
+    for _ in range(3):
+        line.faulty("refused")
+        line.faulty("timed out")
+    line.healthy()
+    line.faulty("refused")
+    assert [status.message for status in said] == ["refused", "timed out", "", "refused"]
+
+
+def test_nothing_is_said_when_all_is_well_from_the_start():
+    line, said = status_line()
+    line.healthy()
+    assert said == []
