@@ -17,26 +17,26 @@ class WriterLock:
     def __init__(self, store: Path) -> None:
         path = store.with_name(store.name + ".lock")
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._file = path.open("a+b", buffering=0)
         except OSError as error:
             raise StoreError(
                 f"{path}: {error.strerror}", hint="The agent needs to write to this folder: check its owner."
             ) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._file)
+            holder = os.pread(self._file.fileno(), 32, 0).decode(errors="replace").strip() or "unknown"
+            self._file.close()
             raise StoreError(
                 f"{store}: process {holder} writes to it already (lock {path.name})",
                 hint="Only one agent may run on a store: stop that process first.",
             ) from error
         try:
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n".encode())
         except OSError:  # on a full disk the lock still holds, only without a name
             return
 
     def release(self) -> None:
         """Let another writer in. The file stays: removing it would let two in at once."""
-        os.close(self._file)
+        self._file.close()

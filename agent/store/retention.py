@@ -45,6 +45,7 @@ FREE_TO_GO = (
     Stage(RecordClass.DIAGNOSIS),
     Stage(RecordClass.ALERT),
 )
+READINGS = (Stage(RecordClass.READING), Stage(RecordClass.READING, needed=True))
 FOR_READINGS = (*FREE_TO_GO, Stage(RecordClass.WINDOW, needed=True), Stage(RecordClass.READING, needed=True))
 """What may go so that new readings can be stored."""
 FOR_DIAGNOSES = (*FOR_READINGS, Stage(RecordClass.DIAGNOSIS, needed=True))

@@ -18,11 +18,11 @@ from agent.store.connection import connect, is_damage, transaction
 from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.outbox import Outbox
 from agent.store.records import RecordClass, RecordTable, decode_record, place
-from agent.store.retention import EVERYTHING, Shedder
+from agent.store.retention import READINGS, Shedder
 from agent.store.schema import TABLES, check, migrate
 from edge_runtime.errors import StoreDamagedError
 
-_ROWS = 256
+_ROWS = 64
 _MAX_FAILURES = 20_000
 """Failed queries after which the rest of a table is given up; a query that fails takes microseconds."""
 _ID_LIMIT = 2**40
@@ -138,13 +138,12 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, fo
     """Bring over the rows of one table that are whole. Returns how many weren't."""
     columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-    shedder = _shedder(target)
     lost = 0
     for rows, unreadable in _readable(source, table, columns):
         lost += unreadable
         with transaction(target):
-            if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
-                shedder.shed(EVERYTHING, Cause.DISK_FULL, now_us)
+            if table == "reading_block" and shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
+                _make_way(target, rows, now_us)
             for row in rows:
                 try:
                     _verify(table, dict(zip(columns, row, strict=True)))
@@ -259,9 +258,13 @@ def _missing_numbers(target: sqlite3.Connection) -> int:
     return missing
 
 
-def _shedder(connection: sqlite3.Connection) -> Shedder:
-    ledger = LossLedger(connection)
-    return Shedder(connection, Outbox(connection, RecordTable(connection), ledger), ledger)
+def _make_way(target: sqlite3.Connection, rows: list[_Row], now_us: int) -> None:
+    """Shed as many bytes of the oldest readings brought over as these rows will take."""
+    ledger = LossLedger(target)
+    shedder = Shedder(target, Outbox(target, RecordTable(target), ledger), ledger)
+    needed = sum(len(row[-1]) for row in rows)
+    while needed > 0 and (freed := shedder.shed(READINGS, Cause.DISK_FULL, now_us)):
+        needed -= freed
 
 
 def _sync(path: Path) -> None:
