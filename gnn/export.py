@@ -92,6 +92,7 @@ def _quiet_exporter() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"# The axis name: .* will not be used", UserWarning)
             warnings.filterwarnings("ignore", r"_check_is_size will be removed", FutureWarning)
+            warnings.filterwarnings("ignore", r"The \.grad attribute of a Tensor that is not a leaf", UserWarning)
             warnings.filterwarnings("ignore", r"The tensor attributes self\.encoder\.lstm", UserWarning)
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
             yield

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Train, evaluate and bundle models that diagnose hydraulic machines.",
     epilog="A recording is a folder with `signals.parquet` (time, sensor, value) and `labels.parquet` "
-    "(start, end, a column per condition, optionally stable).",
+    "(start, end, a column per condition, optionally stable). Exit codes: 0 done, 1 failed, 2 wrong usage or "
+    "configuration.",
 )
 _said = Console(stderr=True)
 _result = Console()

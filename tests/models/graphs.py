@@ -1,0 +1,28 @@
+"""Random graph samples of any size, for tests of what takes them."""
+
+import numpy as np
+
+from edge_runtime.graph import EDGE_FEATURES, GraphSample
+from edge_runtime.machine import ComponentType
+
+CHANNELS, TOKENS, FEATURES = 12, 64, 34
+
+
+def random_graph(nodes: int, edges: int, seed: int = 0, *, measured: float = 0.7) -> GraphSample:
+    """A sample with random topology and values, in which about a share `measured` of the channels is there."""
+    random = np.random.default_rng(seed)
+    there = (random.random((nodes, CHANNELS)) < measured).astype(np.float32)
+    sequence_mask = np.repeat(there[:, :, None], TOKENS, axis=2)
+    feature_mask = np.repeat(there, FEATURES, axis=1)
+    machine_mask = np.tile((random.random(4) < measured).astype(np.float32), (nodes, 1))
+    return GraphSample(
+        sequence=random.normal(size=sequence_mask.shape).astype(np.float32) * sequence_mask,
+        sequence_mask=sequence_mask,
+        features=random.normal(size=feature_mask.shape).astype(np.float32) * feature_mask,
+        feature_mask=feature_mask,
+        machine_features=random.normal(size=machine_mask.shape).astype(np.float32) * machine_mask,
+        machine_feature_mask=machine_mask,
+        component_type=random.integers(0, len(ComponentType), nodes),
+        edge_index=random.integers(0, nodes, (2, edges)),
+        edge_features=random.random((edges, EDGE_FEATURES)).astype(np.float32),
+    )
