@@ -20,6 +20,7 @@ from edge_runtime.errors import ConfigurationError
 
 RETRY_FIRST_S = 1.0
 RETRY_LAST_S = 60.0
+ANSWER_S = 5.0
 
 
 class AlertQueue(Protocol):
@@ -89,6 +90,9 @@ class Publisher:
                         await client.publish(self._topics.status, "offline", qos=1, retain=True)
                         raise
             except aiomqtt.MqttError as error:
+                # A broker that is gone when we say goodbye hides the cancellation that we said goodbye for.
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise asyncio.CancelledError from error
                 self._report(
                     False,
                     f"broker {self._address}: {error}",
@@ -137,6 +141,7 @@ class Publisher:
             password=_password(settings.password_file),
             tls_context=ssl.create_default_context(cafile=settings.ca_file) if settings.tls else None,
             will=aiomqtt.Will(self._topics.status, "offline", qos=1, retain=True),
+            timeout=ANSWER_S,
             identifier=f"hydrosight-{self._topics.machine}-alerts",
         )
 

@@ -10,7 +10,10 @@ from simulator.mqtt_publisher import MqttPublisher
 from simulator.replay import Replay
 from simulator.wiring import wire
 
-LONGEST_CATCH_UP_S = 0.05
+LONGEST_CATCH_UP_S = 1.0
+SHORTEST_STAY = 0.9
+"""Share of its time that a sample stays in the registers when the replay is late, so that a poll still sees it."""
+
 LAST_LOOK_S = 2.0
 """How long the last sample stays in the registers before the server goes, so that a slow poll still sees it."""
 
@@ -59,8 +62,9 @@ async def _play(replay: Replay, server: ModbusServer, publisher: MqttPublisher, 
     time = asyncio.get_running_loop().time
     due_s = time()
     for instant in replay.instants(once=once):
-        # Late instants are made up for a little; after a longer stall the rest moves on rather than bunching.
-        due_s = max(due_s + instant.pause_us / 1e6 / speed, time() - LONGEST_CATCH_UP_S)
-        await asyncio.sleep(max(0.0, due_s - time()))
+        pause_s = instant.pause_us / 1e6 / speed
+        # A short stall is made up for little by little; after a long one the rest moves on.
+        due_s = max(due_s + pause_s, time() - LONGEST_CATCH_UP_S)
+        await asyncio.sleep(max(due_s - time(), SHORTEST_STAY * pause_s))
         server.show(instant)
         publisher.publish(instant)
