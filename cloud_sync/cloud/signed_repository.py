@@ -26,7 +26,7 @@ from edge_runtime.errors import ConfigurationError
 
 LIFETIMES = {
     "root": timedelta(days=730),
-    "targets": timedelta(days=365),
+    "targets": timedelta(days=400),
     "snapshot": timedelta(days=30),
     "timestamp": timedelta(days=7),
 }

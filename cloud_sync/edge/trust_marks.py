@@ -13,26 +13,24 @@ from edge_runtime.durable import replace_file
 from edge_runtime.errors import UpdateError
 
 
-class RoleMark(BaseModel):
-    """The highest version of one role's metadata, signed by these keys.
+class TrustMarks(BaseModel):
+    """What has been trusted.
 
-    New keys begin a new count: rotating a stolen key at the centre must free boxes to which the thief has shown a
-    version number out of all reach (TUF specification, 5.3.11).
+    New timestamp or snapshot keys begin a new count: rotating a stolen key at the centre must free the boxes to which
+    the thief has shown version numbers out of all reach (TUF specification, 5.3.11). Nothing older can pass for it, since
+    the new keys have signed nothing older.
+
+    Attributes:
+        root: version of the root. It counts whatever the keys, as the chain of roots passes through every version.
+        keys: ids of the timestamp and snapshot keys that the other versions were seen under.
+        versions: of timestamp, snapshot and targets.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    keys: frozenset[str]
-    version: int
-
-
-class TrustMarks(BaseModel):
-    """By role, what has been trusted. `root` counts without regard to keys: its chain passes through every version."""
-
-    model_config = ConfigDict(frozen=True)
-
     root: int = 0
-    roles: dict[str, RoleMark] = {}
+    keys: frozenset[str] = frozenset()
+    versions: dict[str, int] = {}
 
     @classmethod
     def read(cls, path: Path) -> "TrustMarks":
@@ -64,14 +62,12 @@ class TrustMarks(BaseModel):
         """
         root = updater.root
         _refuse_older("root", root.version, self.root)
-        roles = {}
-        for signed in (updater.timestamp, updater.snapshot, updater.targets):
-            role, keys = signed.type, frozenset(root.roles[signed.type].keyids)
-            mark = self.roles.get(role)
-            if mark is not None and mark.keys == keys:
-                _refuse_older(role, signed.version, mark.version)
-            roles[role] = RoleMark(keys=keys, version=signed.version)
-        return TrustMarks(root=root.version, roles=roles)
+        keys = frozenset(root.roles["timestamp"].keyids + root.roles["snapshot"].keyids)
+        versions = {signed.type: signed.version for signed in (updater.timestamp, updater.snapshot, updater.targets)}
+        if keys == self.keys:
+            for role, version in versions.items():
+                _refuse_older(role, version, self.versions.get(role, 0))
+        return TrustMarks(root=root.version, keys=keys, versions=versions)
 
 
 def _refuse_older(role: str, version: int, seen: int) -> None:
