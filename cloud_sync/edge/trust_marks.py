@@ -17,8 +17,8 @@ class TrustMarks(BaseModel):
     """What has been trusted.
 
     New timestamp or snapshot keys begin a new count: rotating a stolen key at the centre must free the boxes to which
-    the thief has shown version numbers out of all reach (TUF specification, 5.3.11). Nothing older can pass for it, since
-    the new keys have signed nothing older.
+    the thief has shown version numbers out of all reach (TUF specification, 5.3.11). No older state can slip through:
+    the new keys haven't signed any.
 
     Attributes:
         root: version of the root. It counts whatever the keys, as the chain of roots passes through every version.
