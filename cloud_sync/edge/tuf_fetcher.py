@@ -113,7 +113,7 @@ class ResumingFetcher(FetcherInterface):
             with self._client.stream("GET", url, headers={"accept-encoding": "identity", **headers}) as response:
                 yield response
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise DownloadError(f"{url}: {error or type(error).__name__}") from error
+            raise DownloadError(f"{url}: {str(error) or type(error).__name__}") from error
 
     def _body(self, url: str, response: httpx.Response, deadline_s: float) -> Iterator[bytes]:
         end = self._monotonic() + deadline_s
