@@ -111,7 +111,7 @@ def encode_block(block: Block) -> bytes:
     return pack(b"".join((*header, *columns)))
 
 
-def decode_block(payload: bytes) -> Block:
+def decode_block(payload: object) -> Block:
     """Give back what was encoded.
 
     Raises:

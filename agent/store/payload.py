@@ -13,12 +13,14 @@ def pack(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data)
 
 
-def unpack(payload: bytes) -> bytes:
-    """Give back what was packed.
+def unpack(payload: object) -> bytes:
+    """Give back what was packed. A damaged file may hold anything where a payload should be.
 
     Raises:
         StoreDamagedError: the payload isn't what `pack` made.
     """
+    if not isinstance(payload, bytes):
+        raise StoreDamagedError("damaged payload: it isn't bytes")
     try:
         frame = zstandard.get_frame_parameters(payload)
         # Checked first: a damaged header may declare any size, or that there is no checksum.

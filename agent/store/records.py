@@ -176,20 +176,20 @@ class RecordTable:
     def _decoded(self, query: str, parameters: tuple[str | int, ...]) -> Iterator[tuple[int, Record]]:
         for row_id, record_class, payload in self._connection.execute(query, parameters):
             try:
-                yield row_id, decode_record(RecordClass(record_class), payload)
+                yield row_id, decode_record(record_class, payload)
             except StoreDamagedError:
                 self.damaged.add(row_id)
 
 
-def decode_record(record_class: RecordClass, payload: bytes) -> Record:
+def decode_record(record_class: str, payload: object) -> Record:
     """Give back what was packed.
 
     Raises:
-        StoreDamagedError: the payload is damaged.
+        StoreDamagedError: the payload is damaged, or the class of record isn't one.
     """
     try:
-        return msgspec.msgpack.decode(unpack(payload), type=_FORMS[record_class])
-    except msgspec.DecodeError as error:
+        return msgspec.msgpack.decode(unpack(payload), type=_FORMS[RecordClass(record_class)])
+    except (msgspec.DecodeError, ValueError, KeyError) as error:
         raise StoreDamagedError(f"damaged {record_class}: {error}") from error
 
 

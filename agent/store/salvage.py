@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.store.block import decode_block
 from agent.store.connection import connect, is_damage, transaction
+from agent.store.file_format import log_is_damaged, mend_header, mend_log
 from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.outbox import Outbox
 from agent.store.records import RecordClass, RecordTable, decode_record, place
@@ -28,6 +29,7 @@ _MAX_FAILURES = 20_000
 _ID_LIMIT = 2**40
 _MIN_FREE_BYTES = 16 * 2**20
 """With less room on the disk, the oldest readings brought over make way for newer ones."""
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _Row = tuple[Any, ...]
 
 
@@ -70,24 +72,31 @@ def open_sound(path: Path, now_us: int) -> tuple[sqlite3.Connection, Salvage | N
 
 
 def _checked(path: Path) -> sqlite3.Connection:
+    if log_is_damaged(_beside(path, "-wal")):
+        raise StoreDamagedError("the write-ahead log is damaged before its end")
+    connection = None
     try:
         connection = connect(path)
-    except sqlite3.Error as error:
-        raise _damage_or(error) from error
-    try:
         migrate(connection)
         check(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise _damage_or(error) from error
-    except BaseException:
-        connection.close()
+    except BaseException as error:
+        if connection:
+            connection.close()
+        if _says_damage(path, error):
+            raise StoreDamagedError(str(error)) from error
         raise
     return connection
 
 
-def _damage_or(error: sqlite3.Error) -> Exception:
-    return StoreDamagedError(str(error)) if is_damage(error) else error
+def _says_damage(path: Path, error: BaseException) -> bool:
+    """Whether the file's content is to blame."""
+    if isinstance(error, UnicodeDecodeError):  # the schema's text, which SQLite quotes in its message
+        return True
+    if not isinstance(error, sqlite3.Error):
+        return False
+    # A header may say that the file is read-only. When the file system doesn't, it is the header that is wrong.
+    forbidden = (getattr(error, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_READONLY
+    return is_damage(error) or (forbidden and os.access(path, os.W_OK))
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -114,24 +123,33 @@ def _rescue(path: Path, finding: str, now_us: int) -> Salvage:
     for suffix in ("", "-wal", "-shm"):
         _beside(partial, suffix).unlink(missing_ok=True)
         _beside(_beside(path, ".damaged"), suffix).unlink(missing_ok=True)
+    lost = dict.fromkeys(TABLES, 0)
     with closing(connect(partial)) as target:
         migrate(target)
         # Flushed once, at the end: nothing depends on it before it has its name.
         target.execute("PRAGMA synchronous = OFF")
-        lost = dict.fromkeys(TABLES, 0)
-        try:
-            with closing(connect(path)) as source:
+        source = _open_damaged(path)
+        if source:
+            with closing(source):
                 for table in TABLES:
                     lost[table] = _copy(source, target, table, path.parent, now_us)
-        except sqlite3.Error as error:
-            if not is_damage(error):
-                raise
         with transaction(target):
             salvage = _settle(target, lost, _beside(path, ".damaged"), finding, now_us)
     _sync(partial)
     partial.replace(_beside(path, ".salvaged"))
     _sync(path.parent)
     return salvage
+
+
+def _open_damaged(path: Path) -> sqlite3.Connection | None:
+    """Open what is left of a store, mended as far as can be without knowing its content. None when that is nothing."""
+    mend_header(path)
+    mend_log(_beside(path, "-wal"))
+    _beside(path, "-shm").unlink(missing_ok=True)
+    try:
+        return connect(path)
+    except _UNREADABLE:
+        return None
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, folder: Path, now_us: int) -> int:
@@ -148,7 +166,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, fo
                 try:
                     _verify(table, dict(zip(columns, row, strict=True)))
                     target.execute(insert, row)
-                except (StoreDamagedError, ValueError, sqlite3.IntegrityError):
+                except (StoreDamagedError, sqlite3.IntegrityError):
                     lost += 1
     return lost
 
@@ -165,7 +183,7 @@ def _readable(source: sqlite3.Connection, table: str, columns: list[str]) -> Ite
         low, high = ranges.pop()
         try:
             rows = source.execute(query, (low, high)).fetchall()
-        except sqlite3.DatabaseError:
+        except _UNREADABLE:
             failures += 1
             if failures == _MAX_FAILURES:
                 yield [], 1
@@ -186,7 +204,7 @@ def _id_range(source: sqlite3.Connection, table: str) -> tuple[int, int]:
         low, high = source.execute(
             f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})"  # noqa: S608
         ).fetchone()
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return 1, _ID_LIMIT
     return (low, high) if low is not None else (1, 1)
 
@@ -196,7 +214,6 @@ def _verify(table: str, row: dict[str, Any]) -> None:
 
     Raises:
         StoreDamagedError: it isn't, or doesn't.
-        ValueError: the class of a record isn't one.
     """
     if table == "reading_block":
         block = decode_block(row["payload"])
@@ -204,7 +221,7 @@ def _verify(table: str, row: dict[str, Any]) -> None:
         if described != (len(block), int(block.times_us.min()), int(block.times_us.max())):
             raise StoreDamagedError("block and row contradict each other")
     elif table == "record":
-        record = decode_record(RecordClass(row["record_class"]), row["payload"])
+        record = decode_record(row["record_class"], row["payload"])
         if (row["time_us"], row["key"]) != place(record):
             raise StoreDamagedError("record and row contradict each other")
 

@@ -96,6 +96,7 @@ class Store(StoreReader):
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = WriterLock(path)
             try:
+                Reserve(path).release()  # SQLite needs some room to open in
                 connection, salvage = open_sound(path, now_us())
                 if salvage:
                     # The last numbers given out may be among what was lost: begin anew under another name.
