@@ -45,7 +45,8 @@ bench: $(VENV)/.installed-dev ## Run the benchmarks and print their tables
 train: $(VENV)/.installed-dev ## Train the rig's model: make train RECORDING=folder [RUN=folder]
 	@test -n "$(RECORDING)" || { echo "Say which recording to learn from: make train RECORDING=path/to/zema"; exit 2; }
 	@echo "[3/3] Training on $(RECORDING) into $(RUN)"
-	$(BIN)/hydrosight-train fit --machine configs/machines/zema.yaml --recording "$(RECORDING)" --output "$(RUN)"
+	$(BIN)/hydrosight-train fit --machine configs/machines/zema.yaml --config configs/training/zema.yaml \
+	  --recording "$(RECORDING)" --golden configs/recordings/zema-sample --output "$(RUN)"
 
 clean: ## Remove .venv and everything that was generated
 	rm -rf $(VENV) .demo build dist runs lightning_logs *.egg-info .mypy_cache .ruff_cache .pytest_cache \

@@ -171,7 +171,7 @@ class Story:
 
     def _judge(self, counts: list[Count]) -> None:
         self._screen.summary(counts)
-        labelled = [d for d in self._listener.diagnoses if _start_us(d) in self._script.labels]
+        labelled = [d for d in self._listener.diagnoses[1:] if _start_us(d) in self._script.labels]
         self._screen.scores(
             {
                 condition.name: sum(

@@ -1,5 +1,6 @@
 """Every file in configs/ is read by the code that users will read it with."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,17 @@ from agent.settings import load_settings
 from edge_runtime.bundle import open_bundle
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import read_recording
+from edge_runtime.yaml_file import load_yaml
+from training.config import TrainingConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-READERS = {"agent": load_settings, "machines": load_machine, "models": open_bundle, "recordings": read_recording}
+READERS: dict[str, Callable[[Path], object]] = {
+    "agent": load_settings,
+    "machines": load_machine,
+    "models": open_bundle,
+    "recordings": read_recording,
+    "training": lambda path: load_yaml(path, TrainingConfig),
+}
 
 
 def entries() -> list[Path]:
