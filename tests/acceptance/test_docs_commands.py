@@ -1,4 +1,4 @@
-"""Every command that the documents show is one that exists, with these subcommands and options."""
+"""Every command that the documents name is one that exists, with these subcommands and options."""
 
 import importlib
 import importlib.metadata
@@ -18,6 +18,8 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
 )
 SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"^(?: {4,}|\t)(.+)$", re.MULTILINE)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 BEFORE_THE_PROGRAM = re.compile(r"^(?:sudo(?: -u \S+)? )?(?:[A-Z][A-Z0-9_]*=\S* )*")
 OURS = {"hydrosight", "hydrosight-cloud", "hydrosight-train", "hydrosight-sim"}
 
@@ -31,6 +33,13 @@ def shell_lines(text: str) -> list[str]:
     blocks = (block.replace("\\\n", " ") for block in SHELL_BLOCK.findall(text))
     lines = (line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def mentions(text: str) -> list[str]:
+    """Commands of ours in indented blocks and in the running text."""
+    prose = SHELL_BLOCK.sub("", text).replace("\\\n", " ")
+    found = [line.strip().removeprefix("$ ") for line in (*INDENTED.findall(prose), *INLINE.findall(prose))]
+    return [line for line in found if BEFORE_THE_PROGRAM.sub("", line).split(" ")[0] in OURS | {"make"}]
 
 
 def programs(line: str) -> list[list[str]]:
@@ -63,6 +72,7 @@ def check(words: list[str]) -> None:
 
 
 SHOWN = [(document, line) for document in DOCUMENTS for line in shell_lines(document.read_text(encoding="utf-8"))]
+MENTIONED = sorted({line for document in DOCUMENTS for line in mentions(document.read_text(encoding="utf-8"))})
 
 
 @pytest.mark.parametrize(
@@ -71,6 +81,11 @@ SHOWN = [(document, line) for document in DOCUMENTS for line in shell_lines(docu
 def test_every_command_shown_can_be_run(document: Path, line: str):
     for words in programs(line):
         check(words)
+
+
+@pytest.mark.parametrize("line", MENTIONED)
+def test_every_command_mentioned_exists(line: str):
+    check(programs(line)[0])
 
 
 def test_the_readme_shows_both_commands():
