@@ -5,6 +5,8 @@ depthwise-separable convolutions of Chollet 2017, arXiv 1610.02357) and an LSTM.
 vector a node of the states.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone knows
 from torch import Tensor, nn
@@ -77,12 +79,13 @@ class TemporalReadout(nn.Module):
     """One vector a node from its states: the last one, and a learned weighting of all tokens.
 
     `y = W [h_T || Σ_t r_t ∘ h_t]` with r [T, H]. The weights stand for places in the window, so a machine whose work
-    cycle is aligned with its windows can be read at the moments that tell; the last state serves where it isn't.
+    cycle is aligned with its windows can be read at the moments that tell; the last state serves where it isn't. They
+    start at random: from equal weights, all that a window tells of time would be averaged out, and learned slowly.
     """
 
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
-        self.weights = nn.Parameter(torch.full((tokens, width), 1 / tokens))
+        self.weights = nn.Parameter(torch.randn(tokens, width) / math.sqrt(tokens))
         self.mix = nn.Linear(2 * width, width)
 
     def forward(self, states: Tensor) -> Tensor:

@@ -16,12 +16,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from edge_runtime.graph import GraphSample
+from edge_runtime.graph import Float32Array, GraphSample
 from gnn.arma import ArmaAttention
 from gnn.edge_attention import EdgeAttention, both_directions
 from gnn.encoder import RecurrentEncoder, TemporalConvolution, TemporalReadout
 from gnn.heads import TaskHeads
-from gnn.normalisation import CHANNELS, TYPES, InputNormalisation, sequence_rows
+from gnn.normalisation import CHANNELS, TYPES, InputNormalisation
 
 TOKENS = 64
 FEATURES = 34
@@ -33,11 +33,10 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: Annotated[int, Field(ge=4, le=512)] = 48
+    width: Annotated[int, Field(ge=4, le=512)] = 40
     encoder: Literal["tcn", "lstm"] = "tcn"
     encoder_layers: Annotated[int, Field(ge=1, le=6)] = 4
     kernel: Annotated[int, Field(ge=2, le=9)] = 5
-    centre_sequences: bool = True
     arma: bool = False
     edge_layers: Annotated[int, Field(ge=0, le=8)] = 3
     heads: Annotated[int, Field(ge=1, le=16)] = 4
@@ -95,7 +94,7 @@ class UniversalTemporalGNN(nn.Module):
         super().__init__()
         self.config = config = config or ModelConfig()
         width = config.width
-        self.normalise_sequence = InputNormalisation(TYPES, CHANNELS)
+        self.normalise_sequence = InputNormalisation(TYPES, CHANNELS, TOKENS)
         self.normalise_features = InputNormalisation(TYPES, CHANNELS * FEATURES)
         self.normalise_machine = InputNormalisation(1, MACHINE_FEATURES)
         self.type_embedding = nn.Embedding(TYPES, width)
@@ -127,24 +126,20 @@ class UniversalTemporalGNN(nn.Module):
     def fit_normalisation(self, samples: Sequence[GraphSample]) -> None:
         """Take the input statistics from these samples; give it the training fold and nothing else."""
         types = np.concatenate([sample.component_type for sample in samples])
-        rows = [sequence_rows(sample) for sample in samples]
-        self.normalise_sequence.fit(*(np.concatenate(part) for part in zip(*rows, strict=True)))
-        self.normalise_features.fit(
-            np.concatenate([sample.features for sample in samples]),
-            np.concatenate([sample.feature_mask for sample in samples]),
-            types,
-        )
-        self.normalise_machine.fit(
-            np.concatenate([sample.machine_features for sample in samples]),
-            np.concatenate([sample.machine_feature_mask for sample in samples]),
-            np.zeros_like(types),
-        )
+
+        def joined(name: str) -> Float32Array:
+            return np.concatenate([getattr(sample, name) for sample in samples])
+
+        self.normalise_sequence.fit(joined("sequence"), joined("sequence_mask"), types)
+        self.normalise_features.fit(joined("features"), joined("feature_mask"), types)
+        machine = np.zeros_like(types)
+        self.normalise_machine.fit(joined("machine_features"), joined("machine_feature_mask"), machine)
 
     def run(self, graph: GraphTensors) -> NodeOutputs:
         """Everything the network has to say of a graph."""
         kind = self.type_embedding(graph.component_type)
-        tokens = self._tokens(graph.sequence, graph.sequence_mask, graph.component_type)
-        states = self.encoder(tokens, kind)
+        cycle = self.normalise_sequence(graph.sequence, graph.sequence_mask, graph.component_type)
+        states = self.encoder(torch.cat([cycle, graph.sequence_mask], 1).transpose(1, 2), kind)
         innovation: Tensor | None = None
         if self.arma is not None:
             states, innovation = self.arma(states)
@@ -193,15 +188,3 @@ class UniversalTemporalGNN(nn.Module):
             )
         )
         return outputs.level_logits, outputs.fault_logits
-
-    def _tokens(self, sequence: Tensor, mask: Tensor, component_type: Tensor) -> Tensor:
-        """Normalised values and mask bits as tokens [N, 64, 24].
-
-        Centred, a channel's own window mean is taken off: the sequence then tells the shape of the work cycle, and
-        the level, which drifts with the oil's temperature, is left to the statistics.
-        """
-        values = self.normalise_sequence(sequence, mask, component_type)
-        if self.config.centre_sequences:
-            mean = values.sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
-            values = (values - mean) * mask
-        return torch.cat([values, mask], 1).transpose(1, 2)

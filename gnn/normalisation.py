@@ -1,4 +1,8 @@
-"""Inputs brought to zero mean and unit spread, per component type and channel, as part of the model.
+"""Inputs brought to zero mean and unit spread, per component type and place, as part of the model.
+
+A place is a feature of a channel, or a channel's token: where work cycles and windows go together, what is left of a
+sequence is how this cycle differs from the usual one, and the cycle itself, which is tens of times larger, is gone.
+Where they don't go together all tokens have much the same statistics, and it is the usual scaling by channel.
 
 The statistics are buffers, so that the exported ONNX file holds them: the edge feeds plain `GraphSample` arrays and
 can't apply another fold's or another release's scaling by mistake. What is missing (mask 0) counts neither when the
@@ -12,13 +16,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.graph import Float32Array, GraphSample, Int64Array
+from edge_runtime.graph import Float32Array, Int64Array
 from edge_runtime.machine import CANONICAL_CHANNELS, ComponentType
 
 TYPES = len(ComponentType)
 CHANNELS = len(CANONICAL_CHANNELS)
 CLIP = 8.0
 """Largest normalised magnitude. A value further out says "off the scale" and must not swamp all others."""
+
+LEAST_SHARE = 0.2
+"""Least spread of a token, as a share of its channel's: noise on a moment that never changes isn't news."""
 
 _SMALLEST_SPREAD = 1e-6
 
@@ -59,27 +66,37 @@ def masked_statistics(values: npt.ArrayLike, mask: npt.ArrayLike, rows: npt.Arra
 
 
 class InputNormalisation(nn.Module):
-    """`(x − mean) / std` by component type, clipped to ±8, zero where the mask is zero."""
+    """`(x − mean) / std` by component type and place, clipped to ±8, zero where the mask is zero."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, rows: int, width: int) -> None:
+    def __init__(self, rows: int, *shape: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(rows, width))
-        self.register_buffer("std", torch.ones(rows, width))
+        self.register_buffer("mean", torch.zeros(rows, *shape))
+        self.register_buffer("std", torch.ones(rows, *shape))
 
-    def fit(self, values: npt.ArrayLike, mask: npt.ArrayLike, rows: npt.ArrayLike) -> None:
-        """Take the statistics from training data; arguments as in `masked_statistics`."""
-        statistics = masked_statistics(values, mask, rows, self.mean.shape[0])
-        self.mean.copy_(torch.from_numpy(statistics.mean))
-        self.std.copy_(torch.from_numpy(statistics.std))
+    def fit(self, values: Float32Array, mask: Float32Array, rows: Int64Array) -> None:
+        """Take the statistics from training data.
+
+        Args:
+            values: [n, *shape].
+            mask: the same shape, 1 where measured.
+            rows: int64 [n].
+        """
+        count, *shape = self.mean.shape
+        statistics = masked_statistics(values.reshape(len(values), -1), mask.reshape(len(mask), -1), rows, count)
+        std = statistics.std.reshape(count, *shape)
+        if len(shape) > 1:
+            std = np.maximum(std, LEAST_SHARE * np.sqrt(np.square(std).mean(-1, keepdims=True)))
+        self.mean.copy_(torch.from_numpy(statistics.mean.reshape(count, *shape)))
+        self.std.copy_(torch.from_numpy(std))
 
     def forward(self, values: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
         """Normalise.
 
         Args:
-            values: [N, width], or [N, width, T] with one statistic for all T.
+            values: [N, *shape].
             mask: the same shape, 1 where measured.
             rows: int64 [N].
 
@@ -87,14 +104,4 @@ class InputNormalisation(nn.Module):
             The same shape.
         """
         mean, std = self.mean.index_select(0, rows), self.std.index_select(0, rows)
-        if values.dim() == 3:
-            mean, std = mean.unsqueeze(-1), std.unsqueeze(-1)
         return ((values - mean) / std).clamp(-CLIP, CLIP) * mask
-
-
-def sequence_rows(sample: GraphSample) -> tuple[Float32Array, Float32Array, Int64Array]:
-    """A sample's sequences as `masked_statistics` wants them: values, mask [N·64, 12] and component types [N·64]."""
-    tokens = sample.sequence.shape[2]
-    values = sample.sequence.transpose(0, 2, 1).reshape(-1, CHANNELS)
-    mask = sample.sequence_mask.transpose(0, 2, 1).reshape(-1, CHANNELS)
-    return values, mask, np.repeat(sample.component_type, tokens)

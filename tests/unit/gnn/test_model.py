@@ -16,7 +16,6 @@ VARIANTS = {
     "arma": ModelConfig(width=8, arma=True),
     "cross-task": ModelConfig(width=8, cross_task=True),
     "no graph": ModelConfig(width=8, edge_layers=0),
-    "not centred": ModelConfig(width=8, centre_sequences=False),
 }
 
 
@@ -86,14 +85,6 @@ def test_a_missing_channel_is_not_the_same_as_one_that_reads_zero():
     gone[0, 0] = 0
     reads_zero = replace(sample, sequence=zero)
     assert not np.allclose(run(network, reads_zero), run(network, replace(reads_zero, sequence_mask=gone)), atol=1e-6)
-
-
-def test_centred_sequences_tell_the_shape_and_not_the_level():
-    sample = random_graph(3, 2, measured=1.0)
-    raised = replace(sample, sequence=sample.sequence + np.float32(0.5))
-    assert np.allclose(run(model(), sample), run(model(), raised), atol=1e-4)
-    uncentred = model(VARIANTS["not centred"])
-    assert not np.allclose(run(uncentred, sample), run(uncentred, raised), atol=1e-4)
 
 
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
