@@ -19,7 +19,7 @@ import structlog
 
 from agent.alerts import AlertTracker
 from agent.core import CoreThread, StoreQueues
-from agent.health import TASK_LIMIT_S, HealthServer, HealthView
+from agent.health import HealthServer
 from agent.intake import Intake
 from agent.models import Models
 from agent.notify import Notifier, watchdog_interval_s
@@ -36,6 +36,7 @@ from agent.store.statistics import BufferStatistics
 from agent.store.store import Store
 from agent.supervision import supervise
 from agent.updater import RECENT_WINDOWS, make_updater
+from agent.view import TASK_LIMIT_S, HealthView
 from cloud_sync.edge.centre import open_client
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
 from edge_runtime.errors import ConfigurationError, StoreError

@@ -29,6 +29,9 @@ class SourceStatus:
 
 Report = Callable[[SourceStatus], None]
 
+UNREACHABLE = "unreachable"
+"""The kind of fault that a device or broker is which can't be connected to, went away or doesn't answer."""
+
 
 @dataclass(slots=True)
 class SourceCounters:
@@ -68,16 +71,17 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class StatusLine:
-    """Passes on a source's state only where it changes: each fault once in a spell of faults, recovery once."""
+    """Passes on a source's state only where it changes: each kind of fault once in a spell of faults, then recovery."""
 
     name: str
     report: Report
     _reported: set[str] = field(default_factory=set)
 
-    def faulty(self, message: str, hint: str = "") -> None:
-        """Something is wrong."""
-        if message not in self._reported:
-            self._reported.add(message)
+    def faulty(self, message: str, hint: str = "", *, kind: str = "") -> None:
+        """Something is wrong. Messages that differ only in detail share a `kind`; the first of them is passed on."""
+        kind = kind or message
+        if kind not in self._reported:
+            self._reported.add(kind)
             self.report(SourceStatus(self.name, healthy=False, message=message, hint=hint))
 
     def healthy(self) -> None:

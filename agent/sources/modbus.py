@@ -9,8 +9,8 @@ from itertools import chain
 import numpy as np
 
 from agent.sources.backoff import backoff_delays
-from agent.sources.base import Deliver, Report, SourceCounters, StatusLine
-from agent.sources.modbus_device import IllegalAddressError, ModbusDevice
+from agent.sources.base import UNREACHABLE, Deliver, Report, SourceCounters, StatusLine
+from agent.sources.modbus_device import IllegalAddressError, ModbusDevice, UnreachableError
 from agent.sources.modbus_settings import ModbusSettings, ReadGroup
 from agent.sources.poll_schedule import PollSchedule
 from agent.sources.register_map import Block, ClockSettings, Decoder, Entry, RegisterSettings, UInt16Array
@@ -47,6 +47,8 @@ class ModbusSource:
             try:
                 await device.connect()
                 await self._poll(device, deliver, status)
+            except UnreachableError as error:
+                status.faulty(str(error), error.hint, kind=UNREACHABLE)
             except SourceError as error:
                 status.faulty(str(error), error.hint)
             finally:

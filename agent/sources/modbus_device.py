@@ -15,6 +15,10 @@ from edge_runtime.errors import SourceError
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
+class UnreachableError(SourceError):
+    """The device can't be connected to, went away or doesn't answer."""
+
+
 class IllegalAddressError(SourceError):
     """The device doesn't have all registers of a block."""
 
@@ -32,9 +36,13 @@ class ModbusDevice:
         return f"{self._settings.name} ({self._settings.host}:{self._settings.port})"
 
     async def connect(self) -> None:
-        """Connect, or raise `SourceError`."""
+        """Connect.
+
+        Raises:
+            UnreachableError: it can't be.
+        """
         if not await self._client.connect():
-            raise SourceError(
+            raise UnreachableError(
                 f"{self}: no connection",
                 hint="Check that the device is on and host and port are right; some devices take one connection only.",
             )
@@ -47,7 +55,9 @@ class ModbusDevice:
         """The registers of a block, 0–65535 each.
 
         Raises:
-            SourceError: no answer, or the device refuses.
+            UnreachableError: no answer.
+            IllegalAddressError: the device doesn't have all of them.
+            SourceError: it refuses for another reason.
         """
         request = (
             self._client.read_holding_registers
@@ -58,7 +68,7 @@ class ModbusDevice:
         try:
             response = await request(block.address, count=block.count, device_id=self._settings.unit)
         except ModbusException as error:
-            raise SourceError(
+            raise UnreachableError(
                 f"{self}: no answer to a read of {where} within {self._settings.timeout_s:g} s",
                 hint="Check the device and the network; a slow device needs a longer timeout_s.",
             ) from error

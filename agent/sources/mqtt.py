@@ -8,10 +8,11 @@ import ssl
 from collections.abc import Callable, Iterator
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.sources.backoff import backoff_delays
-from agent.sources.base import Deliver, Report, SourceCounters, StatusLine
+from agent.sources.base import UNREACHABLE, Deliver, Report, SourceCounters, StatusLine
 from agent.sources.mqtt_settings import MqttSettings, TopicSettings
 from agent.sources.payload import parse_payload
 from edge_runtime.errors import SourceError
@@ -61,6 +62,7 @@ class MqttSource:
                 status.faulty(
                     f"{self}: no connection: {error}",
                     "Check that the broker runs and host, port, username and TLS settings are right.",
+                    kind=str(error) if isinstance(error, MqttConnectError) else UNREACHABLE,
                 )
             except SourceError as error:
                 status.faulty(str(error), error.hint)

@@ -1,0 +1,56 @@
+"""The agent's figures for Prometheus. docs/box.md names each, with its unit."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from agent.status import Snapshot
+from agent.view import HealthView
+
+
+def metrics_text(view: HealthView) -> bytes:
+    """All figures in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Metrics(view))
+    return generate_latest(registry)
+
+
+class _Metrics(Collector):
+    def __init__(self, view: HealthView) -> None:
+        self._view = view
+
+    def collect(self) -> Iterator[Metric]:
+        snapshot = self._view.status.snapshot()
+        yield CounterMetricFamily("hydrosight_readings", "Readings made durable since start", snapshot.readings)
+        yield CounterMetricFamily("hydrosight_windows", "Windows diagnosed since start", snapshot.windows)
+        yield CounterMetricFamily("hydrosight_alert_changes", "Alerts raised or cleared since start", snapshot.alerts)
+        healthy = GaugeMetricFamily("hydrosight_part_healthy", "1 when a part of the agent works", labels=["part"])
+        for part, condition in snapshot.conditions.items():
+            healthy.add_metric([part], float(condition.healthy))
+        yield healthy
+        yield from _diagnosis_metrics(snapshot)
+        statistics = self._view.statistics()
+        if statistics:
+            yield GaugeMetricFamily("hydrosight_store_bytes", "Size of the local store", statistics.file_bytes)
+            yield GaugeMetricFamily(
+                "hydrosight_outbox_pending", "Records waiting for the centre", statistics.outbox_pending
+            )
+            yield GaugeMetricFamily("hydrosight_disk_free_bytes", "Free space beside the store", statistics.free_bytes)
+
+
+def _diagnosis_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+    diagnosis = snapshot.last_diagnosis
+    if diagnosis is None:
+        return
+    health = GaugeMetricFamily("hydrosight_component_health", "Health 0-1 by component", labels=["component"])
+    for component in diagnosis.components:
+        if component.health is not None:
+            health.add_metric([component.component], component.health)
+    yield health
+    if diagnosis.overall_health is not None:
+        yield GaugeMetricFamily("hydrosight_overall_health", "Health 0-1 of the machine", diagnosis.overall_health)
+    yield GaugeMetricFamily(
+        "hydrosight_inference_seconds", "Duration of the last inference", diagnosis.inference_ms / 1e3
+    )

@@ -1,0 +1,47 @@
+"""What the agent shows of itself: alive, ready, and everything that `hydrosight status` prints."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from agent.status import AgentStatus
+from agent.store.statistics import BufferStatistics
+
+TASK_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """What the server shows. `statistics` gives the store's figures as last measured, None before the first time."""
+
+    status: AgentStatus
+    statistics: Callable[[], BufferStatistics | None]
+
+    def alive(self) -> tuple[bool, dict[str, object]]:
+        """Every task has made progress of late."""
+        silent = self.status.silent_tasks(TASK_LIMIT_S)
+        return not silent, {"alive": not silent, "silent_tasks": silent}
+
+    def ready(self) -> tuple[bool, dict[str, object]]:
+        """The store and the model work and at least one source delivers."""
+        conditions = self.status.snapshot().conditions
+        sources = [condition.healthy for part, condition in conditions.items() if part.startswith("source ")]
+        needed = [name for name in ("store", "model") if name not in conditions or not conditions[name].healthy]
+        ready = not needed and any(sources)
+        return ready, {"ready": ready, "failing": needed, "sources_healthy": sum(sources), "sources": len(sources)}
+
+    def document(self) -> dict[str, object]:
+        """All that `hydrosight status` shows."""
+        snapshot = self.status.snapshot()
+        statistics = self.statistics()
+        return {
+            "readings": snapshot.readings,
+            "windows": snapshot.windows,
+            "alerts": snapshot.alerts,
+            "last_reading_us": snapshot.last_reading_us,
+            "conditions": {
+                part: {"healthy": c.healthy, "message": c.message, "hint": c.hint}
+                for part, c in sorted(snapshot.conditions.items())
+            },
+            "diagnosis": snapshot.last_diagnosis.model_dump(mode="json") if snapshot.last_diagnosis else None,
+            "buffer": asdict(statistics) if statistics else None,
+        }

@@ -1,0 +1,69 @@
+"""docs/box.md says what the code says: every setting with its default, every metric."""
+
+import re
+import typing
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from agent.metrics import metrics_text
+from agent.settings import AgentSettings
+from agent.status import AgentStatus
+from agent.store.store import Store
+from agent.view import HealthView
+from edge_runtime.backends.onnx import OnnxBackend
+from edge_runtime.bundle import open_bundle
+from edge_runtime.diagnoser import Diagnoser
+from tests.models.tiny_bundle import build_tiny_bundle, window_of
+
+MANUAL = (Path(__file__).parents[3] / "docs" / "box.md").read_text(encoding="utf-8")
+ROWS = dict(re.findall(r"^\| `([a-z0-9_.\[\]]+)` \| ([^|]*?) \|", MANUAL, re.MULTILINE))
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> dict[str, object]:
+    """Dotted key of every setting → its default."""
+    found: dict[str, object] = {}
+    for name, field in model.model_fields.items():
+        parts = [field.annotation, *typing.get_args(field.annotation)]
+        sections = [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
+        if sections:
+            many = "[]" if typing.get_origin(field.annotation) is tuple else ""
+            found |= settings(sections[0], f"{prefix}{name}{many}.")
+        else:
+            found[prefix + name] = field.default
+    return found
+
+
+SETTINGS = settings(AgentSettings)
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_every_setting_is_in_the_manual(key):
+    assert key in ROWS
+
+
+@pytest.mark.parametrize(
+    ("key", "default"), [(key, value) for key, value in SETTINGS.items() if value not in (None, PydanticUndefined)]
+)
+def test_the_manual_gives_the_right_default(key, default):
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    assert ROWS[key] == shown
+
+
+def test_the_manual_names_no_setting_that_is_not_there():
+    assert {key for key in ROWS if "." in key} - set(SETTINGS) == set()
+
+
+def test_every_metric_is_in_the_manual(tmp_path):
+    bundle = open_bundle(build_tiny_bundle(tmp_path / "bundle"))
+    diagnosis = Diagnoser(bundle.machine, bundle, OnnxBackend(bundle.model_path)).diagnose(window_of(bundle.machine))
+    with Store.open(tmp_path / "store.db", "boot") as store:
+        statistics = store.statistics()
+    status = AgentStatus()
+    status.report("store", healthy=True, message="")
+    status.diagnosed(diagnosis, alerts=0)
+    text = metrics_text(HealthView(status, lambda: statistics)).decode()
+    served = set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE))
+    assert served == set(re.findall(r"^\| `(hydrosight_\w+)` \|", MANUAL, re.MULTILINE))
