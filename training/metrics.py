@@ -117,7 +117,7 @@ def group_interval(
     groups: Int64Array,
     score: Callable[[Int64Array, Int64Array], float] = macro_f1,
     *,
-    draws: int = 1000,
+    draws: int = 500,
     seed: int = 0,
 ) -> Interval:
     """A score with its 95 % percentile bootstrap interval, drawn by whole groups.

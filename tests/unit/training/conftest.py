@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.machine import Machine
+from edge_runtime.machine_file import load_machine
+from edge_runtime.recording import Recording, read_recording
+from gnn.model import ModelConfig
+from training.config import FitSettings, Protocol, TrainingConfig
+from training.dataset import build_examples, labelled_windows
+from training.protocols import TrainingWindows
+
+ROOT = Path(__file__).parents[3]
+MACHINE_FILE = ROOT / "configs" / "machines" / "zema.yaml"
+SAMPLE = ROOT / "configs" / "recordings" / "zema-sample"
+
+
+@pytest.fixture(scope="session")
+def machine() -> Machine:
+    return load_machine(MACHINE_FILE)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Recording:
+    return read_recording(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> TrainingConfig:
+    """A network that trains in seconds on the sample."""
+    return TrainingConfig(
+        name="tiny",
+        description="A sample.",
+        model=ModelConfig(width=8, heads=2, encoder_layers=1, edge_layers=1, dropout=0.0),
+        fit=FitSettings(epochs=2, batch_size=8, validation_share=0.3),
+        group_by=("cooler", "accumulator", "pump"),
+        calibration_folds=2,
+        protocols={"leave-cooler-level": Protocol(hold_out=("cooler",), conditions=("valve", "pump"))},
+    )
+
+
+@pytest.fixture(scope="session")
+def data(machine: Machine, sample: Recording, tiny_config: TrainingConfig) -> TrainingWindows:
+    windows = labelled_windows(machine, sample)
+    return TrainingWindows(
+        windows, build_examples(windows, sensor_drop=0.2, seed=0), windows.groups(tiny_config.group_by)
+    )

@@ -1,0 +1,120 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.config import FitSettings, TrainingConfig
+from training.dataset import Example, level_counts
+from training.fitting import FittedNetwork, fit_network, load_checkpoint, predict_levels, save_checkpoint
+from training.protocols import TrainingWindows
+
+
+def fit(
+    data: TrainingWindows,
+    config: TrainingConfig,
+    training: Sequence[Example],
+    validation: Sequence[Example] = (),
+    *,
+    seed: int = 0,
+    **settings: float,
+) -> FittedNetwork:
+    changed: FitSettings = config.fit.model_copy(update=settings)
+    return fit_network(config.model, changed, training, validation, level_counts(data.windows.machine), seed=seed)
+
+
+def test_one_seed_gives_one_network_and_another_seed_another(data: TrainingWindows, tiny_config: TrainingConfig):
+    one, same, other = (
+        predict_levels(fit(data, tiny_config, data.examples[:16], seed=seed).model, data.examples[16:20])
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_a_fault_that_shows_is_learned(data: TrainingWindows, tiny_config: TrainingConfig):
+    """The cooler, whose temperatures differ by tens of kelvin between its levels."""
+    network = fit(data, tiny_config, data.examples, epochs=15, learning_rate=0.01, degraded_share=0.0)
+    node = data.windows.machine.component_index["cooler"]
+    logits = predict_levels(network.model, data.examples)[:, node]
+    passed = logits[:, 0] > 0
+    assert (passed == (data.windows.levels("cooler") > 0)).mean() > 0.9
+
+
+def test_shuffled_labels_score_chance_on_windows_not_seen(data: TrainingWindows, tiny_config: TrainingConfig):
+    """Nothing leaks from a window's place, or from the windows tested, into what is learned."""
+    random = np.random.default_rng(0)
+    shuffled = [
+        replace(example, targets=data.examples[source].targets)
+        for example, source in zip(data.examples, random.permutation(len(data.examples)), strict=True)
+    ]
+    node = data.windows.machine.component_index["cooler"]
+    right = []
+    for part in range(3):
+        test = [index for index in range(len(shuffled)) if index % 3 == part]
+        training = [shuffled[index] for index in range(len(shuffled)) if index % 3 != part]
+        network = fit(data, tiny_config, training, epochs=8, learning_rate=0.01, degraded_share=0.0)
+        passed = predict_levels(network.model, [shuffled[index] for index in test])[:, node, 0] > 0
+        truth = np.array([shuffled[index].targets.level[node] > 0 for index in test])
+        right += (passed == truth).tolist()
+    faulty = np.mean([example.targets.level[node] > 0 for example in shuffled])
+    assert np.mean(right) < max(faulty, 1 - faulty) + 0.15
+
+
+def test_the_input_statistics_come_from_the_training_windows_alone(data: TrainingWindows, tiny_config: TrainingConfig):
+    training, validation = data.examples[:10], data.examples[30:]
+    network = fit(data, tiny_config, training, validation, epochs=1)
+    types = training[0].sample.component_type
+    node = data.windows.machine.component_index["cooler"]
+    expected = np.mean([example.sample.features[node] for example in training], axis=0)
+    assert (types == types[node]).sum() == 1
+    assert network.model.normalise_features.mean[types[node]].numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_it_goes_back_to_its_best_epoch_and_stops_when_it_gets_worse(
+    data: TrainingWindows, tiny_config: TrainingConfig
+):
+    """With a learning rate that wrecks the network, the first epochs are the best."""
+    network = fit(data, tiny_config, data.examples[:16], data.examples[16:], epochs=30, patience=1, learning_rate=30.0)
+    assert network.epochs < 25
+    assert np.isfinite(predict_levels(network.model, data.examples[:2])).all()
+
+
+def test_unlabelled_components_do_not_matter(data: TrainingWindows, tiny_config: TrainingConfig):
+    """Without any label of the accumulator its head learns nothing of it, and training still works."""
+    node = data.windows.machine.component_index["accumulator"]
+
+    def without(example: Example) -> Example:
+        level, fault = example.targets.level.copy(), example.targets.fault.copy()
+        level[node], fault[node] = -1, np.nan
+        return replace(example, targets=replace(example.targets, level=level, fault=fault))
+
+    network = fit(data, tiny_config, [without(example) for example in data.examples[:12]], epochs=1)
+    assert np.isfinite(predict_levels(network.model, data.examples[:3])).all()
+
+
+def test_a_checkpoint_is_read_as_data_and_gives_the_network_back(
+    data: TrainingWindows, tiny_config: TrainingConfig, tmp_path: Path
+):
+    network = fit(data, tiny_config, data.examples[:8], epochs=1)
+    save_checkpoint(network, tmp_path / "model.ckpt")
+
+    content = load_checkpoint(tmp_path / "model.ckpt")
+
+    assert content["epoch"] == 1
+    assert content["config"] == tiny_config.model.model_dump()
+    assert all(torch.equal(value, content["state_dict"][name]) for name, value in network.model.state_dict().items())
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path):
+    torch.save({"state_dict": {}, "surprise": FitSettings()}, tmp_path / "model.ckpt")
+    with pytest.raises(Exception, match="Weights only load failed"):
+        load_checkpoint(tmp_path / "model.ckpt")
+
+
+def test_predictions_do_not_depend_on_the_batch_they_are_in(data: TrainingWindows, tiny_config: TrainingConfig):
+    model = fit(data, tiny_config, data.examples[:8], epochs=1).model
+    alone = np.concatenate([predict_levels(model, [example]) for example in data.examples[:4]])
+    assert predict_levels(model, data.examples[:4]) == pytest.approx(alone, abs=1e-5)
