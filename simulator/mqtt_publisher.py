@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import aiomqtt
 
+from edge_runtime.cancellation import check_cancelled
 from edge_runtime.errors import SourceError
 from simulator.endpoint import Endpoint
 from simulator.replay import Instant
@@ -66,10 +67,8 @@ class MqttPublisher:
             try:
                 async with self._client() as client:
                     await self._drain(client)
-            except aiomqtt.MqttError as error:
-                # A broker that doesn't answer our goodbye hides the cancellation that we said goodbye for.
-                if (task := asyncio.current_task()) and task.cancelling():
-                    raise asyncio.CancelledError from error
+            except aiomqtt.MqttError:
+                check_cancelled()  # a broker that doesn't answer our goodbye raises in its place
             await asyncio.sleep(RETRY_S)
 
     async def _drain(self, client: aiomqtt.Client) -> NoReturn:
@@ -78,6 +77,7 @@ class MqttPublisher:
             while self._backlog:
                 topic, payload = message = self._backlog[0]
                 await client.publish(topic, payload, qos=1)
+                check_cancelled()
                 if self._backlog[0] is message:
                     self._backlog.popleft()
             self._more.clear()

@@ -14,6 +14,7 @@ from agent.sources.modbus_device import IllegalAddressError, ModbusDevice, Unrea
 from agent.sources.modbus_settings import ModbusSettings, ReadGroup
 from agent.sources.poll_schedule import PollSchedule
 from agent.sources.register_map import Block, ClockSettings, Decoder, Entry, RegisterSettings, UInt16Array
+from edge_runtime.cancellation import check_cancelled
 from edge_runtime.errors import SourceError
 from edge_runtime.reading import Quality, Reading
 
@@ -68,6 +69,7 @@ class ModbusSource:
             group = min(groups, key=lambda group: group.schedule.due_s)
             await asyncio.sleep(max(0.0, group.schedule.due_s - time()))
             readings = await group.read(device, self._now_us, time())
+            check_cancelled()
             self.counters.late_polls += group.schedule.polled(time())
             if readings:
                 self.counters.readings += len(readings)

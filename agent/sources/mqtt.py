@@ -15,6 +15,7 @@ from agent.sources.backoff import backoff_delays
 from agent.sources.base import UNREACHABLE, Deliver, Report, SourceCounters, StatusLine
 from agent.sources.mqtt_settings import MqttSettings, TopicSettings
 from agent.sources.payload import parse_payload
+from edge_runtime.cancellation import check_cancelled
 from edge_runtime.errors import SourceError
 from edge_runtime.reading import Quality, Reading
 
@@ -56,9 +57,7 @@ class MqttSource:
             try:
                 await self._read(deliver, status)
             except aiomqtt.MqttError as error:
-                # A broker that doesn't answer our goodbye hides the cancellation that we said goodbye for.
-                if (task := asyncio.current_task()) and task.cancelling():
-                    raise asyncio.CancelledError from error
+                check_cancelled()  # a broker that doesn't answer our goodbye raises in its place
                 status.faulty(
                     f"{self}: no connection: {error}",
                     "Check that the broker runs and host, port, username and TLS settings are right.",
@@ -81,7 +80,9 @@ class MqttSource:
         """
         async with self._client() as client:
             subscriptions = [(topic, AT_LEAST_ONCE) for topic in self._topics]
-            for topic, granted in zip(self._topics, await client.subscribe(subscriptions), strict=True):
+            answers = await client.subscribe(subscriptions)
+            check_cancelled()
+            for topic, granted in zip(self._topics, answers, strict=True):
                 if isinstance(granted, ReasonCode) and granted.is_failure:
                     raise SourceError(
                         f"{self}: the broker refuses topic {topic}", hint="Let this user read it in the broker's ACL."

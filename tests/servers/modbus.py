@@ -19,6 +19,7 @@ class ModbusDevice:
         reads: (table, address, count) of every read since it was made.
         refusal: an exception code to answer every read with.
         silent: answer nothing at all.
+        delay_s: take this long to answer.
     """
 
     host = "127.0.0.1"
@@ -28,6 +29,7 @@ class ModbusDevice:
         self.reads: list[tuple[str, int, int]] = []
         self.refusal: ExcCodes | None = None
         self.silent = False
+        self.delay_s = 0.0
         self._registers: dict[str, dict[int, int]] = {"holding": {}, "input": {}}
         self._server: ModbusTcpServer | None = None
 
@@ -61,6 +63,7 @@ class ModbusDevice:
         self.reads.append((table, address, count))
         if self.silent:
             await asyncio.Event().wait()
+        await asyncio.sleep(self.delay_s)
         if self.refusal is not None:
             return self.refusal
         content = self._registers[table]

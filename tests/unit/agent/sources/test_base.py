@@ -28,6 +28,14 @@ def test_faults_that_alternate_are_each_said_once_in_a_spell():
     assert [status.message for status in said] == ["refused", "timed out", "", "refused"]
 
 
+def test_of_one_kind_of_fault_only_the_first_is_said():
+    line, said = status_line()
+    line.faulty("connection lost", kind="unreachable")
+    line.faulty("connection refused", kind="unreachable")
+    line.faulty("wrong password")
+    assert [status.message for status in said] == ["connection lost", "wrong password"]
+
+
 def test_nothing_is_said_when_all_is_well_from_the_start():
     line, said = status_line()
     line.healthy()

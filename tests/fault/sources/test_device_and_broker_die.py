@@ -1,0 +1,170 @@
+import asyncio
+import random
+import time
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import aiomqtt
+import pytest
+
+from agent.sources.modbus import ModbusSource
+from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.mqtt import MqttSource
+from agent.sources.mqtt_settings import MqttSettings
+from tests.servers.modbus import ModbusDevice
+from tests.servers.process import choose_port
+from tests.servers.running_source import running, until
+
+
+@pytest.fixture
+async def device():
+    device = ModbusDevice()
+    device.put("holding", 0, "f", 1.0)
+    await device.start()
+    yield device
+    await device.stop()
+
+
+def now_us():
+    return time.time_ns() // 1000
+
+
+def modbus_source(port, name="plc", **changes):
+    group = {"period_s": 0.01, "registers": [{"sensor": "P", "address": 0}]}
+    settings = {"name": name, "host": "127.0.0.1", "port": port, "timeout_s": 0.3, "longest_retry_s": 0.3}
+    settings |= {"groups": [group], **changes}
+    return ModbusSource(ModbusSettings.model_validate(settings), now_us=now_us, rng=random.Random(1))
+
+
+def mqtt_source(port):
+    settings = {"name": "rig", "host": "127.0.0.1", "port": port, "client_id": "test", "longest_retry_s": 0.3}
+    settings |= {"topics": [{"topic": "rig/F", "sensor": "F"}], "keepalive_s": 5, "timeout_s": 1}
+    return MqttSource(MqttSettings.model_validate(settings), now_us=now_us, rng=random.Random(1))
+
+
+async def test_a_device_that_dies_is_said_once_and_read_again_when_it_is_back(device):
+    source = modbus_source(device.port)
+    async with running(source) as received:
+        await until(lambda: len(received.readings) >= 5)
+        await device.stop()
+        await until(lambda: bool(received.statuses))
+        seen = len(received.readings)
+        await asyncio.sleep(1)
+        device.put("holding", 0, "f", 2.0)
+        await device.start()
+        await until(lambda: len(received.readings) >= seen + 5)
+    assert received.readings[-1].value == 2.0
+    assert received.healthy == [False, True]
+    assert source.counters.reconnects >= 1
+
+
+async def test_a_device_that_stops_answering_is_connected_anew(device):
+    async with running(modbus_source(device.port)) as received:
+        await until(lambda: len(received.readings) >= 5)
+        device.silent = True
+        await until(lambda: bool(received.statuses))
+        device.silent = False
+        await until(lambda: len(received.statuses) >= 2)
+    assert "no answer to a read of holding registers 0 to 1 within 0.3 s" in received.statuses[0].message
+    assert received.healthy == [False, True]
+
+
+async def test_a_device_that_was_never_there_is_said_once_however_often_it_is_tried():
+    source = modbus_source(choose_port())
+    async with running(source) as received:
+        await until(lambda: source.counters.reconnects >= 3)
+    assert received.healthy == [False]
+    assert "no connection" in received.statuses[0].message
+
+
+async def test_a_dead_device_does_not_delay_another(device):
+    dead = ModbusDevice()
+    dead.silent = True
+    await dead.start()
+    async with running(modbus_source(dead.port, "dead")) as nothing, running(modbus_source(device.port)) as received:
+        await until(lambda: len(received.readings) >= 100)
+    await dead.stop()
+    assert nothing.readings == []
+    arrivals = [reading.received_time_us for reading in received.readings]
+    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
+    assert sorted(gaps)[len(gaps) // 2] < 50_000
+
+
+async def test_noise_instead_of_modbus_is_a_fault_not_a_crash():
+    async def talk_nonsense(_reader, writer):
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n" * 50)
+        await writer.drain()
+
+    server = await asyncio.start_server(talk_nonsense, "127.0.0.1", 0)
+    async with server, running(modbus_source(server.sockets[0].getsockname()[1])) as received:
+        await until(lambda: bool(received.statuses))
+    assert received.healthy == [False]
+    assert received.readings == []
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_a_broker_that_dies_is_said_once_and_read_again_when_it_is_back(mosquitto, end):
+    source = mqtt_source(mosquitto.port)
+    async with running(source) as received:
+        await publish_until(mosquitto, lambda: len(received.readings) >= 3)
+        getattr(mosquitto, end)()
+        await until(lambda: bool(received.statuses))
+        await until(lambda: source.counters.reconnects >= 2)
+        mosquitto.start()
+        await until(lambda: len(received.statuses) >= 2)
+        seen = len(received.readings)
+        await publish_until(mosquitto, lambda: len(received.readings) >= seen + 3)
+    assert received.healthy == [False, True]
+
+
+async def publish_until(broker, condition):
+    async with aiomqtt.Client(broker.host, broker.port) as client:
+        while not condition():
+            await client.publish("rig/F", b"1", qos=1)
+
+
+@pytest.mark.slow
+async def test_a_broker_that_hangs_is_noticed_and_does_not_hold_up_the_end(mosquitto):
+    proxy = FreezingProxy(mosquitto.port)
+    async with proxy.serving() as port:
+        source = mqtt_source(port)
+        async with running(source) as received:
+            await publish_until(mosquitto, lambda: bool(received.readings))
+            proxy.frozen = True
+            await until(lambda: bool(received.statuses), timeout_s=30)
+            started = time.monotonic()
+    assert received.healthy == [False]
+    assert time.monotonic() - started < 10
+
+
+class FreezingProxy:
+    """Passes bytes on until it is frozen; its connections stay open."""
+
+    def __init__(self, port):
+        self.port = port
+        self.frozen = False
+
+    @asynccontextmanager
+    async def serving(self):
+        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+
+    async def _relay(self, reader, writer):
+        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._pump(reader, upstream_writer))
+                tasks.create_task(self._pump(upstream_reader, writer))
+        except* OSError:
+            pass
+        finally:
+            upstream_writer.close()
+            writer.close()
+
+    async def _pump(self, reader, writer):
+        while content := await reader.read(4096):
+            if not self.frozen:
+                writer.write(content)

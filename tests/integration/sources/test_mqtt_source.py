@@ -1,0 +1,193 @@
+import itertools
+import json
+import math
+import random
+import subprocess
+from pathlib import Path
+
+import aiomqtt
+import pytest
+import trustme
+
+from agent.sources.mqtt import GOOD_AGAIN, MqttSource
+from agent.sources.mqtt_settings import MqttSettings
+from edge_runtime.reading import Quality, Reading
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.running_source import running, until
+
+ARRIVAL_US = 1_700_000_000_000_000
+NEW_YEAR_US = 1_420_070_400_000_000
+
+
+def source_of(broker, **changes):
+    topics = ({"topic": "rig/FS1", "sensor": "FS1"}, {"topic": "rig/FS2", "sensor": "FS2", "scale": 60, "offset": 1})
+    settings = {"name": "rig", "host": broker.host, "port": broker.port, "client_id": "test", "longest_retry_s": 0.5}
+    arrivals = itertools.count(ARRIVAL_US)
+    return MqttSource(
+        MqttSettings.model_validate({**settings, "topics": topics, **changes}),
+        now_us=lambda: next(arrivals),
+        rng=random.Random(1),
+    )
+
+
+async def publish(broker, *messages, retain=False):
+    async with aiomqtt.Client(broker.host, broker.port) as client:
+        for topic, payload in messages:
+            await client.publish(topic, payload, qos=1, retain=retain)
+
+
+async def connected(broker, received):
+    """Publish until the subscription stands; the marker is the first reading."""
+    async with aiomqtt.Client(broker.host, broker.port) as client:
+        while not received.readings:
+            await client.publish("rig/FS1", b"0", qos=1)
+    await until(lambda: bool(received.readings))
+    received.readings.clear()
+
+
+async def test_numbers_and_json_arrive_with_their_times_in_canonical_units(mosquitto):
+    async with running(source_of(mosquitto)) as received:
+        await connected(mosquitto, received)
+        await publish(
+            mosquitto,
+            ("rig/FS1", b'{"value": 7.5, "time": "2015-01-01T00:00:00.000001Z"}'),
+            ("rig/other", b"9"),
+            ("rig/FS2", b"0.5"),
+        )
+        await until(lambda: bool(received.of("FS2")))
+    first, second = received.of("FS1")[-1], received.of("FS2")[0]
+    assert (first.value, first.quality, first.source_time_us) == (7.5, Quality.GOOD, NEW_YEAR_US + 1)
+    assert first.received_time_us > ARRIVAL_US
+    assert second == Reading("FS2", 31.0, Quality.GOOD, second.received_time_us, second.received_time_us)
+    assert received.statuses == []
+
+
+async def test_no_value_is_a_bad_reading_at_its_time(mosquitto):
+    async with running(source_of(mosquitto)) as received:
+        await connected(mosquitto, received)
+        await publish(mosquitto, ("rig/FS2", b'{"value": null, "time": "2015-01-01T00:00:00Z"}'))
+        await until(lambda: bool(received.of("FS2")))
+    (reading,) = received.of("FS2")
+    assert math.isnan(reading.value)
+    assert (reading.quality, reading.source_time_us) == (Quality.BAD, NEW_YEAR_US)
+    assert received.statuses == []
+
+
+async def test_garbage_is_counted_said_once_per_topic_and_over_after_good_messages(mosquitto):
+    source = source_of(mosquitto)
+    async with running(source) as received:
+        await connected(mosquitto, received)
+        await publish(mosquitto, *[("rig/FS1", b"what?")] * 5, ("rig/FS2", b"\xff"), ("rig/FS1", b"{}"))
+        await publish(mosquitto, *[("rig/FS1", b"1")] * GOOD_AGAIN)
+        await until(lambda: len(received.of("FS1")) >= GOOD_AGAIN)
+        assert received.healthy == [False, False]
+        await publish(mosquitto, *[("rig/FS2", b"2")] * GOOD_AGAIN)
+        await until(lambda: len(received.statuses) == 3)
+    assert source.counters.malformed == 7
+    assert received.healthy == [False, False, True]
+    assert "topic rig/FS1: payload 'what?' is neither a number nor JSON" in received.statuses[0].message
+    assert "topic rig/FS2" in received.statuses[1].message
+
+
+async def test_a_retained_message_of_unknown_age_is_no_reading(mosquitto):
+    await publish(mosquitto, ("rig/FS1", b"1"), retain=True)
+    timed = b'{"value": 3, "time": "2015-01-01T00:00:00Z"}'
+    await publish(mosquitto, ("rig/FS2", timed), retain=True)
+    async with running(source_of(mosquitto)) as received:
+        await until(lambda: bool(received.of("FS2")))
+        await publish(mosquitto, ("rig/FS1", b"2"))
+        await until(lambda: bool(received.of("FS1")))
+    assert [reading.value for reading in received.of("FS1")] == [2.0]
+    assert received.of("FS2")[0].source_time_us == NEW_YEAR_US
+
+
+async def test_what_is_published_while_it_is_away_arrives_later(mosquitto):
+    async with running(source_of(mosquitto)) as received:
+        await connected(mosquitto, received)
+    await publish(mosquitto, *[("rig/FS2", str(k).encode()) for k in range(50)])
+    async with running(source_of(mosquitto)) as received:
+        await until(lambda: len(received.of("FS2")) >= 50)
+    assert [reading.value for reading in received.of("FS2")] == [60.0 * k + 1 for k in range(50)]
+
+
+@pytest.fixture
+def locked_broker(tmp_path):
+    """A broker with TLS that wants a password."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    certificate.private_key_pem.write_to_path(str(tmp_path / "server.key"))
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
+    (tmp_path / "password").write_text("secret\n")
+    subprocess.run(["mosquitto_passwd", "-b", "-c", tmp_path / "users", "box", "secret"], check=True)
+    broker = Mosquitto(
+        tmp_path,
+        f"certfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.key\n"
+        f"password_file {tmp_path}/users\nallow_anonymous false",
+    )
+    yield broker
+    broker.stop()
+
+
+async def test_tls_and_a_password_from_a_file(locked_broker, tmp_path):
+    source = source_of(
+        locked_broker, tls=True, ca_file=tmp_path / "ca.pem", username="box", password_file=tmp_path / "password"
+    )
+    tls = aiomqtt.TLSParameters(ca_certs=str(tmp_path / "ca.pem"))
+    credentials = {"username": "box", "password": "secret", "tls_params": tls}
+    async with (
+        running(source) as received,
+        aiomqtt.Client(locked_broker.host, locked_broker.port, **credentials) as client,
+    ):
+        while not received.readings:
+            await client.publish("rig/FS1", b"1", qos=1)
+    assert received.statuses == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"password": "wrong"}, "Not authorized"),
+        ({"password": None}, "can't be read"),
+        ({"ca_file": None}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"ca_file": "password"}, "can't be used"),
+    ],
+)
+async def test_a_broker_that_cannot_be_trusted_or_does_not_trust_us_is_named(locked_broker, tmp_path, changes, why):
+    password = tmp_path / "given"
+    if changes.get("password", "secret"):
+        password.write_text(changes.get("password", "secret"))
+    ca_file = changes.get("ca_file", "ca.pem")
+    source = source_of(
+        locked_broker,
+        tls=True,
+        ca_file=tmp_path / ca_file if ca_file else None,
+        username="box",
+        password_file=password,
+    )
+    async with running(source) as received:
+        await until(lambda: bool(received.statuses))
+    (status,) = received.statuses
+    assert why in status.message
+    assert status.hint
+    assert "secret" not in status.message
+
+
+@pytest.fixture
+def refusing_broker(tmp_path):
+    """A broker that lets nobody subscribe."""
+    plugin = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"), None)
+    if plugin is None:
+        pytest.skip("this Mosquitto has no access rules for subscriptions")
+    access = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True}
+    rules = tmp_path / "access.json"
+    rules.write_text(json.dumps({"defaultACLAccess": access}))
+    broker = Mosquitto(tmp_path, f"allow_anonymous true\nplugin {plugin}\nplugin_opt_config_file {rules}")
+    yield broker
+    broker.stop()
+
+
+async def test_a_topic_that_the_broker_refuses_is_a_fault(refusing_broker):
+    async with running(source_of(refusing_broker)) as received:
+        await until(lambda: bool(received.statuses))
+    assert "refuses topic rig/FS1" in received.statuses[0].message
