@@ -15,6 +15,7 @@ import aiomqtt
 
 from agent.settings import BrokerSettings
 from edge_runtime.alert import Alert
+from edge_runtime.cancellation import check_cancelled
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import ConfigurationError
 
@@ -90,9 +91,7 @@ class Publisher:
                         await client.publish(self._topics.status, "offline", qos=1, retain=True)
                         raise
             except aiomqtt.MqttError as error:
-                # A broker that is gone when we say goodbye hides the cancellation that we said goodbye for.
-                if (task := asyncio.current_task()) and task.cancelling():
-                    raise asyncio.CancelledError from error
+                check_cancelled()  # a broker that is gone when we say goodbye raises in its place
                 self._report(
                     False,
                     f"broker {self._address}: {error}",
@@ -127,6 +126,7 @@ class Publisher:
                 await client.publish(self._topics.diagnosis, latest.model_dump_json(), qos=1, retain=True)
                 if self._latest is latest:
                     self._latest = None
+            check_cancelled()
 
     @property
     def _address(self) -> str:
