@@ -18,8 +18,6 @@ from edge_runtime.cancellation import check_cancelled
 from edge_runtime.errors import SourceError
 from edge_runtime.reading import Quality, Reading
 
-__all__ = ["ModbusSettings", "ModbusSource"]
-
 FIRST_RETRY_S = 0.5
 LOOK_AGAIN_S = 60.0
 """How often registers that the device didn't have are looked for again."""
@@ -69,7 +67,6 @@ class ModbusSource:
             group = min(groups, key=lambda group: group.schedule.due_s)
             await asyncio.sleep(max(0.0, group.schedule.due_s - time()))
             readings = await group.read(device, self._now_us, time())
-            check_cancelled()
             self.counters.late_polls += group.schedule.polled(time())
             if readings:
                 self.counters.readings += len(readings)
@@ -82,6 +79,7 @@ class ModbusSource:
             if all(group.complete for group in groups):
                 self._retries = self._fresh_retries()
                 status.healthy()
+            check_cancelled()
 
     def _fresh_retries(self) -> Iterator[float]:
         return backoff_delays(FIRST_RETRY_S, self._settings.longest_retry_s, self._rng)

@@ -19,8 +19,6 @@ from edge_runtime.cancellation import check_cancelled
 from edge_runtime.errors import SourceError
 from edge_runtime.reading import Quality, Reading
 
-__all__ = ["MqttSettings", "MqttSource"]
-
 FIRST_RETRY_S = 0.5
 GOOD_AGAIN = 10
 """Messages in a row that a topic must get right after a wrong one before the fault counts as over."""
