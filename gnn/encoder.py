@@ -1,8 +1,7 @@
 """Time inside a window, per node: 64 tokens of 12 channels become one state a token, each seeing only its past.
 
-Two encoders with the same interface: a causal dilated TCN (Bai, Kolter, Koltun 2018, arXiv 1803.01271, with the
-depthwise-separable convolutions of Chollet 2017, arXiv 1610.02357) and an LSTM. `TemporalReadout` then makes one
-vector a node of the states.
+Two encoders with the same interface: a causal dilated TCN (Bai, Kolter, Koltun 2018, arXiv 1803.01271) and an LSTM.
+`TemporalReadout` then makes one vector a node of the states.
 """
 
 import math
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 
 class CausalConvolution(nn.Module):
-    """One residual block: `x + Drop(W · GELU(dw(LN(x))))`, where dw is a depthwise convolution over past tokens.
+    """One residual block: `x + Drop(GELU(conv(LN(x))))` with a convolution over past tokens.
 
     Token t sees t, t − d, … t − (k − 1)·d for kernel k and dilation d.
     """
@@ -21,22 +20,21 @@ class CausalConvolution(nn.Module):
     def __init__(self, width: int, kernel: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.over_time = nn.Conv1d(width, width, kernel, dilation=dilation, groups=width)
-        self.over_channels = nn.Linear(width, width)
+        self.convolve = nn.Conv1d(width, width, kernel, dilation=dilation)
         self.drop = nn.Dropout(dropout)
         self.past = (kernel - 1) * dilation
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, T, H] → [N, T, H]."""
-        convolved: Tensor = self.over_time(F.pad(self.norm(x).transpose(1, 2), (self.past, 0)))
-        update: Tensor = self.drop(self.over_channels(F.gelu(convolved.transpose(1, 2))))
+        convolved = self.convolve(F.pad(self.norm(x).transpose(1, 2), (self.past, 0)))
+        update: Tensor = self.drop(F.gelu(convolved).transpose(1, 2))
         return x + update
 
 
 class TemporalConvolution(nn.Module):
     """Causal TCN: a stack of `CausalConvolution` with dilations 1, 2, 4 and so on.
 
-    The last of four layers with kernel 5 sees 1 + 4·(1 + 2 + 4 + 8) = 61 tokens.
+    The last of five layers with kernel 3 sees 1 + 2·(1 + 2 + 4 + 8 + 16) = 63 tokens.
     """
 
     def __init__(self, inputs: int, width: int, layers: int, kernel: int, dropout: float) -> None:

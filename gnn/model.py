@@ -33,10 +33,10 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: Annotated[int, Field(ge=4, le=512)] = 40
+    width: Annotated[int, Field(ge=4, le=512)] = 32
     encoder: Literal["tcn", "lstm"] = "tcn"
-    encoder_layers: Annotated[int, Field(ge=1, le=6)] = 4
-    kernel: Annotated[int, Field(ge=2, le=9)] = 5
+    encoder_layers: Annotated[int, Field(ge=1, le=6)] = 5
+    kernel: Annotated[int, Field(ge=2, le=9)] = 3
     arma: bool = False
     edge_layers: Annotated[int, Field(ge=0, le=8)] = 3
     heads: Annotated[int, Field(ge=1, le=16)] = 4
