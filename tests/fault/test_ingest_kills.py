@@ -1,0 +1,150 @@
+"""Kill the centre and its database at random while a box sends: every row arrives, and exactly once."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from cloud_sync.edge.centre import open_client
+from cloud_sync.edge.credential import write_credential
+from cloud_sync.edge.enrol import enrol
+from cloud_sync.edge.uplink import RetryPolicy, Uplink, UplinkStatus
+from cloud_sync.wire import Batch
+from tests.servers.batches import SENSORS, make_batch
+from tests.servers.centre import Centre
+from tests.servers.postgres import PostgresServer, fresh_database
+
+BATCHES = 150
+WINDOWS = 2
+ENROLMENT = {"token": "hse_000000000000_AAAA", "machine": "rig", "agent_version": "1"}
+
+
+class Outbox:
+    """A queue that notes what was acknowledged."""
+
+    def __init__(self) -> None:
+        self._waiting = deque(make_batch("rig", number, windows=WINDOWS) for number in range(BATCHES))
+        self.acknowledged: list[int] = []
+        self.emptied = asyncio.Event()
+
+    async def next_batch(self) -> Batch | None:
+        return self._waiting[0] if self._waiting else None
+
+    async def acknowledge(self, boot: str, number: int) -> None:
+        self.acknowledged.append(number)
+        self._waiting.popleft()
+        if not self._waiting:
+            self.emptied.set()
+
+    async def set_aside(self, boot: str, number: int, reason: str) -> None:
+        pytest.fail(f"batch {number} was set aside: {reason}")
+
+
+@pytest.mark.slow
+async def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    dice = random.Random(20)
+    with fresh_database(postgres_server.url) as url:
+        centre = await asyncio.to_thread(Centre, url, tmp_path / "centre.log")
+        try:
+            token = await asyncio.to_thread(centre.token, "rig")
+            write_credential(tmp_path / "credential", await asyncio.to_thread(enrol, centre.url, token, "rig", "1", ""))
+            outbox, reports = Outbox(), list[UplinkStatus]()
+            async with open_client(centre.url) as client:
+                uplink = Uplink(
+                    client,
+                    outbox,
+                    tmp_path / "credential",
+                    report=reports.append,
+                    jitter=random.Random("rig"),
+                    policy=RetryPolicy(base_s=0.02, cap_s=0.2),
+                )
+                sending = asyncio.create_task(uplink.run(asyncio.Event()))
+                kills = await _kill_at_random(dice, centre, postgres_server, outbox)
+                async with asyncio.timeout(60):
+                    await outbox.emptied.wait()
+                sending.cancel()
+        finally:
+            await asyncio.to_thread(centre.stop)
+
+        assert kills >= 4
+        assert sorted(outbox.acknowledged) == list(range(BATCHES))
+        assert any(not report.healthy for report in reports)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT count(*) FROM receipts").fetchone() == (BATCHES,)
+            assert connection.execute("SELECT count(*) FROM diagnoses").fetchone() == (BATCHES * WINDOWS,)
+            assert connection.execute("SELECT count(*) FROM alerts").fetchone() == (BATCHES,)
+            whole = connection.execute(
+                "SELECT count(*) FROM (SELECT FROM windows GROUP BY start_time HAVING count(*) = %s)", (len(SENSORS),)
+            ).fetchone()
+            assert whole == (BATCHES * WINDOWS,)
+
+
+async def _kill_at_random(dice: random.Random, centre: Centre, postgres: PostgresServer, outbox: Outbox) -> int:
+    """SIGKILL one or the other, at times of chance, until most is sent; how often."""
+    kills = 0
+    while len(outbox.acknowledged) < BATCHES * 0.8 and kills < 12:
+        await asyncio.sleep(dice.uniform(0.02, 0.25))
+        victim = dice.choice([centre, postgres])
+        await asyncio.to_thread(victim.kill)
+        await asyncio.sleep(dice.uniform(0, 0.3))
+        await asyncio.to_thread(victim.start)
+        kills += 1
+    return kills
+
+
+def test_a_database_that_is_down_is_said_once_and_its_return_once(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    with fresh_database(postgres_server.url) as url:
+        centre = Centre(url, tmp_path / "centre.log")
+        try:
+            with httpx.Client(base_url=centre.url, timeout=30) as client:
+                assert client.get("/health/ready").status_code == 200
+                postgres_server.kill()
+
+                for _ in range(3):
+                    answer = client.post("/api/v1/enrol", json=ENROLMENT)
+                    assert answer.status_code == 503
+                    assert int(answer.headers["Retry-After"]) > 0
+                    assert answer.json()["detail"] == "the database doesn't answer"
+                ready = client.get("/health/ready")
+                assert ready.status_code == 503
+                assert ready.json()["database"]
+                assert client.get("/health/live").status_code == 200
+
+                postgres_server.start()
+                assert _wait_for_answer(client) == 401
+                assert client.get("/health/ready").status_code == 200
+        finally:
+            postgres_server.start()
+            centre.stop()
+        assert centre.log.count('"database down"') == 1
+        assert centre.log.count('"database up"') == 2
+        assert "Traceback" not in centre.log
+
+
+def test_a_centre_that_starts_before_its_database(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    with fresh_database(postgres_server.url) as url:
+        postgres_server.stop()
+        centre = Centre(url, tmp_path / "centre.log")
+        try:
+            with httpx.Client(base_url=centre.url, timeout=30) as client:
+                assert client.get("/health/ready").status_code == 503
+                postgres_server.start()
+                assert _wait_for_answer(client) == 401
+        finally:
+            postgres_server.start()
+            centre.stop()
+
+
+def _wait_for_answer(client: httpx.Client, timeout_s: float = 10) -> int:
+    """Status of an enrolment once the centre has its database again."""
+    deadline = time.monotonic() + timeout_s
+    while (status := client.post("/api/v1/enrol", json=ENROLMENT).status_code) == 503 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return status
