@@ -157,7 +157,7 @@ def evaluate(
     windows = labelled_windows(load_machine(machine), read_recording(recording))
     backend = OnnxBackend(opened.model_path)
     columns = (TextColumn("Diagnosing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_said, transient=True) as progress:
+    with Progress(*columns, console=_said, transient=True, disable=not _said.is_terminal) as progress:
         task = progress.add_task("", total=len(windows))
         result = evaluate_bundle(opened, backend, windows, report=lambda done: progress.update(task, completed=done))
     if as_json:
@@ -189,7 +189,7 @@ def _training_config(path: Path | None, epochs: int | None) -> "TrainingConfig":
 
 def _protocol_table(report: "ProtocolReport") -> Table:
     table = Table(title=f"{report.name}: macro-F1 [95 % over groups], {report.windows} windows, {report.folds} folds")
-    table.add_column("condition")
+    table.add_column("condition", no_wrap=True)
     names = list(next(iter(report.conditions.values())).macro_f1)
     for name in names:
         table.add_column(name, justify="right")
@@ -201,7 +201,7 @@ def _protocol_table(report: "ProtocolReport") -> Table:
 
 def _evaluation_table(result: Evaluation, bundle: Path) -> Table:
     table = Table(title=f"{bundle} on {result.windows} windows")
-    table.add_column("condition")
+    table.add_column("condition", no_wrap=True)
     names = ("accuracy", "macro_f1", "balanced_accuracy", "ece", "coverage_90", "mean_set_size", "abstained")
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")

@@ -1,0 +1,99 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edge_runtime.backends.onnx import OnnxBackend
+from edge_runtime.bundle import open_bundle
+from edge_runtime.errors import TrainingError
+from edge_runtime.golden import check_golden
+from edge_runtime.manifest import ConditionCalibration, TrainingData
+from gnn.model import ModelConfig, UniversalTemporalGNN
+from tests.unit.training.conftest import MACHINE_FILE
+from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
+from training.protocols import TrainingWindows
+
+
+def parts(data: TrainingWindows) -> BundleParts:
+    torch.manual_seed(0)
+    return BundleParts(
+        name="tiny",
+        version="1.2.3",
+        release=4,
+        created=datetime(2020, 1, 1, tzinfo=UTC),
+        minimum_agent_version="0.1.0",
+        window_s=60.0,
+        model=UniversalTemporalGNN(ModelConfig(width=8, heads=2)),
+        golden=spread([item.window for item in data.windows.items], 3),
+        calibration={"pump": ConditionCalibration(temperature=1, conformal_threshold=0, labels=("0", "1", "2"))},
+        baseline=healthy_baseline(data.windows),
+        training=TrainingData(recording="sample", sha256="0" * 64, windows=39, seed=0),
+        metrics={"leave-block": {"pump.macro_f1": 0.5}},
+        card="# A card\n",
+    )
+
+
+def test_a_bundle_opens_reproduces_its_golden_windows_and_says_what_it_was_made_of(
+    data: TrainingWindows, tmp_path: Path
+):
+    made = parts(data)
+
+    build_bundle(made, MACHINE_FILE, tmp_path / "bundle")
+
+    bundle = open_bundle(tmp_path / "bundle")
+    assert check_golden(bundle, OnnxBackend(bundle.model_path)) < 1e-4
+    assert bundle.manifest.conditions == made.calibration
+    assert (bundle.manifest.version, bundle.manifest.release) == ("1.2.3", 4)
+    assert bundle.manifest.metrics == made.metrics
+    assert bundle.machine == data.windows.machine
+    assert (tmp_path / "bundle" / "MODEL_CARD.md").read_text() == "# A card\n"
+
+
+def test_the_same_parts_give_the_same_bytes(data: TrainingWindows, tmp_path: Path):
+    made = parts(data)
+    one, other = (build_bundle(made, MACHINE_FILE, tmp_path / name) for name in ("one", "other"))
+    assert one.sha256 == other.sha256
+
+
+def test_what_the_folder_held_before_is_gone(data: TrainingWindows, tmp_path: Path):
+    (tmp_path / "old.txt").write_text("old")
+    build_bundle(parts(data), MACHINE_FILE, tmp_path)
+    assert not (tmp_path / "old.txt").exists()
+
+
+def test_the_baseline_is_of_healthy_windows(data: TrainingWindows):
+    baseline = healthy_baseline(data.windows)
+    healthy = [
+        item.window.channels[0].values.mean()
+        for item in data.windows.items
+        if {"cooler": 100, "valve": 100, "pump": 0, "accumulator": 130}.items() <= item.label.values.items()
+    ]
+    assert len(healthy) == 4
+    assert baseline["PS1"].mean == pytest.approx(np.mean(healthy))
+    assert baseline["PS1"].std == pytest.approx(np.std(healthy))
+    assert set(baseline) == {sensor.name for sensor in data.windows.machine.sensors}
+
+
+def test_without_a_healthy_window_there_is_no_baseline(data: TrainingWindows):
+    faulty = np.flatnonzero(data.windows.levels("pump") > 0)
+    with pytest.raises(TrainingError, match="no window has every condition at its healthy level"):
+        healthy_baseline(data.windows.select(faulty))
+
+
+def test_golden_windows_are_spread_from_first_to_last(data: TrainingWindows):
+    windows = [item.window for item in data.windows.items]
+    chosen = spread(windows, 6)
+    assert len(chosen) == 6
+    assert (chosen[0], chosen[-1]) == (windows[0], windows[-1])
+    assert spread(windows[:2], 6) == tuple(windows[:2])
+
+
+def test_a_window_with_silent_sensors_can_be_golden(data: TrainingWindows, tmp_path: Path):
+    window = data.windows.items[0].window
+    silent = replace(window.channels[0], values=np.empty(0, np.float32))
+    made = replace(parts(data), golden=(replace(window, channels=(silent, *window.channels[1:])),))
+    bundle = build_bundle(made, MACHINE_FILE, tmp_path / "bundle")
+    assert check_golden(bundle, OnnxBackend(bundle.model_path)) < 1e-4

@@ -1,0 +1,115 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edge_runtime.machine import Machine
+from tests.models.tiny_bundle import build_tiny_bundle
+from tests.unit.training.conftest import MACHINE_FILE, ROOT, SAMPLE
+from training.config import TrainingConfig
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from training.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny", machine=machine)
+
+
+def test_evaluate_prints_one_json_object_of_the_agreed_shape(bundle: Path):
+    done = run("evaluate", "--machine", MACHINE_FILE, "--bundle", bundle, "--recording", SAMPLE, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found) == ["windows", "components"]
+    assert list(found["components"]) == ["cooler", "valve", "pump", "accumulator"]
+    for metrics in found["components"].values():
+        assert list(metrics) == [
+            "accuracy",
+            "macro_f1",
+            "balanced_accuracy",
+            "ece",
+            "coverage_90",
+            "mean_set_size",
+            "abstained",
+        ]
+        assert all(isinstance(value, float) for value in metrics.values())
+
+
+def test_evaluate_does_not_load_torch(bundle: Path):
+    code = (
+        "import sys; from training.cli import main; sys.argv[1:] = sys.argv[2:]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert not {'torch', 'lightning', 'gnn.model'} & set(sys.modules)"
+    )
+    arguments = ["evaluate", "--machine", MACHINE_FILE, "--bundle", bundle, "--recording", SAMPLE]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "-", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "accumulator" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["evaluate", "--machine", "no.yaml", "--bundle", "b", "--recording", SAMPLE], 1, "no such bundle folder"),
+        (["fit", "--machine", MACHINE_FILE, "--recording", "nowhere", "--output", "x"], 1, "nowhere: is not a folder"),
+        (["fit", "--machine", "no.yaml", "--recording", SAMPLE, "--output", "x"], 2, "no.yaml: can't be read"),
+        (["protocol", "none", "--machine", MACHINE_FILE, "--recording", SAMPLE], 1, "there is no protocol 'none'"),
+        (["fit"], 2, "Missing option"),
+    ],
+    ids=["bundle", "recording", "machine", "protocol", "usage"],
+)
+def test_errors_are_one_message_with_what_to_do_and_no_traceback(arguments: list[object], code: int, said: str):
+    done = run(*arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert arguments == ["fit"] or "What to do:" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol"])
+def test_help_teaches_by_example(command: str):
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert f"hydrosight-train {command}" in done.stdout
+
+
+def test_protocol_prints_json(tiny_config: TrainingConfig, tmp_path: Path):
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump(tiny_config.model_dump(mode="json")))
+    done = run(
+        "protocol",
+        "leave-cooler-level",
+        "--machine",
+        MACHINE_FILE,
+        "--recording",
+        SAMPLE,
+        "--config",
+        config,
+        "--epochs",
+        1,
+        "--json",
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["conditions"]) == {"valve", "pump"}
+    assert "fold 3 of 3" in done.stderr

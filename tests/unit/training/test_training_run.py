@@ -1,0 +1,57 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.bundle import file_sha256, open_bundle
+from tests.unit.training.conftest import MACHINE_FILE, SAMPLE
+from training.config import TrainingConfig
+from training.training_run import RunRequest, RunResult, run_training
+
+
+@pytest.fixture(scope="module")
+def request_(tiny_config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> RunRequest:
+    return RunRequest(
+        machine=MACHINE_FILE,
+        recording=SAMPLE,
+        golden=SAMPLE,
+        output=tmp_path_factory.mktemp("run"),
+        config=tiny_config.model_copy(update={"reported": ("leave-cooler-level",)}),
+        seed=3,
+        version="0.2.0",
+        release=7,
+        created=datetime(2020, 1, 1, tzinfo=UTC),
+        command="hydrosight-train fit --seed 3",
+    )
+
+
+@pytest.fixture(scope="module")
+def result(request_: RunRequest) -> RunResult:
+    return run_training(request_)
+
+
+def test_the_bundle_says_what_it_was_trained_on(result: RunResult, request_: RunRequest):
+    manifest = open_bundle(request_.output / "bundle").manifest
+    assert manifest.training.sha256 == file_sha256(SAMPLE / "signals.parquet")
+    assert (manifest.training.windows, manifest.training.seed, manifest.window_s) == (39, 3, 60)
+    assert set(manifest.conditions) == {"cooler", "valve", "pump", "accumulator"}
+
+
+def test_what_was_measured_is_in_the_manifest_the_report_and_the_card(result: RunResult, request_: RunRequest):
+    bundle = open_bundle(request_.output / "bundle")
+    reports = json.loads((request_.output / "report.json").read_text())
+    card = (bundle.path / "MODEL_CARD.md").read_text()
+
+    assert set(bundle.manifest.metrics) == {"leave-cooler-level", "cross-fit"} == {item["name"] for item in reports}
+    measured = reports[0]["conditions"]["valve"]["macro_f1"]["model"]
+    assert bundle.manifest.metrics["leave-cooler-level"]["valve.macro_f1"] == pytest.approx(measured[0], abs=1e-4)
+    assert "| valve | {:.3f} [{:.3f}, {:.3f}] |".format(*measured) in card
+    assert "majority class" in card
+    assert "hydrosight-train fit --seed 3" in card
+
+
+def test_the_same_seed_gives_the_same_bundle(result: RunResult, request_: RunRequest, tmp_path: Path):
+    again = run_training(replace(request_, output=tmp_path))
+    assert again.bundle.sha256 == result.bundle.sha256
