@@ -58,38 +58,45 @@ class Story:
             DemoError: something didn't happen.
         """
         async with Processes() as processes:
-            self._screen.step("Starting PostgreSQL, from a wheel")
-            postgres = await Postgres.start(processes, self._subfolder("postgres"))
-            database = Database(postgres.url, self._cast.machine.name)
+            try:
+                await self._tell(processes)
+            except asyncio.CancelledError:
+                self._screen.news("Stopping everything")
+                raise
 
-            self._screen.step("Starting an MQTT broker")
-            broker = await Broker.start(processes, self._subfolder("broker"))
-            self._screen.note(f"mqtt://127.0.0.1:{broker.port}")
+    async def _tell(self, processes: Processes) -> None:
+        self._screen.step("Starting PostgreSQL, from a wheel")
+        postgres = await Postgres.start(processes, self._subfolder("postgres"))
+        database = Database(postgres.url, self._cast.machine.name)
 
-            self._screen.step("Starting the centre: hydrosight-cloud, with TLS and keys that sign models")
-            centre = await Centre.start(processes, self._subfolder("centre"), postgres)
-            self._screen.note(centre.url)
+        self._screen.step("Starting an MQTT broker")
+        broker = await Broker.start(processes, self._subfolder("broker"))
+        self._screen.note(f"mqtt://127.0.0.1:{broker.port}")
 
-            self._screen.step("Enrolling the box at the centre, with a one-time token")
-            rig = Rig.at_free_port(
-                processes,
-                self._subfolder("rig"),
-                machine=self._cast.machine_file,
-                recording=self._cast.recording,
-                broker_port=broker.port,
-                speed=self._cast.speed,
-            )
-            box = Box(processes, self._subfolder("box"))
-            settings = await rig.agent_settings()
-            box.configure(settings, machine=self._cast.machine_file, bundle=self._cast.bundle, centre=centre)
-            self._screen.note(await box.enrol(await centre.token(self._cast.machine.name)))
+        self._screen.step("Starting the centre: hydrosight-cloud, with TLS and keys that sign models")
+        centre = await Centre.start(processes, self._subfolder("centre"), postgres)
+        self._screen.note(centre.url)
 
-            await _alongside(
-                self._watched(processes, rig, box, centre, database),
-                self._listener.listen(broker.port),
-                processes.watch(),
-                self._count_rows(database),
-            )
+        self._screen.step("Enrolling the box at the centre, with a one-time token")
+        rig = Rig.at_free_port(
+            processes,
+            self._subfolder("rig"),
+            machine=self._cast.machine_file,
+            recording=self._cast.recording,
+            broker_port=broker.port,
+            speed=self._cast.speed,
+        )
+        box = Box(processes, self._subfolder("box"))
+        settings = await rig.agent_settings()
+        box.configure(settings, machine=self._cast.machine_file, bundle=self._cast.bundle, centre=centre)
+        self._screen.note(await box.enrol(await centre.token(self._cast.machine.name)))
+
+        await _alongside(
+            self._watched(processes, rig, box, centre, database),
+            self._listener.listen(broker.port),
+            processes.watch(),
+            self._count_rows(database),
+        )
 
     async def _watched(self, processes: Processes, rig: Rig, box: Box, centre: Centre, database: Database) -> None:
         """The part in which everything runs; a process that ends by itself ends it."""

@@ -17,7 +17,7 @@ DOCUMENTS = sorted(
     for pattern in ("*.md", "docs/**/*.md", "systemd/**/*.md", "benchmarks/**/*.md", "configs/**/*.md")
     for path in ROOT.glob(pattern)
 )
-SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELL_BLOCK = re.compile(r"^ *```(?:sh|bash|shell|console)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^(?: {4,}|\t)(.+)$", re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 BEFORE_THE_PROGRAM = re.compile(r"^(?:sudo(?: -u \S+)? )?(?:[A-Z][A-Z0-9_]*=\S* )*")
