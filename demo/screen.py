@@ -46,7 +46,7 @@ class Screen:
         """Above the diagnoses."""
         names = "".join(condition.name.ljust(_COLUMN) for condition in self._conditions)
         self._console.print(
-            Text(f"\n  rig's time        {names}health  model   inference  diagnoses in the database", style="bold")
+            Text(f"\n  rig's time      {names}health  model   inference  diagnoses in the database", style="bold")
         )
 
     def diagnosis(self, diagnosis: Diagnosis, labels: Mapping[str, LabelValue], stored: int) -> None:
