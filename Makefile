@@ -49,7 +49,7 @@ train: $(VENV)/.installed-dev ## Train the rig's model: make train RECORDING=fol
 	  --recording "$(RECORDING)" --golden configs/recordings/zema-sample --output "$(RUN)"
 
 clean: ## Remove .venv and everything that was generated
-	rm -rf $(VENV) .demo build dist runs lightning_logs *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) build dist runs lightning_logs *.egg-info .mypy_cache .ruff_cache .pytest_cache \
 	  .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
