@@ -34,7 +34,7 @@ test: $(VENV)/.installed-dev ## Run all tests, real MQTT broker and PostgreSQL i
 check: $(VENV)/.installed-dev ## Check format, lint, types and layers
 	@echo "[3/3] Checking format, lint, types and layers"
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

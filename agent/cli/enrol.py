@@ -22,10 +22,9 @@ def enrol(
     The operator makes the token with `hydrosight-cloud enroll MACHINE`. It is never given as an argument, where other
     users of the box could see it.
     """
+    from agent.models import agent_version  # noqa: PLC0415
     from cloud_sync.edge.credential import write_credential  # noqa: PLC0415
     from cloud_sync.edge.enrol import enrol as enrol_at_centre  # noqa: PLC0415
-
-    from agent.models import agent_version  # noqa: PLC0415
     from edge_runtime.machine_file import load_machine  # noqa: PLC0415
 
     with reported_errors():
