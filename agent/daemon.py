@@ -37,7 +37,8 @@ from agent.store.store import Store
 from agent.supervision import supervise
 from agent.updater import RECENT_WINDOWS, make_updater
 from agent.view import TASK_LIMIT_S, HealthView
-from cloud_sync.edge.centre import open_client
+from cloud_sync.edge.centre import open_client, tls_context
+from cloud_sync.edge.tuf_fetcher import update_client
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
 from edge_runtime.errors import ConfigurationError, StoreError
 from edge_runtime.machine import Machine
@@ -168,6 +169,7 @@ class Agent:
                 core=self._core,
                 status=self._status,
                 recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
+                client=stack.enter_context(update_client(tls_context(settings.centre.ca_file))),
             )
             if updater:
                 parts["model updates"] = lambda: updater.run(settings.model.check_interval_s)

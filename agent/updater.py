@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import httpx
 import structlog
 
 from agent.box_clock import BoxClock
@@ -11,9 +12,7 @@ from agent.models import Models
 from agent.pipeline import Pipeline
 from agent.settings import AgentSettings, CentreSettings
 from agent.status import AgentStatus
-from cloud_sync.edge.centre import tls_context
 from cloud_sync.edge.ota import ModelUpdates
-from cloud_sync.edge.tuf_fetcher import update_client
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.errors import BundleError, CentreError, ConfigurationError, UpdateError
 from edge_runtime.window import Window
@@ -96,8 +95,9 @@ def make_updater(
     core: CoreThread,
     status: AgentStatus,
     recent: Callable[[], Awaitable[list[Window]]],
+    client: httpx.Client,
 ) -> Updater | None:
-    """The updater, or None where no trust root is installed.
+    """The updater, or None where no trust root is installed. Closing `client` ends a download that is under way.
 
     Raises:
         ConfigurationError: the trust root can't be read.
@@ -117,7 +117,7 @@ def make_updater(
         settings.data_directory / "downloads",
         f"{centre.url.rstrip('/')}/tuf",
         root,
-        client=update_client(tls_context(centre.ca_file)),
+        client=client,
         reference_time=clock.at_least,
     )
 
