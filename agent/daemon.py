@@ -26,7 +26,7 @@ from agent.notify import Notifier, watchdog_interval_s
 from agent.pipeline import Outcome, Pipeline
 from agent.publisher import Publisher
 from agent.recorder import Recorder
-from agent.settings import AgentSettings
+from agent.settings import AgentSettings, CentreSettings
 from agent.sources.base import Source, SourceStatus
 from agent.sources.modbus import ModbusSource
 from agent.sources.mqtt import MqttSource
@@ -151,34 +151,40 @@ class Agent:
             listeners.append(lambda outcome: publisher.publish(outcome.diagnosis))
         if settings.centre:
             wake = asyncio.Event()
-            client = await stack.enter_async_context(open_client(settings.centre.url, ca_file=settings.centre.ca_file))
-            uplink = Uplink(
-                client,
-                self._queues,
-                settings.credential_file,
-                report=self._centre_status,
-                jitter=random.Random(self._machine.name),  # noqa: S311 - spreads a fleet, guards nothing
-            )
-            parts["centre"] = lambda: uplink.run(wake)
+            parts |= await self._centre_parts(stack, settings.centre, wake, pipeline)
             listeners.append(lambda _: wake.set())
-            updater = make_updater(
-                settings,
-                settings.centre,
-                models=self._models,
-                pipeline=pipeline,
-                core=self._core,
-                status=self._status,
-                recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
-                client=stack.enter_context(update_client(tls_context(settings.centre.ca_file))),
-            )
-            if updater:
-                parts["model updates"] = lambda: updater.run(settings.model.check_interval_s)
         recorder = Recorder(self._core, pipeline, self._intake, self._models, self._status, listeners)
         stack.push_async_callback(recorder.drain)
         parts["recorder"] = lambda: recorder.run(settings.store.flush_interval_s)
         for source in self._sources():
             self._status.report(f"source {source.name}", healthy=True, message="started")
             parts[f"source {source.name}"] = partial(source.run, self._intake.deliver, self._source_status)
+        return parts
+
+    async def _centre_parts(
+        self, stack: AsyncExitStack, centre: CentreSettings, wake: asyncio.Event, pipeline: Pipeline
+    ) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The uplink and, where a trust root is installed, the updater."""
+        uplink = Uplink(
+            await stack.enter_async_context(open_client(centre.url, ca_file=centre.ca_file)),
+            self._queues,
+            self._settings.credential_file,
+            report=self._centre_status,
+            jitter=random.Random(self._machine.name),  # noqa: S311 - spreads a fleet, guards nothing
+        )
+        parts: dict[str, Callable[[], Awaitable[None]]] = {"centre": lambda: uplink.run(wake)}
+        updater = make_updater(
+            self._settings,
+            centre,
+            models=self._models,
+            pipeline=pipeline,
+            core=self._core,
+            status=self._status,
+            recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
+            client=stack.enter_context(update_client(tls_context(centre.ca_file))),
+        )
+        if updater:
+            parts["model updates"] = lambda: updater.run(self._settings.model.check_interval_s)
         return parts
 
     def _sources(self) -> list[Source]:

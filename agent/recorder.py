@@ -56,9 +56,8 @@ class Recorder:
         return diagnosed
 
     async def drain(self) -> None:
-        """Store and diagnose all there is; for the end of the agent's run."""
-        while await self.beat():
-            pass
+        """Store what has arrived, and diagnose as much as one beat does; the rest is due again at the next start."""
+        await self.beat()
 
     async def _store(self) -> None:
         readings = self._intake.take()
