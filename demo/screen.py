@@ -46,12 +46,12 @@ class Screen:
         """Above the diagnoses."""
         names = "".join(condition.name.ljust(_COLUMN) for condition in self._conditions)
         self._console.print(
-            Text(f"\n  rig's time      {names}health  model   inference  diagnoses in the database", style="bold")
+            Text(f"\n  until           {names}health  model   inference  diagnoses in the database", style="bold")
         )
 
     def diagnosis(self, diagnosis: Diagnosis, labels: Mapping[str, LabelValue], stored: int) -> None:
         """One window: each component's diagnosed level, and the labelled one where that differs."""
-        line = Text(f"  {_time(diagnosis.window_start)}  ")
+        line = Text(f"  {_time(diagnosis.window_end)}  ")
         for condition in self._conditions:
             line.append_text(_level(condition, diagnosis.component(condition.component), labels.get(condition.name)))
         health = "–" if diagnosis.overall_health is None else f"{diagnosis.overall_health:.2f}"
@@ -60,12 +60,11 @@ class Screen:
 
     def alert(self, alert: Alert) -> None:
         """An alert as it came over MQTT."""
-        raised = alert.state is AlertState.RAISED
-        time = _time(alert.raised_at if raised or alert.cleared_at is None else alert.cleared_at)
-        state = alert.severity.replace("_", " ") if raised else "over"
-        self._console.print(
-            Text(f"  {time}  ALERT {alert.state} {alert.component} ({state}): {alert.message}", style="yellow")
-        )
+        if alert.state is AlertState.RAISED or alert.cleared_at is None:
+            text = f"{_time(alert.raised_at)}  ALERT {alert.severity.replace('_', ' ')}: {alert.message}"
+        else:
+            text = f"{_time(alert.cleared_at)}  ALERT over: {alert.component} {alert.kind.replace('_', ' ')}"
+        self._console.print(Text(f"  {text}", style="yellow"))
 
     def summary(self, counts: Sequence[Count]) -> None:
         """What was sent and what arrived."""
@@ -83,8 +82,8 @@ class Screen:
         self._console.print(Text(f"Levels named as labelled: {shares}."))
         self._console.print(
             Text(
-                "The model has learnt from this very rig. How well it does on what it hasn't seen is in its card,\n"
-                "configs/models/zema-rig/MODEL_CARD.md.",
+                "The model has learnt from cycles like these, and from most of them. How well it does on others is in\n"
+                "its card, configs/models/zema-rig/MODEL_CARD.md.",
                 style="dim",
             )
         )
