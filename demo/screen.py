@@ -82,8 +82,8 @@ class Screen:
         self._console.print(Text(f"Levels named as labelled: {shares}."))
         self._console.print(
             Text(
-                "The model has learnt from cycles like these, and from most of them. How well it does on others is in\n"
-                "its card, configs/models/zema-rig/MODEL_CARD.md.",
+                "The model has learnt from these cycles, too. How well it does on others is in its card,\n"
+                "configs/models/zema-rig/MODEL_CARD.md.",
                 style="dim",
             )
         )
