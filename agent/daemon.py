@@ -31,7 +31,6 @@ from agent.sources.base import Source, SourceStatus
 from agent.sources.modbus import ModbusSource
 from agent.sources.mqtt import MqttSource
 from agent.status import AgentStatus
-from agent.store.retention import Retention
 from agent.store.statistics import BufferStatistics
 from agent.store.store import Store
 from agent.supervision import supervise
@@ -85,8 +84,7 @@ async def run_agent(settings: AgentSettings, stop: asyncio.Event, announce: Call
     settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     core = CoreThread()
     try:
-        retention = Retention(max_bytes=settings.store.max_bytes, min_free_bytes=settings.store.min_free_bytes)
-        store = await core.call(Store.open, settings.store_file, boot_id(), retention=retention)
+        store = await core.call(Store.open, settings.store_file, boot_id(), retention=settings.store.retention)
         if store.salvage:
             log.error("store_salvaged", salvage={name: str(value) for name, value in asdict(store.salvage).items()})
         try:

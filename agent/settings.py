@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.sources.modbus_settings import ModbusSettings
 from agent.sources.mqtt_settings import MqttSettings
+from agent.store.retention import Retention
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.yaml_file import load_yaml
 
@@ -60,6 +61,11 @@ class StoreSettings(_Section):
     min_free_bytes: Annotated[int, Field(ge=0, description="Room that is always left on the disk for others.")] = (
         200 * 2**20
     )
+
+    @property
+    def retention(self) -> Retention:
+        """The limits, as the store takes them."""
+        return Retention(self.max_bytes, self.min_free_bytes)
 
 
 class WindowSettings(_Section):

@@ -17,10 +17,11 @@ def open_store(config: Path) -> Iterator[StoreReader]:
         ConfigurationError: the settings are wrong.
         StoreError: there is no store yet, or it can't be read.
     """
-    file = load_settings(config).store_file
+    settings = load_settings(config)
+    file = settings.store_file
     if not file.exists():
         raise StoreError(f"{file}: no store yet", hint=f"Start the agent first: hydrosight run --config {config}")
-    store = StoreReader.open_read_only(file)
+    store = StoreReader.open_read_only(file, retention=settings.store.retention)
     try:
         yield store
     finally:

@@ -1,11 +1,12 @@
 """The box's memory: one SQLite file that holds readings, windows, diagnoses, alerts and what waits for the centre.
 
-store      the facade: Store (the one writer) and StoreReader (the CLI beside it)
-schema     the tables, each explained, and their migrations
-block      codec of readings · payload: compression with a checksum
-readings   blocks of readings in the file
-records    windows, diagnoses and alerts in the file
-outbox     what waits for the centre, in sealed batches
-retention  what is shed when room runs out · losses: the ledger of it · reserve: room to work in when the disk is full
-salvage    what is done with a damaged file
+store        the facade for the one writer · reader: the part of it that reads, also for the CLI beside the agent
+schema       the tables, each explained, and their migrations
+readings     readings in the file, by blocks · block: their codec · payload: compression with a checksum
+records      windows, diagnoses and alerts in the file
+outbox       what waits for the centre, in sealed batches
+retention    what is shed when room runs out · losses: the ledger of it · reserve: room to shed in on a full disk
+salvage      what is done with a damaged file · file_format: as much of SQLite's as that takes
+statistics   what the store holds, how fast that grows, how long it lasts
+connection   how the file is opened, transactions, SQLite's errors as ours · lock: one writer at a time
 """

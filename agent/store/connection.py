@@ -80,7 +80,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors and those of the file system into ours. Also serves as a decorator.
+    """Turn SQLite's errors and those of the file system into ours.
 
     Raises:
         StoreFullError: no room on the disk.
