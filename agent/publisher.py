@@ -79,12 +79,14 @@ class Publisher:
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Publish until cancelled; reconnects by itself."""
         delay = RETRY_FIRST_S
+        away = False
         while True:
             try:
                 async with self._client() as client:
                     await client.publish(self._topics.status, "online", qos=1, retain=True)
                     self._report(True, f"connected to {self._address}", "")
                     delay = RETRY_FIRST_S
+                    away = False
                     try:
                         await self._until_disconnected(client)
                     except asyncio.CancelledError:
@@ -92,11 +94,13 @@ class Publisher:
                         raise
             except aiomqtt.MqttError as error:
                 check_cancelled()  # a broker that is gone when we say goodbye raises in its place
-                self._report(
-                    False,
-                    f"broker {self._address}: {error}",
-                    "Alerts are kept until it is back. Check that it runs, and `broker` in the agent's settings.",
-                )
+                if not away:  # every attempt fails in words of its own; the first says it all
+                    self._report(
+                        False,
+                        f"broker {self._address}: {error}",
+                        "Alerts are kept until it is back. Check that it runs, and `broker` in the agent's settings.",
+                    )
+                away = True
             await sleep(delay)
             delay = min(delay * 2, RETRY_LAST_S)
 
