@@ -125,10 +125,10 @@ def _settings(bundle: Path, data: Path, modbus_port: int, broker_port: int) -> d
     )
     settings: dict[str, Any] = yaml.safe_load(text)
     (device,), (publisher,) = settings["sources"]["modbus"], settings["sources"]["mqtt"]
-    device |= {"longest_retry_s": 1}
+    device |= {"longest_retry_s": 0.1}
     for group in device["groups"]:
         group["period_s"] = POLL_S
-    publisher |= {"longest_retry_s": 1, "client_id": f"box-{data.parent.name}-{modbus_port}"}
+    publisher |= {"longest_retry_s": 0.1, "client_id": f"box-{data.parent.name}-{modbus_port}"}
     # The rig's minute passes in a second here; a second of lateness is then a minute.
     return settings | {
         "store": {"flush_interval_s": 0.1},

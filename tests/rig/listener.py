@@ -72,14 +72,15 @@ class Listener:
         return [item.payload for item in self.heard if item.topic.endswith("/status")]
 
 
-def publish(port: int, topic: str, *payloads: str | bytes | float) -> None:
-    """Publish messages with QoS 1 and wait until the broker has them."""
+def publish(port: int, *messages: tuple[str, bytes]) -> None:
+    """Publish topics and payloads in order, with QoS 1, and wait until the broker has them."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
-        for payload in payloads:
-            client.publish(topic, payload, qos=1).wait_for_publish(10)
+        sent = [client.publish(topic, payload, qos=1) for topic, payload in messages]
+        for message in sent:
+            message.wait_for_publish(10)
     finally:
         client.disconnect()
         client.loop_stop()

@@ -1,4 +1,4 @@
-"""Recordings for the simulated machine: parts of the rig's sample, at one reading a second, and what is done to them."""
+"""Recordings for the simulated machine: parts of the rig's sample, a reading a second, and what is done to them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
