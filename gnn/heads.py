@@ -55,6 +55,24 @@ class TaskHeads(nn.Module):
         return self.level(level), self.fault(fault)
 
 
+def likeliest_level(logits: Tensor, levels: Tensor) -> Tensor:
+    """The level of highest probability.
+
+    Args:
+        logits: [N, 4], continuation ratios.
+        levels: int64 [N], how many levels m the node's condition has; 0 without one.
+
+    Returns:
+        int64 [N]; 0 for nodes without a condition.
+    """
+    position = torch.arange(LEVEL_LOGITS + 1, device=logits.device)
+    reached = F.pad(F.logsigmoid(logits).cumsum(1), (1, 0))
+    last = position == levels.unsqueeze(1) - 1
+    stop = torch.where(last, 0.0, F.pad(F.logsigmoid(-logits), (0, 1)))
+    possible = position < levels.unsqueeze(1).clamp(min=1)
+    return (reached + stop).masked_fill(~possible, -torch.inf).argmax(1)
+
+
 def level_loss(logits: Tensor, level: Tensor, levels: Tensor) -> Tensor:
     """Negative log-likelihood of the continuation ratios, mean over labelled nodes.
 

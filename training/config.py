@@ -19,7 +19,7 @@ class FitSettings(_Frozen):
 
     Attributes:
         epochs: at most; early stopping usually ends sooner.
-        patience: epochs without a better validation loss before it ends.
+        patience: epochs without fewer validation errors before it ends.
         batch_size: windows a step, joined as one disjoint graph.
         learning_rate: of AdamW at its peak, after one warm-up epoch; it falls as a cosine to zero.
         sensor_drop: probability that a sensor is taken out of a degraded copy of a window.

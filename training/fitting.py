@@ -20,7 +20,7 @@ from gnn.model import GraphTensors, ModelConfig, UniversalTemporalGNN
 from training.config import FitSettings
 from training.datamodule import WindowsDataModule
 from training.dataset import Example
-from training.module import VALIDATION_LOSS, DiagnosisModule
+from training.module import VALIDATION_ERROR, DiagnosisModule
 
 _PREDICTION_BATCH = 128
 
@@ -76,8 +76,8 @@ def fit_network(
     module = DiagnosisModule(model, settings)
     data = WindowsDataModule(training, validation, levels, settings)
     with tempfile.TemporaryDirectory(prefix="hydrosight-fit-") as folder:
-        best = ModelCheckpoint(folder, "best", monitor=VALIDATION_LOSS, save_weights_only=True)
-        stop = EarlyStopping(VALIDATION_LOSS, patience=settings.patience)
+        best = ModelCheckpoint(folder, "best", monitor=VALIDATION_ERROR, save_weights_only=True)
+        stop = EarlyStopping(VALIDATION_ERROR, patience=settings.patience)
         callbacks: list[Callback] = [best, stop] if validation else []
         if device.progress:
             callbacks.append(RichProgressBar(leave=False))

@@ -8,12 +8,17 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from gnn.arma import innovation_loss
-from gnn.heads import fault_loss, level_loss
+from gnn.heads import fault_loss, level_loss, likeliest_level
 from gnn.model import UniversalTemporalGNN
 from training.config import FitSettings
 from training.datamodule import Batch
 
-VALIDATION_LOSS = "validation_loss"
+VALIDATION_ERROR = "validation_error"
+"""What early stopping watches: the share of labelled components whose likeliest level is wrong.
+
+Not the loss: where one component can't be told on groups not seen, its loss grows from the first epochs while the
+others still learn, and calibration mends overconfidence afterwards.
+"""
 
 
 class DiagnosisModule(LightningModule):
@@ -40,8 +45,11 @@ class DiagnosisModule(LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        """Log the loss of a validation batch."""
-        self.log(VALIDATION_LOSS, self.loss(batch), prog_bar=True, batch_size=len(batch.level))
+        """Log the error of a validation batch."""
+        labelled = batch.level >= 0
+        wrong = likeliest_level(self.model.run(batch.graph).level_logits, batch.levels) != batch.level
+        error = wrong[labelled].float().mean()
+        self.log(VALIDATION_ERROR, error, prog_bar=True, batch_size=int(labelled.sum()))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW; gains, biases and embeddings of one dimension don't decay."""

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from edge_runtime.calibration import level_probabilities
-from gnn.heads import CrossTaskAttention, TaskHeads, fault_loss, level_loss
+from gnn.heads import CrossTaskAttention, TaskHeads, fault_loss, level_loss, likeliest_level
 
 
 @pytest.mark.parametrize("cross_task", [False, True])
@@ -48,3 +48,15 @@ def test_unlabelled_nodes_have_no_loss_and_no_gradient():
 def test_a_batch_without_labels_costs_nothing():
     assert level_loss(torch.randn(2, 4), torch.tensor([-1, -1]), torch.tensor([0, 0])) == 0
     assert fault_loss(torch.randn(2, 9), torch.full((2, 9), torch.nan)) == 0
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4, 5])
+def test_the_likeliest_level_is_the_one_that_the_edge_names(levels: int):
+    torch.manual_seed(levels)
+    logits = 2 * torch.randn(50, 4)
+    expected = level_probabilities(logits.numpy(), levels).argmax(1)
+    assert likeliest_level(logits, torch.full((50,), levels)).tolist() == expected.tolist()
+
+
+def test_a_node_without_a_condition_is_at_level_zero():
+    assert likeliest_level(torch.full((1, 4), 9.0), torch.tensor([0])).tolist() == [0]
