@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -200,11 +201,10 @@ def _protocol_table(report: "ProtocolReport") -> Table:
 
 
 def _evaluation_table(result: Evaluation, bundle: Path) -> Table:
-    table = Table(title=f"{bundle} on {result.windows} windows")
+    table = Table(title=f"{bundle} on {result.windows} windows", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("condition", no_wrap=True)
-    names = ("accuracy", "macro_f1", "balanced_accuracy", "ece", "coverage_90", "mean_set_size", "abstained")
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
+    for name in ("accuracy", "macro F1", "balanced", "ECE", "coverage", "set size", "abstained"):
+        table.add_column(name, justify="right")
     for condition, metrics in result.components.items():
         table.add_row(condition, *(f"{value:.3f}" for value in metrics.as_dict().values()))
     return table
