@@ -42,9 +42,9 @@ class Rig:
         self._stack.callback(agent.kill)
         return agent
 
-    def centre(self, database_url: str, *options: str) -> Centre:
+    def centre(self, database_url: str, *options: str, **settings: str) -> Centre:
         """A running centre."""
-        centre = Centre(database_url, self.folder / "centre.log", *options)
+        centre = Centre(database_url, self.folder / "centre.log", *options, **settings)
         self._stack.callback(centre.kill)
         return centre
 
