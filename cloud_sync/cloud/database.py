@@ -14,7 +14,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
-from cloud_sync.cloud.arrays import register_float32_arrays
+from cloud_sync.cloud.ingest import prepare_connection
 from cloud_sync.cloud.migrate import migrate
 from cloud_sync.cloud.settings import CloudSettings
 from edge_runtime.errors import DatabaseError
@@ -42,7 +42,7 @@ class Database:
             max_size=settings.pool_size,
             timeout=5,
             reconnect_timeout=1,  # the watch tries again itself; a long back-off would delay the way back
-            configure=_configure,
+            configure=prepare_connection,
             check=AsyncConnectionPool.check_connection,
             open=False,
         )
@@ -119,10 +119,6 @@ def _connection_settings(settings: CloudSettings) -> dict[str, Any]:
         "options": f"-c synchronous_commit=on -c statement_timeout={milliseconds} -c timezone=UTC "
         f"-c idle_in_transaction_session_timeout={milliseconds}",
     }
-
-
-async def _configure(connection: psycopg.AsyncConnection) -> None:
-    register_float32_arrays(connection)
 
 
 def _first_line(error: Exception) -> str:

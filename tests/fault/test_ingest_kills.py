@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -46,30 +47,19 @@ class Outbox:
 
 
 @pytest.mark.slow
-async def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_path: Path) -> None:
-    dice = random.Random(20)
-    with fresh_database(postgres_server.url) as url:
-        centre = await asyncio.to_thread(Centre, url, tmp_path / "centre.log")
+def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    """The box sends in a thread; processes are killed and started in this one, which outlives them."""
+    outbox, reports = Outbox(), list[UplinkStatus]()
+    with fresh_database(postgres_server.url) as url, ThreadPoolExecutor(1) as box:
+        centre = Centre(url, tmp_path / "centre.log")
         try:
-            token = await asyncio.to_thread(centre.token, "rig")
-            write_credential(tmp_path / "credential", await asyncio.to_thread(enrol, centre.url, token, "rig", "1", ""))
-            outbox, reports = Outbox(), list[UplinkStatus]()
-            async with open_client(centre.url) as client:
-                uplink = Uplink(
-                    client,
-                    outbox,
-                    tmp_path / "credential",
-                    report=reports.append,
-                    jitter=random.Random("rig"),
-                    policy=RetryPolicy(base_s=0.02, cap_s=0.2),
-                )
-                sending = asyncio.create_task(uplink.run(asyncio.Event()))
-                kills = await _kill_at_random(dice, centre, postgres_server, outbox)
-                async with asyncio.timeout(60):
-                    await outbox.emptied.wait()
-                sending.cancel()
+            write_credential(tmp_path / "credential", enrol(centre.url, centre.token("rig"), "rig", "1", ""))
+            sending = box.submit(asyncio.run, _send_all(centre.url, outbox, tmp_path / "credential", reports))
+            kills = _kill_at_random(random.Random(20), centre, postgres_server, outbox)
+            sending.result(60)
         finally:
-            await asyncio.to_thread(centre.stop)
+            postgres_server.start()
+            centre.stop()
 
         assert kills >= 4
         assert sorted(outbox.acknowledged) == list(range(BATCHES))
@@ -84,15 +74,25 @@ async def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, t
             assert whole == (BATCHES * WINDOWS,)
 
 
-async def _kill_at_random(dice: random.Random, centre: Centre, postgres: PostgresServer, outbox: Outbox) -> int:
+async def _send_all(url: str, outbox: Outbox, credential: Path, reports: list[UplinkStatus]) -> None:
+    policy = RetryPolicy(base_s=0.02, cap_s=0.2)
+    async with open_client(url) as client, asyncio.timeout(120):
+        jitter = random.Random("rig")
+        uplink = Uplink(client, outbox, credential, report=reports.append, jitter=jitter, policy=policy)
+        sending = asyncio.create_task(uplink.run(asyncio.Event()))
+        await outbox.emptied.wait()
+        sending.cancel()
+
+
+def _kill_at_random(dice: random.Random, centre: Centre, postgres: PostgresServer, outbox: Outbox) -> int:
     """SIGKILL one or the other, at times of chance, until most is sent; how often."""
     kills = 0
     while len(outbox.acknowledged) < BATCHES * 0.8 and kills < 12:
-        await asyncio.sleep(dice.uniform(0.02, 0.25))
+        time.sleep(dice.uniform(0.02, 0.25))
         victim = dice.choice([centre, postgres])
-        await asyncio.to_thread(victim.kill)
-        await asyncio.sleep(dice.uniform(0, 0.3))
-        await asyncio.to_thread(victim.start)
+        victim.kill()
+        time.sleep(dice.uniform(0, 0.3))
+        victim.start()
         kills += 1
     return kills
 

@@ -7,9 +7,22 @@ ON CONFLICT DO NOTHING RETURNING number;
 -- name: note_seen
 UPDATE agents SET last_seen_at = now() WHERE id = %(agent)s;
 
--- name: insert_window
+-- name: create_incoming
+-- Where COPY, which knows no ON CONFLICT, puts a batch's windows: in memory mostly, and never in the WAL. Made once for
+-- a connection and emptied by every commit; one for every batch would bloat the catalogue.
+CREATE TEMP TABLE IF NOT EXISTS incoming_windows (
+    machine text, start_time timestamptz, sensor text, end_time timestamptz, step_us bigint, samples real[]
+) ON COMMIT DELETE ROWS;
+
+-- name: copy_incoming
+COPY incoming_windows (machine, start_time, sensor, end_time, step_us, samples) FROM STDIN (FORMAT BINARY);
+
+-- name: insert_windows
+-- In the order of the key, so that two transactions with the same rows take their locks in the same order.
 INSERT INTO windows (machine, start_time, sensor, end_time, step_us, samples)
-VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
+SELECT machine, start_time, sensor, end_time, step_us, samples FROM incoming_windows
+ORDER BY machine, start_time, sensor
+ON CONFLICT DO NOTHING;
 
 -- name: insert_diagnosis
 INSERT INTO diagnoses (machine, start_time, end_time, overall_health, completeness,

@@ -1,0 +1,156 @@
+"""From HTTP to committed: how fast the centre takes in batches, beside a bare binary COPY of the same rows.
+
+Windows of the rig, in batches as large as a box seals them, into a PostgreSQL that syncs to disk. COPY is the fastest
+way into PostgreSQL that there is: no HTTP, no decompression, no checks, no receipt, no duplicates refused. Both write
+the same table with the same key, a transaction a batch, in turns.
+
+    python benchmarks/bench_ingest.py
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from agent.store.records import window_record
+from cloud_sync.cloud.access import create_token
+from cloud_sync.cloud.arrays import register_float32_arrays
+from cloud_sync.cloud.rows import rows_of
+from cloud_sync.edge.enrol import enrol
+from cloud_sync.wire import CONTENT_TYPE, Batch, encode_batch
+from demo.postgres import Postgres
+from demo.process import Processes
+from edge_runtime.machine_file import load_machine
+from edge_runtime.recording import read_recording
+from edge_runtime.window import Window
+from edge_runtime.windowing import cut_window
+from tests.servers.centre import Centre
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+ROUNDS = 5
+BATCHES = 12
+MINUTE_US = 60_000_000
+
+
+@dataclass(frozen=True)
+class Load:
+    """Windows of one kind, and how many of them a batch holds."""
+
+    title: str
+    windows: list[Window]
+    windows_per_batch: int
+
+    def batch(self, machine: str, number: int) -> Batch:
+        """Batch `number`, of other minutes than any other's."""
+        first = number * self.windows_per_batch
+        records = [self._window(machine, first + k) for k in range(self.windows_per_batch)]
+        return Batch("bench", number, windows=tuple(window_record(window) for window in records))
+
+    def _window(self, machine: str, k: int) -> Window:
+        """A window of the recording at minute `k`, scaled by some per mille so that repetitions don't compress away."""
+        window = self.windows[k % len(self.windows)]
+        factor = np.float32(1 + 1e-4 * (k % 97))
+        channels = tuple(replace(channel, values=channel.values * factor) for channel in window.channels)
+        return Window(machine, k * MINUTE_US, (k + 1) * MINUTE_US, channels)
+
+
+def load(title: str, recording_name: str, windows_per_batch: int) -> Load:
+    """All labelled windows of a shipped recording."""
+    machine = load_machine(CONFIGS / "machines" / "zema.yaml")
+    recording = read_recording(CONFIGS / "recordings" / recording_name)
+    windows = [cut_window(machine, recording.series, row.start_us, row.end_us) for row in recording.labels]
+    return Load(title, windows, windows_per_batch)
+
+
+def copy_rate(url: str, batches: list[Batch]) -> float:
+    """Samples a second by COPY from rows that are ready."""
+    parts = [rows_of(batch, batch.windows[0].machine) for batch in batches]
+    with psycopg.connect(url) as connection:
+        register_float32_arrays(connection)
+        connection.execute("DROP TABLE IF EXISTS bare")
+        connection.execute("CREATE TABLE bare (LIKE windows INCLUDING ALL)")
+        connection.commit()
+        started = time.perf_counter()
+        for rows in parts:
+            with connection.cursor().copy("COPY bare FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["text", "timestamptz", "text", "timestamptz", "int8", "float4[]"])
+                for row in rows.windows:
+                    copy.write_row(row)
+            connection.commit()
+        return sum(rows.samples for rows in parts) / (time.perf_counter() - started)
+
+
+async def http_rate(centre: Centre, credentials: dict[str, str], bodies: dict[str, list[bytes]], samples: int) -> float:
+    """Samples a second from boxes that each send their batches one after the other."""
+
+    async def send(machine: str) -> None:
+        headers = {"Authorization": f"Bearer {credentials[machine]}", "Content-Type": CONTENT_TYPE}
+        async with httpx.AsyncClient(base_url=centre.url, headers=headers, timeout=120) as client:
+            for body in bodies[machine]:
+                answer = await client.post("/api/v1/ingest", content=body)
+                assert answer.json()["duplicate"] is False, answer.text
+
+    started = time.perf_counter()
+    await asyncio.gather(*(send(machine) for machine in bodies))
+    return samples / (time.perf_counter() - started)
+
+
+async def measure(url: str, centre: Centre, kind: Load, boxes: int) -> tuple[float, float, float]:
+    """Median samples a second by HTTP and by COPY, and the median of their ratio within a round."""
+    machines = [f"rig-{k}" for k in range(boxes)]
+    http, copied = [], []
+    for _ in range(ROUNDS):
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            await connection.execute("TRUNCATE windows, receipts")
+            tokens = {m: (await create_token(connection, m, timedelta(hours=1))).token for m in machines}
+        credentials = {
+            m: (await asyncio.to_thread(enrol, centre.url, tokens[m], m, "1", "")).credential for m in machines
+        }
+        batches = {m: [kind.batch(m, n) for n in range(BATCHES // boxes)] for m in machines}
+        bodies = {m: [encode_batch(batch) for batch in items] for m, items in batches.items()}
+        everything = [batch for items in batches.values() for batch in items]
+        samples = sum(rows_of(batch, batch.windows[0].machine).samples for batch in everything)
+        copied.append(await asyncio.to_thread(copy_rate, url, everything))
+        http.append(await http_rate(centre, credentials, bodies, samples))
+    ratio = statistics.median(h / c for h, c in zip(http, copied, strict=True))
+    return statistics.median(http), statistics.median(copied), ratio
+
+
+async def compare(folder: Path) -> Table:
+    """Measure with servers that keep their files in `folder`."""
+    table = Table("windows", "boxes", "ingest, samples/s", "bare COPY, samples/s", "ingest / COPY")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    async with Processes() as processes:
+        postgres = await Postgres.start(processes, folder / "postgres")
+        centre = await asyncio.to_thread(Centre, postgres.url, folder / "centre.log")
+        try:
+            for kind in (load("native rates (100, 10, 1 Hz)", "zema-full-rate", 24), load("1 Hz", "zema-sample", 60)):
+                for boxes in (1, 4):
+                    http, copied, ratio = await measure(postgres.url, centre, kind, boxes)
+                    table.add_row(kind.title, str(boxes), f"{http:,.0f}", f"{copied:,.0f}", f"{ratio:.0%}")
+        finally:
+            await asyncio.to_thread(centre.stop)
+    return table
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory(prefix="hydrosight-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "postgres").mkdir()
+        Console().print(asyncio.run(compare(folder)))
+
+
+if __name__ == "__main__":
+    main()
