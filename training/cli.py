@@ -201,7 +201,7 @@ def _protocol_table(report: "ProtocolReport") -> Table:
 
 
 def _evaluation_table(result: Evaluation, bundle: Path) -> Table:
-    table = Table(title=f"{bundle} on {result.windows} windows", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=f"{bundle} on {result.windows} windows", box=box.SIMPLE_HEAD, padding=0)
     table.add_column("condition", no_wrap=True)
     for name in ("accuracy", "macro F1", "balanced", "ECE", "coverage", "set size", "abstained"):
         table.add_column(name, justify="right")
