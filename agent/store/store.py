@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Self
@@ -92,19 +92,19 @@ class Store(StoreReader):
         Raises:
             StoreError: another process writes to it, the folder can't be written to, or a newer agent made it.
         """
-        with store_errors(path):
+        with store_errors(path), ExitStack() as undo:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = WriterLock(path)
-            try:
-                Reserve(path).release()  # SQLite needs some room to open in
-                connection, salvage = open_sound(path, now_us())
-                if salvage:
-                    # The last numbers given out may be among what was lost: begin anew under another name.
-                    boot = f"{boot}.{now_us()}"
-                return cls(connection, path, boot, lock, salvage, retention or Retention(), now_us)
-            except BaseException:
-                lock.release()
-                raise
+            undo.callback(lock.release)
+            Reserve(path).release()  # SQLite needs some room to open in
+            connection, salvage = open_sound(path, now_us())
+            undo.callback(connection.close)
+            if salvage:
+                # The last numbers given out may be among what was lost: begin anew under another name.
+                boot = f"{boot}.{now_us()}"
+            store = cls(connection, path, boot, lock, salvage, retention or Retention(), now_us)
+            undo.pop_all()
+            return store
 
     def append(self, readings: Sequence[Reading]) -> None:
         """Store readings, all or none of them. They are numbered without a gap in this boot."""

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_every_acknowledged_reading_is_there_exactly_once(tmp_path, seed):
         assert set(counts.tolist()) == {10}, "an append is there whole or not at all"
         assert np.allclose(series[sensor].values, 1000 * number + series[sensor].times_us / SECOND_US)
         assert len(seconds) <= len(acknowledged) + KILLS
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         blocks = connection.execute(
             "SELECT boot_id, first_counter, readings FROM reading_block ORDER BY boot_id, first_counter"
         ).fetchall()

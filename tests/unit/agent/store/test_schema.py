@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_its_content(path, monkeyp
     with Store.open(path, "boot-1") as store:
         assert store.salvage is None
         assert store.statistics().readings_this_boot == 30
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("SELECT count(*) FROM note").fetchone() == (0,)
 

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_readings_of_a_boot_are_numbered_without_a_gap_also_when_it_is_reopened(
             store.append(readings(second + 10))
     with Store.open(path, "boot-2") as store:
         store.append(readings(5))
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT boot_id, first_counter, readings FROM reading_block ORDER BY id").fetchall()
     assert rows == [(1, 0, 30), (1, 30, 30), (1, 60, 30), (1, 90, 30), (2, 0, 30)]
 
@@ -99,7 +100,7 @@ def test_merging_changes_neither_series_nor_numbers(path):
     for sensor, series in before.items():
         assert after[sensor].times_us.tolist() == series.times_us.tolist()
         assert after[sensor].values.tolist() == series.values.tolist()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT first_counter, readings FROM reading_block").fetchall() == [(0, 1201)]
     with Store.open(path, "boot-1") as store:
         assert store.statistics().readings_this_boot == 1201
@@ -113,7 +114,7 @@ def test_blocks_of_different_boots_are_never_merged(path):
     with Store.open(path, "boot-3") as store:
         store.prune()
         store.prune()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT boot_id, first_counter, readings FROM reading_block").fetchall() == [
             (1, 0, 600),
             (2, 0, 600),
