@@ -20,6 +20,7 @@ import structlog
 from agent.alerts import AlertTracker
 from agent.core import CoreThread, StoreQueues
 from agent.health import HealthServer
+from agent.housekeeping import Housekeeping
 from agent.intake import Intake
 from agent.models import Models
 from agent.notify import Notifier, watchdog_interval_s
@@ -31,7 +32,6 @@ from agent.sources.base import Source, SourceStatus
 from agent.sources.modbus import ModbusSource
 from agent.sources.mqtt import MqttSource
 from agent.status import AgentStatus
-from agent.store.statistics import BufferStatistics
 from agent.store.store import Store
 from agent.supervision import supervise
 from agent.updater import RECENT_WINDOWS, make_updater
@@ -39,13 +39,12 @@ from agent.view import TASK_LIMIT_S, HealthView
 from cloud_sync.edge.centre import open_client, tls_context
 from cloud_sync.edge.tuf_fetcher import update_client
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
-from edge_runtime.errors import ConfigurationError, StoreError
+from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from edge_runtime.slots import Slots
 
 log = structlog.get_logger("agent")
-HOUSEKEEPING_S = 30.0
 
 
 def boot_id() -> str:
@@ -81,7 +80,13 @@ async def run_agent(settings: AgentSettings, stop: asyncio.Event, announce: Call
         StoreError: the store can't be opened, such as when another agent holds it.
     """
     machine = load_machine_for(settings)
-    settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_directory {settings.data_directory}: can't be made: {error.strerror}",
+            hint="Name a folder that the agent's user may write to.",
+        ) from error
     core = CoreThread()
     try:
         store = await core.call(Store.open, settings.store_file, boot_id(), retention=settings.store.retention)
@@ -113,7 +118,7 @@ class Agent:
             threads=settings.model.threads,
             probation_windows=settings.model.probation_windows,
         )
-        self._statistics: BufferStatistics | None = None
+        self._housekeeping = Housekeeping(core, store, self._status, min_free_bytes=settings.store.min_free_bytes)
 
     async def run(self, stop: asyncio.Event, announce: Callable[[int], None]) -> None:
         """Start every part, wait for `stop`, end every part in order."""
@@ -122,7 +127,7 @@ class Agent:
             pipeline = await self._core.call(self._make_pipeline)
             self._status.report("store", healthy=True, message=str(self._settings.store_file))
             self._status.report("model", healthy=True, message=str(pipeline.diagnoser.bundle.path))
-            view = HealthView(self._status, lambda: self._statistics)
+            view = HealthView(self._status, lambda: self._housekeeping.statistics)
             health = stack.enter_context(HealthServer(self._settings.health, view))
             parts = await self._parts(stack, pipeline)
             tasks = [
@@ -141,7 +146,7 @@ class Agent:
 
     async def _parts(self, stack: AsyncExitStack, pipeline: Pipeline) -> dict[str, Callable[[], Awaitable[None]]]:
         settings = self._settings
-        parts: dict[str, Callable[[], Awaitable[None]]] = {"housekeeping": self._keep_house}
+        parts: dict[str, Callable[[], Awaitable[None]]] = {"housekeeping": self._housekeeping.run}
         listeners: list[Callable[[Outcome], None]] = []
         if settings.broker:
             publisher = Publisher(settings.broker, self._machine.name, self._queues, self._reporter("alerts broker"))
@@ -199,19 +204,6 @@ class Agent:
 
     def _reporter(self, part: str) -> Callable[[bool, str, str], None]:
         return lambda healthy, message, hint: self._status.report(part, healthy=healthy, message=message, hint=hint)
-
-    async def _keep_house(self) -> None:
-        """Retention and figures, every HOUSEKEEPING_S."""
-        while True:
-            try:
-                await self._core.call(self._store.prune)
-                self._statistics = await self._core.call(self._store.statistics)
-            except StoreError as error:
-                self._status.report("housekeeping", healthy=False, message=str(error), hint=error.hint)
-            else:
-                self._status.report("housekeeping", healthy=True, message="retention holds")
-            self._status.beat("housekeeping")
-            await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _watch(self, stop: asyncio.Event, notifier: Notifier) -> None:
         """Wait for `stop`; ping systemd's watchdog while every task makes progress."""

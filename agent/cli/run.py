@@ -2,18 +2,20 @@
 
 import asyncio
 import gc
+import io
 import json
 import logging
 import os
 import signal
 import sys
-from typing import Annotated
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, TextIO, cast
 
 import structlog
 import typer
 
 from agent.cli.output import DEFAULT, ConfigOption, reported_errors, settings_from
-from agent.settings import AgentSettings
 from edge_runtime.durable import replace_file
 
 
@@ -39,19 +41,29 @@ def run(
             def ready(port: int) -> None:
                 gc.freeze()
                 structlog.get_logger("agent").info("ready", health_port=port)
-                write_running(settings, port)
+                write_running(settings.running_file, port)
 
             try:
                 await run_agent(settings, stop, ready)
             finally:
-                settings.running_file.unlink(missing_ok=True)
+                withdraw_running(settings.running_file)
 
         asyncio.run(main())
 
 
-def write_running(settings: AgentSettings, port: int) -> None:
-    """Say where this agent answers, for the other commands."""
-    replace_file(settings.running_file, json.dumps({"health_port": port, "pid": os.getpid()}).encode())
+def write_running(file: Path, port: int) -> None:
+    """Say where this agent answers, for the other commands. A full disk doesn't keep it from running."""
+    try:
+        replace_file(file, json.dumps({"health_port": port, "pid": os.getpid()}).encode())
+    except OSError as error:
+        structlog.get_logger("agent").warning("running_file_not_written", file=str(file), error=str(error))
+
+
+def withdraw_running(file: Path) -> None:
+    """Take that back, unless another agent has said it."""
+    with suppress(OSError, ValueError, KeyError):
+        if json.loads(file.read_bytes())["pid"] == os.getpid():
+            file.unlink()
 
 
 def _log_json(level: str) -> None:
@@ -67,7 +79,25 @@ def _log_json(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", LogStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+    logging.basicConfig(level=logging.ERROR, stream=LogStream(sys.stderr))
+
+
+class LogStream(io.TextIOBase):
+    """A stream that drops what can't be written, as on a full disk or a closed pipe: the log never stops the agent."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or not."""
+        with suppress(OSError):
+            self._stream.flush()
