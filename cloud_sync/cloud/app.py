@@ -15,6 +15,7 @@ from cloud_sync.cloud.ingest_api import ingest_api
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
 from cloud_sync.cloud.read_api import read_api
 from cloud_sync.cloud.settings import CloudSettings
+from edge_runtime.errors import ConfigurationError
 
 
 class _Folder(StaticFiles):
@@ -28,7 +29,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     """The service for these settings.
 
     Raises:
-        ConfigurationError: no database is set.
+        ConfigurationError: no database is set, or the folder of models isn't there.
     """
     database = Database(settings)
     metrics = CentreMetrics()
@@ -55,6 +56,11 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(ingest_api(database, settings, metrics))
     app.include_router(read_api(database))
     if settings.tuf_repository is not None:
+        if not settings.tuf_repository.is_dir():
+            raise ConfigurationError(
+                f"tuf_repository: there is no folder {settings.tuf_repository}",
+                hint="Make the repository first: hydrosight-cloud model init, as docs/model-updates.md shows.",
+            )
         for folder in ("metadata", "targets"):
             files = _Folder(directory=settings.tuf_repository / folder, check_dir=False)
             app.mount(f"/tuf/{folder}", files, name=f"tuf-{folder}")

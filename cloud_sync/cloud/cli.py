@@ -73,7 +73,7 @@ def enroll(
         return
     typer.echo(token.token)
     typer.echo(f"Valid once, for {machine}, until {token.expires_at:%Y-%m-%d %H:%M %Z}. On the box:", err=True)
-    typer.echo("  hydrosight enrol --config /etc/hydrosight/agent.yaml TOKEN", err=True)
+    typer.echo("  hydrosight enrol --token-file FILE", err=True)
 
 
 @app.command()

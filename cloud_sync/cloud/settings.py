@@ -50,10 +50,6 @@ class CloudSettings(BaseSettings):
     def _consistent(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key come together: give both or neither")
-        for name in ("tls_cert", "tls_key", "tuf_repository"):
-            path: Path | None = getattr(self, name)
-            if path is not None and not path.exists():
-                raise ValueError(f"{name}: {path} doesn't exist")
         return self
 
     def connection_string(self) -> str:

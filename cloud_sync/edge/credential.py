@@ -38,7 +38,7 @@ def read_credential(path: Path) -> Enrolment:
     except FileNotFoundError as error:
         raise CredentialError(
             f"this box isn't enrolled: there is no {path}",
-            hint="Get a token (hydrosight-cloud enroll MACHINE at the centre), then: hydrosight enrol TOKEN",
+            hint="Get a token at the centre (hydrosight-cloud enroll MACHINE): hydrosight enrol --token-file FILE",
         ) from error
     except OSError as error:
         raise CredentialError(

@@ -66,6 +66,14 @@ def test_a_certificate_that_is_none_is_said(centre: Centre, tmp_path: Path) -> N
     assert "tls_cert" in done.stderr
 
 
+def test_a_model_repository_that_is_not_there_is_said(centre: Centre) -> None:
+    done = centre.run("serve", "--tuf-repository", "/nowhere")
+
+    assert done.returncode == 2
+    assert "/nowhere" in done.stderr
+    assert "model init" in done.stderr
+
+
 async def test_a_body_that_never_ends_is_given_up(
     centre: Centre, box: Enrolment, postgres_url: str, tmp_path: Path
 ) -> None:

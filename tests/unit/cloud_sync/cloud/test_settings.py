@@ -1,10 +1,12 @@
 """Settings: options over file over environment, and secrets kept."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from cloud_sync.cloud.settings import load_settings
+from cloud_sync.cloud.metrics import CentreMetrics
+from cloud_sync.cloud.settings import CloudSettings, load_settings
 from edge_runtime.errors import ConfigurationError
 
 
@@ -53,7 +55,7 @@ def test_no_database_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
-    [("PORT", "99999", "port"), ("TLS_CERT", "/nowhere.pem", "tls_key"), ("TUF_REPOSITORY", "/nowhere", "/nowhere")],
+    [("PORT", "99999", "port"), ("TLS_CERT", "/nowhere.pem", "tls_key"), ("BODY_TIMEOUT_S", "-1", "body_timeout_s")],
 )
 def test_a_wrong_setting_is_named(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"HYDROSIGHT_{name}", value)
@@ -68,3 +70,11 @@ def test_a_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"cloud\.yaml:2: prot"):
         load_settings(file)
+
+
+def test_the_manual_names_every_setting_and_metric() -> None:
+    manual = (Path(__file__).parents[4] / "docs" / "cloud.md").read_text()
+    exposed = re.findall(r"^# TYPE (\w+)", CentreMetrics().render().decode(), re.MULTILINE)
+
+    assert [name for name in CloudSettings.model_fields if f"| `{name}` |" not in manual] == []
+    assert [name for name in exposed if name not in manual and not name.endswith("_created")] == []
