@@ -52,6 +52,7 @@ ConfigFile = Annotated[
 Seed = Annotated[int, typer.Option(help="Of everything random. The same seed gives the same model.", min=0)]
 Epochs = Annotated[int | None, typer.Option(help="At most this many, instead of the training file's.", min=1)]
 Accelerator = Annotated[str, typer.Option(help="Lightning accelerator: cpu, cuda or auto.")]
+Threads = Annotated[int, typer.Option(help="CPU threads. Another number changes the last digits.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -69,6 +70,7 @@ def fit(  # noqa: PLR0917 - options, given by name
     version: Annotated[str, typer.Option(help="Version of the model.")] = "0.1.0",
     release: Annotated[int, typer.Option(help="Counter that must rise with each publication.", min=1)] = 1,
     accelerator: Accelerator = "cpu",
+    threads: Threads = 1,
 ) -> None:
     """Train a model and build its bundle.
 
@@ -96,11 +98,11 @@ def fit(  # noqa: PLR0917 - options, given by name
         command=(
             f"hydrosight-train fit --machine {machine} --recording path/to/{recording.name}"
             f"{'' if config is None else f' --config {config}'}{golden_option}"
-            f"{'' if epochs is None else f' --epochs {epochs}'} --seed {seed} --version {version} --release {release}"
+            f"{'' if epochs is None else f' --epochs {epochs}'} --seed {seed} --threads {threads} --version {version} --release {release}"
             " --output runs/model"
         ),
     )
-    result = run_training(request, device=Device(accelerator, progress=_said.is_terminal), report=_say)
+    result = run_training(request, device=Device(accelerator, threads, progress=_said.is_terminal), report=_say)
     for report in result.reports:
         _result.print(_protocol_table(report))
     _result.print(f"Bundle: {result.bundle.path}")
@@ -115,7 +117,9 @@ def protocol(
     seed: Seed = 0,
     epochs: Epochs = None,
     accelerator: Accelerator = "cpu",
-    as_json: AsJson = False,
+    threads: Threads = 1,
+    as_json: Threads = Annotated[int, typer.Option(help="CPU threads. Another number changes the last digits.", min=1)]
+AsJson = False,
 ) -> None:
     """Measure the network by a protocol: train without each group of windows, test on it.
 
@@ -132,7 +136,7 @@ def protocol(
     settings = _training_config(config, epochs)
     find_protocol(settings, name)
     data = load_training_windows(machine, read_recording(recording), settings, seed)
-    device = Device(accelerator, progress=_said.is_terminal)
+    device = Device(accelerator, threads, progress=_said.is_terminal)
     report = run_protocol(name, data, settings, seed=seed, device=device, report=_say)
     if as_json:
         sys.stdout.write(report.model_dump_json() + "\n")
@@ -145,7 +149,8 @@ def evaluate(
     machine: MachineFile,
     bundle: Annotated[Path, typer.Option(help="Bundle folder, such as configs/models/zema-rig.")],
     recording: RecordingFolder,
-    as_json: AsJson = False,
+    as_json: Threads = Annotated[int, typer.Option(help="CPU threads. Another number changes the last digits.", min=1)]
+AsJson = False,
 ) -> None:
     """Evaluate a bundle on a recording's stable windows, by the code that runs on a box.
 

@@ -97,8 +97,7 @@ network shipped was then trained on all of them.
 {facts.command}
 ```
 
-The same versions (constraints.txt), number of threads and kind of processor give the same network; others may differ
-in the last digits.
+The same versions (constraints.txt) and kind of processor give the same network; others may differ in the last digits.
 """
 
 
