@@ -84,7 +84,19 @@ def fit(  # noqa: PLR0917 - options, given by name
     from training.training_run import RunRequest, run_training
 
     settings = _training_config(config, epochs)
-    golden_option = "" if golden is None else f" --golden {golden}"
+    options = {
+        "machine": machine,
+        "recording": Path("path/to") / recording.name,
+        "golden": golden,
+        "config": config,
+        "epochs": epochs,
+        "seed": seed,
+        "threads": threads,
+        "version": version,
+        "release": release,
+        "output": Path("runs") / settings.name,
+    }
+    given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
     request = RunRequest(
         machine=machine,
         recording=recording,
@@ -95,12 +107,7 @@ def fit(  # noqa: PLR0917 - options, given by name
         version=version,
         release=release,
         created=datetime.now(UTC).replace(microsecond=0),
-        command=(
-            f"hydrosight-train fit --machine {machine} --recording path/to/{recording.name}"
-            f"{'' if config is None else f' --config {config}'}{golden_option}"
-            f"{'' if epochs is None else f' --epochs {epochs}'} --seed {seed} --threads {threads} --version {version} --release {release}"
-            " --output runs/model"
-        ),
+        command=f"hydrosight-train fit {given}",
     )
     result = run_training(request, device=Device(accelerator, threads, progress=_said.is_terminal), report=_say)
     for report in result.reports:
@@ -118,8 +125,7 @@ def protocol(
     epochs: Epochs = None,
     accelerator: Accelerator = "cpu",
     threads: Threads = 1,
-    as_json: Threads = Annotated[int, typer.Option(help="CPU threads. Another number changes the last digits.", min=1)]
-AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the network by a protocol: train without each group of windows, test on it.
 
@@ -149,8 +155,7 @@ def evaluate(
     machine: MachineFile,
     bundle: Annotated[Path, typer.Option(help="Bundle folder, such as configs/models/zema-rig.")],
     recording: RecordingFolder,
-    as_json: Threads = Annotated[int, typer.Option(help="CPU threads. Another number changes the last digits.", min=1)]
-AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Evaluate a bundle on a recording's stable windows, by the code that runs on a box.
 
