@@ -116,7 +116,7 @@ def fit(  # noqa: PLR0917 - options, given by name
 
 
 @app.command()
-def protocol(
+def protocol(  # noqa: PLR0917 - options, given by name
     name: Annotated[str, typer.Argument(help="A protocol of the training file, such as leave-accumulator-level.")],
     machine: MachineFile,
     recording: RecordingFolder,
