@@ -29,7 +29,7 @@ demo: $(VENV)/.installed-demo ## Show the whole way of the data, from a replayed
 test: $(VENV)/.installed-dev ## Run all tests, real MQTT broker and PostgreSQL included
 	@scripts/ensure-mosquitto
 	@echo "[3/3] Running the tests in $(JOBS) processes"
-	@exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
+	@OMP_NUM_THREADS=1 exec $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
 check: $(VENV)/.installed-dev ## Check format, lint, types and layers
 	@echo "[3/3] Checking format, lint, types and layers"
