@@ -60,6 +60,9 @@ class Updater:
         except (CentreError, UpdateError, BundleError) as error:
             self._status.report(PART, healthy=False, message=str(error), hint=error.hint)
             return False
+        except OSError as error:
+            self._status.report(PART, healthy=False, message=str(error), hint="Check the disk: hydrosight doctor")
+            return False
         self._status.report(PART, healthy=True, message="up to date")
         return updated
 
