@@ -24,8 +24,8 @@ BEFORE_THE_PROGRAM = re.compile(r"^(?:sudo(?: -u \S+)? )?(?:[A-Z][A-Z0-9_]*=\S* 
 OURS = {"hydrosight", "hydrosight-cloud", "hydrosight-train", "hydrosight-sim"}
 
 # Programs of others: what they take is for their own documents.
-FOREIGN = {"apt-get", "cd", "chown", "curl", "export", "git", "install", "journalctl", "mosquitto_sub", "openssl", "pip",
-           "systemctl", "systemd-analyze", "useradd"}  # fmt: skip
+FOREIGN = {"apt-get", "cd", "chown", "curl", "export", "git", "install", "journalctl", "mosquitto_sub", "openssl",
+           "pip", "systemctl", "systemd-analyze", "useradd"}  # fmt: skip
 
 
 def shell_lines(text: str) -> list[str]:
