@@ -1,7 +1,8 @@
 """`UniversalTemporalGNN`: one model for any hydraulic circuit, from a window's graph to a diagnosis per component.
 
-    sequences ─ normalise ─ causal encoder ─ (ARMA) ─ readout ┐
-    features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads on nodes
+    sequences ─ normalise ┬ discriminant ──────────────────────────────────────────────────────┐
+                          └ causal encoder ─ (ARMA) ─ readout ┐                                  │
+    features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads ─ Σ ─ on nodes
     component type ─ embedding ───────────────────────────────┘
 
 Nodes are components, edges are pipes; nothing depends on how many there are or in which order they come.
@@ -16,8 +17,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from edge_runtime.graph import Float32Array, GraphSample
+from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from gnn.arma import ArmaAttention
+from gnn.discriminant import CycleDiscriminant
 from gnn.edge_attention import EdgeAttention, both_directions
 from gnn.encoder import RecurrentEncoder, TemporalConvolution, TemporalReadout
 from gnn.heads import TaskHeads
@@ -43,6 +45,7 @@ class ModelConfig(BaseModel):
     edge_in_message: bool = True
     signed_sum: bool = True
     cross_task: bool = False
+    discriminant: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
@@ -122,6 +125,7 @@ class UniversalTemporalGNN(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.task_heads = TaskHeads(width, config.dropout, cross_task=config.cross_task)
+        self.discriminant = CycleDiscriminant(TOKENS) if config.discriminant else None
 
     def fit_normalisation(self, samples: Sequence[GraphSample]) -> None:
         """Take the input statistics from these samples; give it the training fold and nothing else."""
@@ -134,6 +138,26 @@ class UniversalTemporalGNN(nn.Module):
         self.normalise_features.fit(joined("features"), joined("feature_mask"), types)
         machine = np.zeros_like(types)
         self.normalise_machine.fit(joined("machine_features"), joined("machine_feature_mask"), machine)
+
+    def fit_discriminant(
+        self, samples: Sequence[GraphSample], levels: Sequence[Int64Array], faults: Sequence[Float32Array]
+    ) -> None:
+        """Find the discriminants from labelled samples of the training fold, after `fit_normalisation`.
+
+        Args:
+            samples: of the training fold and nothing else.
+            levels: int64 [N] of each sample, −1 where unlabelled.
+            faults: float32 [N, 9] of each sample, NaN where unknown.
+        """
+        if self.discriminant is not None:
+            self.discriminant.fit(
+                self.normalise_sequence,
+                np.concatenate([sample.sequence for sample in samples]),
+                np.concatenate([sample.sequence_mask for sample in samples]),
+                np.concatenate([sample.component_type for sample in samples]),
+                np.concatenate(levels),
+                np.concatenate(faults),
+            )
 
     def run(self, graph: GraphTensors) -> NodeOutputs:
         """Everything the network has to say of a graph."""
@@ -159,6 +183,9 @@ class UniversalTemporalGNN(nn.Module):
         for layer in self.layers:
             h = layer(h, pipes, pipe_features)
         level_logits, fault_logits = self.task_heads(self.norm(h))
+        if self.discriminant is not None:
+            level, fault = self.discriminant(cycle, graph.sequence_mask, graph.component_type)
+            level_logits, fault_logits = level_logits + level, fault_logits + fault
         return NodeOutputs(level_logits, fault_logits, innovation)
 
     def forward(  # noqa: PLR0917 - ONNX inputs are positional

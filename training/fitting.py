@@ -65,8 +65,8 @@ def fit_network(
 ) -> FittedNetwork:
     """Train a new network.
 
-    The input statistics come from the training windows alone. With validation windows it stops early and goes back to
-    its best epoch; without, it trains `epochs` of the schedule and keeps the last.
+    Input statistics and discriminants come from the training windows alone. With validation windows it stops early and
+    goes back to its best epoch; without, it trains `epochs` of the schedule and keeps the last.
 
     Args:
         config: shape of the network.
@@ -81,7 +81,11 @@ def fit_network(
     torch.set_num_threads(device.threads)
     lightning.seed_everything(seed, verbose=False)
     model = UniversalTemporalGNN(config)
-    model.fit_normalisation([example.sample for example in training])
+    samples = [example.sample for example in training]
+    model.fit_normalisation(samples)
+    model.fit_discriminant(
+        samples, [example.targets.level for example in training], [example.targets.fault for example in training]
+    )
     module = DiagnosisModule(model, settings)
     data = WindowsDataModule(training, validation, levels, settings)
     with tempfile.TemporaryDirectory(prefix="hydrosight-fit-") as folder:

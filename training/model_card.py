@@ -61,7 +61,8 @@ Windows that are not marked stable were neither trained nor measured on.
 
 `UniversalTemporalGNN`, {facts.parameters:,} weights, {facts.epochs} epochs: {config.encoder.upper()} encoder of width
 {config.width}, {config.edge_layers} layers of edge-conditioned attention, ARMA block {_on(config.arma)}, cross-task
-attention {_on(config.cross_task)}. The input statistics are part of the network.
+attention {_on(config.cross_task)}, linear discriminant on each node's own work cycle {_on(config.discriminant)}. The
+input statistics are part of the network.
 
 ## Measured
 
