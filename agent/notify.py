@@ -1,7 +1,11 @@
-"""Tell systemd how the service is doing (sd_notify): ready, status, watchdog, stopping."""
+"""Tell systemd how the service is doing (sd_notify): ready, status, watchdog, stopping.
+
+A message that nobody takes is dropped: should systemd miss it, it is the watchdog's affair, not the agent's end.
+"""
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -31,7 +35,8 @@ class Notifier:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else str(Path(self._address))
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, suppress(OSError):
+            channel.setblocking(False)
             channel.sendto(message.encode(), address)
 
 
