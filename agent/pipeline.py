@@ -45,7 +45,7 @@ class Pipeline:
         self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
         self._history = store.health_history(HISTORY_WINDOWS)
-        recent = store.diagnoses(limit=max(tracker.settings.raise_after, tracker.settings.clear_after))
+        recent = store.diagnoses(limit=tracker.settings.looks_back)
         self._tracker = tracker.resumed(store.standing_alerts(), reversed(recent))
         self._schedule.observe(self._undiagnosed_times())
 

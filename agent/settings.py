@@ -85,6 +85,11 @@ class AlertSettings(_Section):
         float, Field(ge=0, le=1, description="A window whose diagnosis is less sure than this counts for neither.")
     ] = 0.5
 
+    @property
+    def looks_back(self) -> int:
+        """How many windows are read at a restart: those in a row that count, with unsure ones in between."""
+        return 20 * max(self.raise_after, self.clear_after)
+
 
 class BrokerSettings(_Section):
     """The MQTT broker that alerts and diagnoses go to."""

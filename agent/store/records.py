@@ -156,13 +156,15 @@ class RecordTable:
         self._connection.execute("DELETE FROM publication WHERE record_id = ?", (row_id,))
 
     def health_history(self, windows: int) -> HealthHistory:
-        """Health of every component over the last so many diagnoses, where it had one."""
+        """Health of every component over the last so many diagnoses, where it had one, at the ends of their windows."""
         points: dict[str, list[tuple[int, float]]] = {}
         for _, record in self.newest(RecordClass.DIAGNOSIS, windows):
             if isinstance(record, DiagnosisRecord):
-                for item in msgspec.json.decode(record.document, type=_Healths).components:
+                said = msgspec.json.decode(record.document, type=_Healths)
+                end_us = (said.window_end - _EPOCH) // timedelta(microseconds=1)
+                for item in said.components:
                     if item.health is not None:
-                        points.setdefault(item.component, []).append((record.start_us, item.health))
+                        points.setdefault(item.component, []).append((end_us, item.health))
         return HealthHistory(
             {
                 component: (
@@ -201,6 +203,7 @@ class _Health(msgspec.Struct):
 class _Healths(msgspec.Struct):
     """As much of a diagnosis as a history needs."""
 
+    window_end: datetime
     components: list[_Health]
 
 

@@ -190,7 +190,7 @@ def test_health_history_is_oldest_first_and_leaves_out_who_abstained(store):
     history = store.health_history(3).by_component
     assert set(history) == {"pump"}
     times_us, health = history["pump"]
-    assert times_us.tolist() == [MINUTE_US, 3 * MINUTE_US]
+    assert times_us.tolist() == [2 * MINUTE_US, 4 * MINUTE_US]
     assert health.tolist() == [0.8, 0.6]
 
 
