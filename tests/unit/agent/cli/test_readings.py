@@ -1,0 +1,57 @@
+import math
+
+from agent.store.store import Store
+from edge_runtime.reading import Quality, Reading
+from tests.unit.agent.cli.conftest import FIRST_WINDOW_US, failed
+
+
+def store(box, *readings):
+    """Keep readings of (sensor, value, quality)."""
+    with Store.open(box.folder / "data" / "store.db", "boot-1") as store:
+        store.append([Reading(*one, FIRST_WINDOW_US + 1500, FIRST_WINDOW_US + 2500) for one in readings])
+
+
+def row(box, sensor):
+    """The words of a sensor's line in the table."""
+    result = box.run("readings")
+    assert result.exit_code == 0
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith(sensor))
+    return line.split()
+
+
+def test_the_newest_value_is_shown_with_its_time_and_place(box):
+    store(box, ("PS1", 101.25, Quality.GOOD))
+    assert row(box, "PS1") == ["PS1", "101.250", "bar", "good", "2026-01-01", "00:00:00", "pump.pressure_out"]
+
+
+def test_a_sensor_never_heard_is_named_too(box):
+    store(box, ("PS1", 101.25, Quality.GOOD))
+    assert row(box, "TS1") == ["TS1", "–", "°C", "never", "–", "tank.temperature_in"]
+
+
+def test_a_value_that_cannot_be_is_marked(box):
+    store(box, ("PS1", 999.0, Quality.GOOD), ("FS1", 5.0, Quality.BAD))
+    assert row(box, "PS1")[3:7] == ["outside", "0", "…", "250"]
+    assert row(box, "FS1")[3] == "bad"
+
+
+def test_json_holds_every_sensor_of_the_machine(box):
+    store(box, ("PS1", 101.25, Quality.UNCERTAIN), ("FS1", math.nan, Quality.BAD))
+    documents = {document["sensor"]: document for document in box.json("readings")}
+    assert list(documents) == ["PS1", "EPS1", "FS1", "TS1"]
+    assert documents["PS1"] == {
+        "sensor": "PS1",
+        "unit": "bar",
+        "component": "pump",
+        "value": 101.25,
+        "quality": "uncertain",
+        "source_time": "2026-01-01T00:00:00.001Z",
+        "received_time": "2026-01-01T00:00:00.002Z",
+    }
+    assert documents["FS1"]["value"] is None
+    assert "value" not in documents["TS1"]
+
+
+def test_without_a_machine_file_it_says_which_is_missing(recorded):
+    (recorded.folder / "machine.yaml").unlink()
+    assert "machine.yaml" in failed(recorded.run("readings"), 2)
