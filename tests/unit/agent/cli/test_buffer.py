@@ -1,0 +1,55 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from agent.store.store import Store
+
+
+def test_what_is_held_and_what_waits_is_shown(recorded):
+    result = recorded.run("buffer")
+    assert result.exit_code == 0
+    text = " ".join(result.stdout.split())
+    assert "records 3 windows, 3 diagnoses, 3 alerts" in text
+    assert "waiting for the centre 3 windows, 3 diagnoses, 3 alerts" in text
+    assert "waiting for the broker 3 alerts" in text
+    assert "from – to 2026-01-01 00:00:00 – 2026-01-01 00:03:00 UTC" in text
+    assert "Nothing was lost." in text
+
+
+def test_json_holds_the_same_figures(recorded):
+    document = recorded.json("buffer")
+    assert document["records"] == {"window": 3, "diagnosis": 3, "alert": 3}
+    assert document["unpublished_alerts"] == 3
+    assert document["losses"] == []
+    assert document["file_bytes"] > 0
+
+
+def test_what_the_broker_and_the_centre_have_waits_no_more(recorded):
+    with Store.open(recorded.folder / "data" / "store.db", "boot-2") as store:
+        for row, _ in store.unpublished_alerts():
+            store.mark_published(row)
+        while batch := store.next_batch():
+            store.acknowledge(batch.boot, batch.number)
+    document = recorded.json("buffer")
+    assert document["pending"] == {"window": 0, "diagnosis": 0, "alert": 0}
+    assert document["unpublished_alerts"] == 0
+
+
+def test_what_was_lost_is_in_the_ledger(recorded):
+    with Store.open(recorded.folder / "data" / "store.db", "boot-2") as store:
+        batch = store.next_batch()
+        store.set_aside(batch.boot, batch.number, "refused")
+    losses = recorded.json("buffer")["losses"]
+    assert losses
+    assert "Nothing was lost." not in recorded.run("buffer").stdout
+
+
+@pytest.mark.parametrize("version", [0, 999])
+def test_a_store_of_another_version_is_not_read(recorded, version):
+    with closing(sqlite3.connect(recorded.folder / "data" / "store.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    result = recorded.run("buffer")
+    assert result.exit_code == 1
+    assert str(version) in result.stderr
+    assert "hint:" in result.stderr
