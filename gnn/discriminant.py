@@ -8,10 +8,12 @@ levels, m_l the mean of level l, and x the cycle as it is beside the cycle less 
     score_l = m_lᵀ S⁻¹ x − ½ m_lᵀ S⁻¹ m_l,     S ← (1 − λ) S + λ tr(S)/d I
 
 Both views of the cycle are linear in it, so they fold into one weight a sample. Scores become continuation ratios,
-logit_k = log Σ_{l>k} e^{score_l} − score_k, and are added to the network's logits. A node speaks through it only when
-every channel is there that it was fitted on; otherwise the network, which has learnt to do without, speaks alone.
+logit_k = log Σ_{l>k} e^{score_l} − score_k, and are added to the network's logits. A channel that is missing can't be
+filled in, so there is a discriminant without each signal; where more are missing, the network, which has learnt to do
+without, speaks alone.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +23,7 @@ from torch import Tensor, nn
 
 from edge_runtime.graph import Float32Array, Int64Array
 from gnn.heads import FAULTS, LEVEL_LOGITS
-from gnn.normalisation import CHANNELS, TYPES, InputNormalisation
+from gnn.normalisation import CHANNELS, InputNormalisation
 
 LEVELS = LEVEL_LOGITS + 1
 SHRINKAGE = 1e-3
@@ -34,33 +36,46 @@ LEAST_MEASURED = 0.9
 _IMPOSSIBLE = -30.0
 _SMALLEST_SPREAD = 1e-9
 
+NOBODY = -1
+
+BoolArray = npt.NDArray[np.bool_]
 Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A discriminant as one affine map of the raw cycle: weight float64 [C · T, L], bias float64 [L]."""
+    """A discriminant as one affine map of the raw cycle: weight [C · T, L], bias [L], −inf for levels never seen."""
 
     weight: Float64Array
     bias: Float64Array
 
 
 class CycleDiscriminant(nn.Module):
-    """One discriminant for each component type that has labels; silent until it is fitted."""
+    """For each component type that has labels one discriminant on all its signals, and one without each of them.
+
+    A node uses the one that needs the most of what it has. Silent until it is fitted.
+
+    Attributes:
+        weight: [C · T, R · L], of the R discriminants.
+        bias: [R, L].
+        needed: [R, C], 1 for the channels that a discriminant was fitted on.
+        kind: int64 [R], the component type it is for.
+        fault: [R, 9], 1 for the fault that its levels grade.
+    """
 
     weight: Tensor
     bias: Tensor
     needed: Tensor
+    kind: Tensor
     fault: Tensor
-    fitted: Tensor
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(TYPES, CHANNELS * tokens, LEVELS))
-        self.register_buffer("bias", torch.zeros(TYPES, LEVELS))
-        self.register_buffer("needed", torch.zeros(TYPES, CHANNELS))
-        self.register_buffer("fault", torch.zeros(TYPES, FAULTS))
-        self.register_buffer("fitted", torch.zeros(TYPES))
+        self.register_buffer("weight", torch.zeros(CHANNELS * tokens, LEVELS))
+        self.register_buffer("bias", torch.zeros(1, LEVELS))
+        self.register_buffer("needed", torch.zeros(1, CHANNELS))
+        self.register_buffer("kind", torch.full((1,), NOBODY))
+        self.register_buffer("fault", torch.zeros(1, FAULTS))
 
     def fit(
         self,
@@ -81,21 +96,24 @@ class CycleDiscriminant(nn.Module):
             level: int64 [n], −1 = unlabelled.
             fault: [n, 9], NaN = unknown.
         """
+        found: list[_Row] = []
         for kind in np.unique(types[level >= 0]):
             rows = (types == kind) & (level >= 0)
             present = mask[rows].min((0, 2)) > 0
-            found = np.unique(level[rows])
-            if len(found) < 2 or not present.any():
+            if len(np.unique(level[rows])) < 2:
                 continue
-            fold = _fit(cycle[rows].astype(np.float64), present, level[rows])
             mean, std = (np.asarray(part[kind], np.float64).ravel() for part in (normalisation.mean, normalisation.std))
-            bias = np.full(LEVELS, _IMPOSSIBLE)
-            bias[found] = (fold.bias + mean @ fold.weight)[found]
-            self.weight[kind] = torch.from_numpy(std[:, None] * fold.weight)
-            self.bias[kind] = torch.from_numpy(bias)
-            self.needed[kind] = torch.from_numpy(present.astype(np.float32))
-            self.fault[kind] = torch.from_numpy((~np.isnan(fault[rows])).any(0).astype(np.float32))
-            self.fitted[kind] = 1.0
+            graded = (~np.isnan(fault[rows])).any(0)
+            for channels in _signal_sets(cycle[rows], present):
+                fold = _fit(cycle[rows].astype(np.float64), channels, level[rows])
+                bias = np.where(np.isfinite(fold.bias), fold.bias + mean @ fold.weight, _IMPOSSIBLE)
+                found.append(_Row(std[:, None] * fold.weight, bias, channels, int(kind), graded))
+        if found:
+            self.weight = _float32(np.concatenate([row.weight for row in found], 1))
+            self.bias = _float32(np.stack([row.bias for row in found]))
+            self.needed = _float32(np.stack([row.needed for row in found]))
+            self.kind = torch.tensor([row.kind for row in found])
+            self.fault = _float32(np.stack([row.fault for row in found]))
 
     def forward(self, cycle: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
         """What the discriminants add to the network's logits.
@@ -106,20 +124,52 @@ class CycleDiscriminant(nn.Module):
             types: int64 [N].
 
         Returns:
-            Level logits [N, 4] and fault logits [N, 9]; zero where the node's type has no discriminant or one of its
-            channels is missing.
+            Level logits [N, 4] and fault logits [N, 9]; zero where the node has no discriminant or lacks more than one
+            of its signals.
         """
-        scores = self.bias.index_select(0, types)
-        weight = self.weight.index_select(0, types)
-        scores = scores + (cycle.flatten(1).unsqueeze(1) @ weight).squeeze(1)
+        absent = (mask.mean(2) < LEAST_MEASURED).to(cycle.dtype)
+        lacking = absent @ self.needed.T
+        usable = (types.unsqueeze(1) == self.kind).to(cycle.dtype) * (lacking < 0.5).to(cycle.dtype)
+        worth = usable * (1.0 + self.needed.sum(1))
+        best = worth.argmax(1)
+        speaks = usable.amax(1).unsqueeze(1)
+        # Weights of hundreds cancel each other to scores of a few: in float32 two engines would differ by over 1e-4.
+        scores = (cycle.flatten(1).double() @ self.weight.double()).view(-1, self.kind.shape[0], LEVELS)
+        scores = (scores + self.bias).gather(1, best.view(-1, 1, 1).expand(-1, 1, LEVELS)).squeeze(1).to(cycle.dtype)
         level = torch.stack([torch.logsumexp(scores[:, k + 1 :], 1) - scores[:, k] for k in range(LEVEL_LOGITS)], dim=1)
-        lacking = self.needed.index_select(0, types) * (mask.mean(2) < LEAST_MEASURED).to(cycle.dtype)
-        speaks = (self.fitted.index_select(0, types) * (1.0 - lacking.amax(1))).unsqueeze(1)
         level = speaks * level.clamp(_IMPOSSIBLE, -_IMPOSSIBLE)
-        return level, level[:, :1] * self.fault.index_select(0, types)
+        return level, level[:, :1] * self.fault.index_select(0, best)
 
 
-def _fit(cycle: Float64Array, present: npt.NDArray[np.bool_], level: Int64Array) -> Fold:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    weight: Float64Array
+    bias: Float64Array
+    needed: BoolArray
+    kind: int
+    fault: BoolArray
+
+
+def _float32(values: npt.ArrayLike) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))
+
+
+def _signal_sets(cycle: Float32Array, present: BoolArray) -> Iterator[BoolArray]:
+    """The channels that are there, then those less one signal at a time; a signal may lie on several channels."""
+    if present.any():
+        yield present
+    seen: set[tuple[int, ...]] = set()
+    for channel in np.flatnonzero(present):
+        alike = (np.array_equal(cycle[:, channel], cycle[:, other]) for other in np.flatnonzero(present))
+        same = tuple(np.flatnonzero(present)[list(alike)].tolist())
+        rest = present.copy()
+        rest[list(same)] = False
+        if same not in seen and rest.any():
+            seen.add(same)
+            yield rest
+
+
+def _fit(cycle: Float64Array, present: BoolArray, level: Int64Array) -> Fold:
     """The discriminant of labelled cycles [n, C, T] over the channels that are present."""
     windows, channels, tokens = cycle.shape
     used = cycle[:, present]
@@ -142,7 +192,7 @@ def _fit(cycle: Float64Array, present: npt.NDArray[np.bool_], level: Int64Array)
     on_used = raw_part + centred_part - centred_part.mean(1, keepdims=True)
     folded = np.zeros((channels, tokens, LEVELS))
     folded[np.ix_(present, np.arange(tokens), found)] = on_used
-    full_bias = np.zeros(LEVELS)
+    full_bias = np.full(LEVELS, -np.inf)
     full_bias[found] = scale * bias - mean @ on_views
     return Fold(folded.reshape(channels * tokens, LEVELS), full_bias)
 
