@@ -61,7 +61,7 @@ def write_running(file: Path, port: int) -> None:
 
 def withdraw_running(file: Path) -> None:
     """Take that back, unless another agent has said it."""
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         if json.loads(file.read_bytes())["pid"] == os.getpid():
             file.unlink()
 

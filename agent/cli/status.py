@@ -64,5 +64,5 @@ def _port(settings: AgentSettings) -> int:
     """The port that the running agent has written down; with none running, the one it would take."""
     try:
         return int(json.loads(settings.running_file.read_bytes())["health_port"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return settings.health.port
