@@ -1,0 +1,135 @@
+import json
+import socket
+import time
+from contextlib import closing
+
+import pytest
+
+from tests.models.tiny_bundle import tiny_machine
+
+
+@pytest.fixture
+def broker(box):
+    """Something that accepts connections where the settings say that the broker is."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        box.configure(sources={"mqtt": [source(listener.getsockname()[1])]}, store={"max_bytes": 16 * 2**20})
+        yield listener
+
+
+def source(port, sensors=("PS1", "EPS1", "FS1", "TS1")):
+    topics = [{"topic": f"rig/{sensor}", "sensor": sensor} for sensor in sensors]
+    return {"name": "rig", "host": "127.0.0.1", "port": port, "topics": topics}
+
+
+def examined(box):
+    """Exit code and checks by what was looked at."""
+    result = box.run("doctor", "--json")
+    return result.exit_code, {check["what"]: check for check in json.loads(result.stdout)}
+
+
+def verdicts(checks):
+    return {what: check["verdict"] for what, check in checks.items() if what != "clock"}
+
+
+def test_a_sound_box_passes(broker, box):
+    code, checks = examined(box)
+    assert code == 0
+    assert verdicts(checks) == dict.fromkeys(["settings", "machine file", "mqtt rig", "disk", "model"], "good")
+    assert checks["clock"]["verdict"] in {"good", "warning"}
+    assert "4 of 4 sensors read" in checks["machine file"]["found"]
+    assert "tiny 1.0.0 (release 1) reproduces its golden windows" in checks["model"]["found"]
+
+
+def test_the_table_shows_the_same(broker, box):
+    result = box.run("doctor")
+    assert result.exit_code == 0
+    for what in ("settings", "machine file", "mqtt rig", "clock", "disk", "model"):
+        assert any(line.startswith(what) for line in result.stdout.splitlines()), what
+
+
+def test_a_broker_that_is_away_is_bad_and_the_other_checks_are_made(box):
+    code, checks = examined(box)
+    assert code == 1
+    assert checks["mqtt rig"]["verdict"] == "bad"
+    assert "127.0.0.1:1" in checks["mqtt rig"]["remedy"]
+    assert checks["model"]["verdict"] == "good"
+    assert box.run("doctor").exit_code == 1
+
+
+def test_a_modbus_device_that_is_away_is_bad(broker, box):
+    group = {"registers": [{"sensor": "PS1", "kind": "holding", "address": 0, "type": "float32"}]}
+    device = {"name": "plc", "host": "127.0.0.1", "port": 1, "timeout_s": 0.5, "groups": [group]}
+    sources = {"modbus": [device], "mqtt": [source(broker.getsockname()[1], ("EPS1", "FS1", "TS1"))]}
+    box.configure(sources=sources)
+    code, checks = examined(box)
+    assert code == 1
+    assert checks["modbus plc"]["verdict"] == "bad"
+    assert checks["modbus plc"]["remedy"]
+
+
+def test_a_sensor_that_no_source_reads_is_a_warning(broker, box):
+    box.configure(sources={"mqtt": [source(broker.getsockname()[1], ("PS1", "FS1", "TS1"))]})
+    code, checks = examined(box)
+    assert code == 0
+    assert checks["machine file"]["verdict"] == "warning"
+    assert "EPS1" in checks["machine file"]["remedy"]
+
+
+@pytest.mark.parametrize("content", [None, "machine: [", "machine: machine.yaml\nmodle: {}\n"])
+def test_wrong_settings_are_bad_and_end_the_examination(box, content):
+    if content is None:
+        box.config.unlink()
+    else:
+        box.config.write_text(content)
+    code, checks = examined(box)
+    assert code == 1
+    assert verdicts(checks) == {"settings": "bad"}
+    assert checks["settings"]["remedy"]
+
+
+def test_a_source_that_names_an_unknown_sensor_is_bad(box):
+    box.configure(sources={"mqtt": [source(1, ("PS1", "PS99"))]})
+    code, checks = examined(box)
+    assert code == 1
+    assert "PS99" in checks["machine file"]["found"]
+    assert all(sensor.name in checks["machine file"]["remedy"] for sensor in tiny_machine().sensors)
+
+
+def test_a_clock_before_a_moment_known_to_be_past_is_bad(broker, box):
+    (box.folder / "data").mkdir()
+    (box.folder / "data" / "clock-floor").write_text(str(time.time_ns() // 1000 + 3_600_000_000))
+    code, checks = examined(box)
+    assert code == 1
+    assert checks["clock"]["verdict"] == "bad"
+    assert "timedatectl" in checks["clock"]["remedy"]
+
+
+def test_a_full_disk_is_bad(broker, box):
+    box.configure(sources={"mqtt": [source(broker.getsockname()[1])]}, store={"min_free_bytes": 10**18})
+    code, checks = examined(box)
+    assert code == 1
+    assert checks["disk"]["verdict"] == "bad"
+
+
+def test_a_store_that_may_outgrow_the_disk_is_a_warning(broker, box):
+    store = {"min_free_bytes": 0, "max_bytes": 10**18}
+    box.configure(sources={"mqtt": [source(broker.getsockname()[1])]}, store=store)
+    code, checks = examined(box)
+    assert code == 0
+    assert checks["disk"]["verdict"] == "warning"
+
+
+def test_a_model_that_is_missing_is_bad(broker, box):
+    (box.folder / "bundle").unlink()
+    code, checks = examined(box)
+    assert code == 1
+    assert checks["model"]["verdict"] == "bad"
+
+
+def test_a_centre_that_is_away_and_an_enrolment_that_is_missing_are_bad(broker, box):
+    sources = {"mqtt": [source(broker.getsockname()[1])]}
+    box.configure(sources=sources, centre={"url": "http://127.0.0.1:1"})
+    code, checks = examined(box)
+    assert code == 1
+    assert "127.0.0.1:1/health/ready" in checks["centre"]["found"]
+    assert "hydrosight enrol" in checks["enrolment"]["remedy"]
