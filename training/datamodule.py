@@ -1,6 +1,7 @@
 """Batches of disjoint graphs for Lightning."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -63,14 +64,19 @@ class GraphDataset(Dataset[tuple[GraphSample, Targets]]):
 
 
 class WindowsDataModule(LightningDataModule):
-    """Training and validation batches. Everything is in memory, so there are no workers."""
+    """Training and validation batches. Everything is in memory, so there are no workers.
+
+    Each window validates twice, whole and degraded: a network that is stopped by whole windows alone never learns to do
+    without a sensor.
+    """
 
     def __init__(
         self, training: Sequence[Example], validation: Sequence[Example], levels: Int64Array, settings: FitSettings
     ) -> None:
         super().__init__()
         self._training = GraphDataset(training, settings.degraded_share)
-        self._validation = GraphDataset(validation)
+        degraded = tuple(replace(example, sample=example.degraded) for example in validation)
+        self._validation = GraphDataset((*validation, *degraded))
         self._levels = levels
         self._batch_size = settings.batch_size
 

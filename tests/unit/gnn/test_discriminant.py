@@ -78,10 +78,26 @@ def test_the_median_training_window_leads_by_the_typical_margin():
     assert np.median(np.log(own / others)) == pytest.approx(TYPICAL_MARGIN, rel=0.05)
 
 
-def test_a_missing_channel_silences_it():
-    values, mask, _ = cycles(10, seed=1)
+def test_without_one_signal_it_says_what_can_be_said_without_it():
+    values, mask, level = cycles(200, seed=1)
     mask[:, 1] = 0
-    level, fault = answer(values * mask, mask)
+    assert (levels_of(answer(values * mask, mask)[0]) == level).mean() > 0.95
+
+
+def test_a_signal_on_two_channels_is_one_signal():
+    values, mask, level = cycles(200)
+    values[:, 2], mask[:, 2] = values[:, 0], 1
+    types, fault = np.full(200, KIND), np.full((200, 9), np.nan, np.float32)
+    normalisation = InputNormalisation(15, CHANNELS, TOKENS)
+    normalisation.fit(values, mask, types)
+    discriminant = CycleDiscriminant(TOKENS)
+    discriminant.fit(normalisation, values, mask, types, level, fault)
+    assert discriminant.needed[:, :3].tolist() == [[1, 1, 1], [0, 1, 0], [1, 0, 1]]
+
+
+def test_without_any_signal_it_is_silent():
+    values, mask, _ = cycles(10, seed=1)
+    level, fault = answer(0 * values, 0 * mask)
     assert not level.any()
     assert not fault.any()
 
@@ -107,4 +123,4 @@ def test_one_level_alone_gives_no_discriminant():
     normalisation.fit(values, mask, types)
     discriminant = CycleDiscriminant(TOKENS)
     discriminant.fit(normalisation, values, mask, types, np.zeros(40, np.int64), np.zeros((40, 9), np.float32))
-    assert not discriminant.fitted.any()
+    assert not discriminant.weight.any()
