@@ -50,8 +50,9 @@ class Recorder:
 
     async def beat(self) -> int:
         """Store what has arrived and diagnose what is due; gives the number of windows diagnosed."""
-        await self._store()
-        diagnosed = await self._diagnose()
+        not_stored = await self._store()
+        diagnosed, not_recorded = await self._diagnose()
+        self._judge_store(not_stored or not_recorded)
         self._status.beat("recorder")
         return diagnosed
 
@@ -59,36 +60,42 @@ class Recorder:
         """Store what has arrived, and diagnose as much as one beat does; the rest is due again at the next start."""
         await self.beat()
 
-    async def _store(self) -> None:
+    async def _store(self) -> StoreError | None:
+        """Store what has arrived; what went wrong with that, if anything did."""
         readings = self._intake.take()
         if not readings:
-            return
+            return None
         try:
             await self._core.call(self._pipeline.store_readings, readings)
         except StoreError as error:
             self._intake.put_back(readings)
-            self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
-            return
+            return error
         self._status.stored(len(readings), readings[-1].source_time_us)
-        lost = self._intake.dropped - self._dropped
-        self._dropped = self._intake.dropped
-        message = "stores readings" if not lost else f"stores readings again; {lost} were lost while it could not"
-        self._status.report(STORE, healthy=True, message=message)
+        return None
 
-    async def _diagnose(self) -> int:
+    async def _diagnose(self) -> tuple[int, StoreError | None]:
+        """Diagnose what is due: how many windows that was, and what went wrong with recording, if anything did."""
         for count in range(WINDOWS_A_BEAT):
             try:
                 outcome = await self._core.call(self._pipeline.diagnose_next)
             except StoreError as error:
-                self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
-                return count
+                return count, error
             except BackendError as error:
                 await self._replace_model(error)
-                return count
+                return count, None
             if outcome is None:
-                return count
+                return count, None
             await self._announce(outcome)
-        return WINDOWS_A_BEAT
+        return WINDOWS_A_BEAT, None
+
+    def _judge_store(self, error: StoreError | None) -> None:
+        """The store works when a whole beat went through: what had failed before is among what it tried."""
+        if error is not None:
+            self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
+            return
+        lost, self._dropped = self._intake.dropped - self._dropped, self._intake.dropped
+        message = "stores readings" if not lost else f"stores readings again; {lost} were lost while it could not"
+        self._status.report(STORE, healthy=True, message=message)
 
     async def _announce(self, outcome: Outcome) -> None:
         self._status.report(MODEL, healthy=True, message=_describe(outcome))
