@@ -1,0 +1,207 @@
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from edge_runtime.backends.base import ModelOutput
+from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.errors import BackendError, StoreFullError
+from tests.models.tiny_bundle import WINDOW_US, build_tiny_bundle, tiny_machine
+from tests.tiny_agent import SECOND_US, load_diagnoser, make_pipeline, minutes, readings
+
+HOUR_US = 3_600_000_000
+
+
+def drain(pipeline):
+    """All windows that are due."""
+    outcomes = []
+    while outcome := pipeline.diagnose_next():
+        outcomes.append(outcome)
+    return outcomes
+
+
+def starts(outcomes):
+    return [outcome.window.start_us // WINDOW_US for outcome in outcomes]
+
+
+def said(outcomes):
+    """Diagnoses and alerts without how long each took."""
+    return [(outcome.diagnosis.model_copy(update={"inference_ms": 0.0}), outcome.alerts) for outcome in outcomes]
+
+
+class FailingBackend:
+    """Fails as often as it is told to, then diagnoses as another."""
+
+    name = "failing"
+
+    def __init__(self, backend, failures):
+        self.failures = failures
+        self._backend = backend
+
+    def run(self, sample) -> ModelOutput:
+        if self.failures:
+            self.failures -= 1
+            raise BackendError("the engine failed")
+        return self._backend.run(sample)
+
+
+def test_a_window_is_diagnosed_once_it_is_over_and_the_lateness_has_passed(open_store, diagnoser):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    pipeline.store_readings(readings(0, WINDOW_US + 2 * SECOND_US))
+    assert pipeline.diagnose_next() is None
+    pipeline.store_readings(readings(WINDOW_US + 2 * SECOND_US, WINDOW_US + 3 * SECOND_US))
+    assert starts(drain(pipeline)) == [0]
+
+
+def test_what_a_window_comes_to_is_recorded_in_one_step(open_store, diagnoser):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser, raise_after=1)
+    pipeline.store_readings(minutes(0, 1))
+    (outcome,) = drain(pipeline)
+    assert store.diagnoses(5) == [outcome.diagnosis]
+    assert {alert.component for alert in outcome.alerts} == {"pump", "valve", "accumulator"}
+    assert store.standing_alerts() == list(outcome.alerts)
+    assert store.next_window_start() == WINDOW_US
+    np.testing.assert_array_equal(store.windows(1)[0].channels[0].values, outcome.window.channels[0].values)
+
+
+def test_time_without_readings_is_no_window(open_store, diagnoser):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    pipeline.store_readings(minutes(0, 1))
+    pipeline.store_readings(minutes(30, 32))
+    assert starts(drain(pipeline)) == [0, 1, 30, 31]  # minute 1 holds the readings that made minute 0 due
+
+
+@pytest.mark.parametrize("killed_after", ["storing", "diagnosing some", "diagnosing all"])
+def test_a_crash_at_any_point_comes_to_the_same_windows(open_store, diagnoser, killed_after):
+    undisturbed = make_pipeline(open_store(), diagnoser, raise_after=3)
+    undisturbed.store_readings(minutes(0, 5))
+    expected = said(drain(undisturbed))
+    assert len(expected) == 5
+
+    store = open_store()
+    for table in ("record", "outbox", "publication", "progress"):
+        store._connection.execute(f"DELETE FROM {table}")
+    pipeline = make_pipeline(store, diagnoser, raise_after=3)
+    before = {"storing": 0, "diagnosing some": 2, "diagnosing all": 5}[killed_after]
+    first = [pipeline.diagnose_next() for _ in range(before)]
+    restarted = make_pipeline(open_store(), diagnoser, raise_after=3)
+    assert said([*first, *drain(restarted)]) == expected
+
+
+def test_nothing_is_diagnosed_twice_after_a_restart(open_store, diagnoser):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    pipeline.store_readings(minutes(0, 3))
+    drain(pipeline)
+    store = open_store()
+    restarted = make_pipeline(store, diagnoser)
+    assert drain(restarted) == []
+    restarted.store_readings(readings(0, WINDOW_US))
+    assert drain(restarted) == []
+    assert len(store.diagnoses(10)) == 3
+
+
+def test_a_window_that_cannot_be_recorded_stays_due_and_leaves_no_trace(open_store, diagnoser, monkeypatch):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser, raise_after=1)
+    pipeline.store_readings(minutes(0, 2))
+
+    def refuse(*_):
+        raise StoreFullError("no room")
+
+    with monkeypatch.context() as full:
+        full.setattr(store, "record", refuse)
+        for _ in range(3):
+            with pytest.raises(StoreFullError):
+                pipeline.diagnose_next()
+    outcomes = drain(pipeline)
+    assert starts(outcomes) == [0, 1]
+    assert [len(outcome.alerts) for outcome in outcomes] == [3, 0]
+
+
+def test_readings_that_cannot_be_stored_do_not_move_the_windows_on(open_store, diagnoser, monkeypatch):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser)
+
+    def refuse(*_):
+        raise StoreFullError("no room")
+
+    with monkeypatch.context() as full:
+        full.setattr(store, "append", refuse)
+        with pytest.raises(StoreFullError):
+            pipeline.store_readings(minutes(0, 1))
+    assert pipeline.diagnose_next() is None
+    pipeline.store_readings(minutes(0, 1))
+    assert starts(drain(pipeline)) == [0]
+
+
+def test_a_model_that_fails_leaves_its_window_due(open_store, diagnoser):
+    failing = Diagnoser(tiny_machine(), diagnoser.bundle, FailingBackend(diagnoser._backend, failures=2))
+    pipeline = make_pipeline(open_store(), failing)
+    pipeline.store_readings(minutes(0, 1))
+    for _ in range(2):
+        with pytest.raises(BackendError):
+            pipeline.diagnose_next()
+    assert starts(drain(pipeline)) == [0]
+
+
+def test_another_model_diagnoses_from_the_next_window_on(open_store, diagnoser, tmp_path):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    pipeline.store_readings(minutes(0, 2))
+    former = pipeline.diagnose_next()
+    pipeline.use(load_diagnoser(build_tiny_bundle(tmp_path / "new", version="2.0.0", release=2)))
+    latter = pipeline.diagnose_next()
+    assert (former.diagnosis.model.release, latter.diagnosis.model.release) == (1, 2)
+
+
+def test_when_the_sources_clocks_are_set_back_diagnosis_goes_on_there(open_store, diagnoser):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser)
+    pipeline.store_readings(minutes(600, 602))
+    assert starts(drain(pipeline)) == [600, 601]
+    pipeline.store_readings(minutes(100, 102))
+    assert starts(drain(pipeline)) == [100, 101]
+    assert store.next_window_start() == 102 * WINDOW_US
+
+
+def test_readings_a_little_late_are_kept_but_do_not_open_their_window_again(open_store, diagnoser):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser)
+    pipeline.store_readings(minutes(0, 2, without=("PS1",)))
+    assert starts(drain(pipeline)) == [0, 1]
+    late = [reading for reading in readings(0, WINDOW_US) if reading.sensor == "PS1"]
+    pipeline.store_readings(late)
+    assert drain(pipeline) == []
+    assert len(store.series(0, WINDOW_US)["PS1"]) == 60
+
+
+def test_a_restart_after_a_stray_reading_from_the_future_makes_no_endless_list_of_windows(open_store, diagnoser):
+    """One block that spans decades, as when a sensor's clock runs ahead once."""
+    store = open_store()
+    stray = dataclasses.replace(readings(0, SECOND_US)[0], source_time_us=2_000_000 * HOUR_US)
+    store.append([*minutes(0, 1), stray])
+    outcomes = drain(make_pipeline(open_store(), diagnoser))
+    assert starts(outcomes)[0] == 0
+    assert len(outcomes) <= 3
+
+
+def test_the_trend_is_the_same_after_a_restart(open_store, diagnoser):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    for hour in range(12):
+        pipeline.store_readings(minutes(60 * hour, 60 * hour + 1))
+    undisturbed = drain(pipeline)
+    assert undisturbed[-1].diagnosis.component("pump").degradation_per_day is not None
+    history = pipeline._history
+    resumed = make_pipeline(open_store(), diagnoser)._history
+    for component, (times_us, healths) in history.by_component.items():
+        np.testing.assert_array_equal(resumed.by_component[component][0], times_us)
+        np.testing.assert_allclose(resumed.by_component[component][1], healths)
+
+
+def test_window_times_are_utc(open_store, diagnoser):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    pipeline.store_readings(minutes(0, 1))
+    (outcome,) = drain(pipeline)[:1]
+    assert outcome.diagnosis.window_start == datetime(1970, 1, 1, tzinfo=UTC)
+    assert outcome.diagnosis.window_end - outcome.diagnosis.window_start == timedelta(minutes=1)

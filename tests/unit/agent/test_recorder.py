@@ -1,0 +1,169 @@
+import pytest
+from structlog.testing import capture_logs
+
+from agent.core import CoreThread
+from agent.intake import Intake
+from agent.models import Models
+from agent.recorder import Recorder
+from agent.status import AgentStatus
+from agent.store.retention import Retention
+from agent.store.store import Store
+from edge_runtime.errors import BackendError, BundleError, StoreError, StoreFullError, UpdateError
+from edge_runtime.slots import Slots
+from tests.tiny_agent import MACHINE, make_pipeline, minutes
+
+
+class Box:
+    """A recorder over a real pipeline and store, whose steps can be made to fail."""
+
+    def __init__(self, pipeline, models, core):
+        self.pipeline = pipeline
+        self.models = models
+        self.intake = Intake(limit=10_000)
+        self.status = AgentStatus()
+        self.heard = []
+        self.recorder = Recorder(core, pipeline, self.intake, models, self.status, [self.heard.append])
+
+    def condition(self, part):
+        return self.status.snapshot().conditions[part]
+
+    async def beats(self, count=1):
+        """What was said about the parts during these beats."""
+        with capture_logs() as said:
+            for _ in range(count):
+                await self.recorder.beat()
+        return [(line["part"], line["event"]) for line in said if "part" in line]
+
+
+@pytest.fixture
+async def box(failed_bundle, tmp_path):
+    core = CoreThread()
+    models = Models(MACHINE, Slots(tmp_path / "models"), failed_bundle, threads=1, probation_windows=2)
+    # The store belongs to the thread that opened it.
+    store = await core.call(Store.open, tmp_path / "store.db", "boot", retention=Retention(min_free_bytes=0))
+    pipeline = await core.call(lambda: make_pipeline(store, models.start(), raise_after=1))
+    box = Box(pipeline, models, core)
+    box.status.report("store", healthy=True, message="open")
+    box.status.report("model", healthy=True, message="loaded")
+    yield box
+    await core.call(store.close)
+    core.close()
+
+
+def failing(error, times=1_000):
+    """A function that raises, so many times."""
+    left = [times]
+
+    def fail(*_args, **_options):
+        if left[0]:
+            left[0] -= 1
+            raise error
+
+    return fail
+
+
+async def test_what_arrives_is_stored_diagnosed_and_told(box):
+    box.intake.deliver(minutes(0, 1))
+    await box.recorder.beat()
+    snapshot = box.status.snapshot()
+    assert snapshot.readings == len(minutes(0, 1))
+    assert snapshot.windows == 1
+    assert snapshot.alerts == 3
+    assert [outcome.diagnosis for outcome in box.heard] == [snapshot.last_diagnosis]
+    assert box.status.silent_tasks(60) == []
+
+
+async def test_a_store_that_fails_is_reported_once_and_no_reading_is_lost(box, monkeypatch):
+    box.intake.deliver(minutes(0, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(box.pipeline, "store_readings", failing(StoreFullError("no room", hint="make room")))
+        said = await box.beats(3)
+    assert said == [("store", "part_failed")]
+    assert box.condition("store").hint == "make room"
+    assert len(box.intake) == len(minutes(0, 1))
+    said = await box.beats(2)
+    assert said.count(("store", "part_recovered")) == 1
+    assert box.status.snapshot().readings == len(minutes(0, 1))
+    assert box.condition("store").message == "stores readings"
+
+
+async def test_readings_that_had_to_be_dropped_are_counted_when_it_is_over(box, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(box.pipeline, "store_readings", failing(StoreFullError("no room")))
+        for _ in range(60):
+            box.intake.deliver(minutes(0, 1))
+            await box.recorder.beat()
+    lost = box.intake.dropped
+    assert lost > 0
+    await box.recorder.beat()
+    assert box.condition("store").message == f"stores readings again; {lost} were lost while it could not"
+
+
+async def test_a_window_that_cannot_be_recorded_is_reported_once_and_tried_again(box, monkeypatch):
+    box.intake.deliver(minutes(0, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(box.pipeline, "diagnose_next", failing(StoreError("disk error")))
+        said = await box.beats(3)
+    assert said == [("store", "part_failed")]
+    await box.recorder.beat()
+    assert box.status.snapshot().windows == 1
+    assert box.condition("store").healthy
+
+
+async def test_while_readings_go_in_and_windows_do_not_the_store_stays_reported(box, monkeypatch):
+    """On a disk that is nearly full: appending succeeds, recording doesn't."""
+    box.intake.deliver(minutes(0, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(box.pipeline, "diagnose_next", failing(StoreFullError("no room")))
+        said = []
+        for minute in range(2, 6):
+            box.intake.deliver(minutes(minute, minute + 1))
+            said += await box.beats()
+    assert said == [("store", "part_failed")]
+
+
+async def test_a_model_that_fails_outside_probation_is_reported_once_and_tried_again(box, monkeypatch):
+    box.intake.deliver(minutes(0, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(box.pipeline, "diagnose_next", failing(BackendError("engine failed", hint="see doctor")))
+        said = await box.beats(3)
+    assert said == [("model", "part_failed")]
+    said = await box.beats()
+    assert ("model", "part_recovered") in said
+    assert box.status.snapshot().windows == 1
+
+
+async def test_a_model_that_fails_on_probation_makes_way_for_the_former_one(box, monkeypatch, tmp_path):
+    former = box.pipeline.diagnoser
+    taken = []
+    monkeypatch.setattr(box.models, "fall_back", lambda reason: taken.append(reason) or former)
+    monkeypatch.setattr(box.pipeline, "diagnose_next", failing(BackendError("engine failed"), times=1))
+    used = []
+    monkeypatch.setattr(box.pipeline, "use", used.append)
+    await box.beats(2)
+    assert taken == ["engine failed"]
+    assert used == [former]
+
+
+@pytest.mark.parametrize("error", [BundleError("damaged"), BackendError("no engine"), UpdateError("disk full")])
+async def test_without_a_way_back_it_says_so_and_goes_on_trying(box, monkeypatch, error):
+    monkeypatch.setattr(box.models, "fall_back", failing(error))
+    monkeypatch.setattr(box.pipeline, "diagnose_next", failing(BackendError("engine failed")))
+    said = await box.beats(3)
+    assert said == [("model", "part_failed"), ("model slots", "part_failed")]
+    assert box.condition("model slots").message == str(error)
+
+
+async def test_probation_that_cannot_be_written_down_does_not_hold_up_diagnosis(box, monkeypatch):
+    monkeypatch.setattr(box.models, "survived_window", failing(UpdateError("disk full")))
+    box.intake.deliver(minutes(0, 3))
+    await box.beats()
+    assert box.status.snapshot().windows == 3
+    assert not box.condition("model slots").healthy
+
+
+async def test_draining_stores_what_has_arrived(box):
+    box.intake.deliver(minutes(0, 2))
+    await box.recorder.drain()
+    assert len(box.intake) == 0
+    assert len(box.heard) == 2
