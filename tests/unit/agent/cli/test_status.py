@@ -6,7 +6,7 @@ from agent.settings import HealthSettings, load_settings
 from agent.status import AgentStatus
 from agent.store.reader import StoreReader
 from agent.view import HealthView
-from tests.unit.agent.cli.commands.conftest import failed
+from tests.unit.agent.cli.conftest import failed
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.reading import Series
 from edge_runtime.recording import write_recording
 from tests.models.tiny_bundle import TINY_MACHINE, WINDOW_US, tiny_machine, window_of
-from tests.unit.agent.cli.commands.conftest import FIRST_WINDOW_US, failed
+from tests.unit.agent.cli.conftest import FIRST_WINDOW_US, failed
 
 
 def diagnoses_in(output):

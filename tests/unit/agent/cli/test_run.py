@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.cli.run import LogStream, withdraw_running, write_running
-from tests.unit.agent.cli.commands.conftest import failed
+from tests.unit.agent.cli.conftest import failed
 
 
 class FullDisk(io.StringIO):

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from tests.models.tiny_bundle import TINY_MACHINE
-from tests.unit.agent.cli.commands.conftest import failed
+from tests.unit.agent.cli.conftest import failed
 
 ENROLMENT = {"agent": "agent-7", "credential": "s3cret", "machine": "tiny"}
 

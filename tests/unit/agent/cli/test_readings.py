@@ -2,7 +2,7 @@ import math
 
 from agent.store.store import Store
 from edge_runtime.reading import Quality, Reading
-from tests.unit.agent.cli.commands.conftest import FIRST_WINDOW_US, failed
+from tests.unit.agent.cli.conftest import FIRST_WINDOW_US, failed
 
 
 def store(box, *readings):

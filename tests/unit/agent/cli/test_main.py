@@ -2,7 +2,7 @@ import importlib.metadata
 
 import pytest
 
-from tests.unit.agent.cli.commands.conftest import failed
+from tests.unit.agent.cli.conftest import failed
 
 COMMANDS = [
     ("run",),
