@@ -13,12 +13,13 @@ from edge_runtime.manifest import ConditionCalibration
 from training.metrics import Predictions
 
 COVERAGE = 0.9
-_LOG_TEMPERATURE = (np.log(0.05), np.log(20.0))
+# Calibration only takes sureness away: a condition that is easy on whole windows needn't be so when sensors fail.
+_LOG_TEMPERATURE = (0.0, np.log(20.0))
 _SMALLEST_PROBABILITY = 1e-12
 
 
 def fit_temperature(logits: Float32Array, level: Int64Array, levels: int) -> float:
-    """The temperature that makes the labelled levels likeliest (Guo et al. 2017, arXiv 1706.04599).
+    """The temperature, 1 or more, that makes the labelled levels likeliest (Guo et al. 2017, arXiv 1706.04599).
 
     Args:
         logits: [n, 4] continuation ratios.

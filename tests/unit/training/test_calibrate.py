@@ -13,11 +13,17 @@ def draw(logits: np.ndarray, levels: int, seed: int) -> np.ndarray:
     return np.array([random.choice(levels, p=row) for row in level_probabilities(logits, levels)])
 
 
-@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("true_temperature", [1.0, 1.5, 3.0])
 def test_the_temperature_that_was_put_in_is_found_again(true_temperature: float):
     logits = np.random.default_rng(0).normal(0, 2, (4000, 4)).astype(np.float32)
     level = draw(logits, 4, seed=1)
     assert fit_temperature(logits * np.float32(true_temperature), level, 4) == pytest.approx(true_temperature, rel=0.1)
+
+
+def test_calibration_never_makes_a_model_surer_than_it_is():
+    logits = np.random.default_rng(0).normal(0, 2, (4000, 4)).astype(np.float32)
+    level = draw(logits, 4, seed=1)
+    assert fit_temperature(logits / 2, level, 4) == pytest.approx(1.0, rel=0.001)
 
 
 def test_the_threshold_is_the_finite_sample_quantile():
