@@ -42,9 +42,9 @@ def reported_errors() -> Iterator[None]:
     try:
         yield
     except HydrosightError as error:
-        error_console.print(f"[bold red]error:[/] {_plain(str(error))}")
+        error_console.print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
         if error.hint:
-            error_console.print(f"[dim]hint:[/]  {_plain(error.hint)}")
+            error_console.print(f"[dim]hint:[/]  {_plain(error.hint)}", soft_wrap=True)
         raise typer.Exit(error.exit_code) from error
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from agent.alerts import AlertTracker
 from agent.cli.main import app
+from agent.cli.output import console, error_console
 from agent.models import Models
 from agent.pipeline import Pipeline
 from agent.settings import AlertSettings, load_settings
@@ -76,6 +77,13 @@ class Box:
         result = self.run(*arguments, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
+
+
+@pytest.fixture(autouse=True)
+def _width_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A console takes COLUMNS when it is made, and then for good; under pytest-xdist there is one by then."""
+    for one in (console, error_console):
+        monkeypatch.setattr(one, "_width", None)
 
 
 @pytest.fixture(scope="session")
