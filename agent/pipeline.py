@@ -82,6 +82,18 @@ class Pipeline:
                 return outcome
         return None
 
+    def give_up(self) -> int | None:
+        """Leave out the oldest window that is complete; its readings stay. Gives its start, None without one.
+
+        Raises:
+            StoreError: that can't be written down; the window stays due.
+        """
+        for start_us in self._schedule.due():
+            self._store.skip_to(start_us + self._length_us)
+            self._schedule.done(start_us)
+            return start_us
+        return None
+
     def _undiagnosed_times(self) -> set[int]:
         """Source times that stand for every window with stored readings after the last diagnosed one."""
         cursor_us = self._store.next_window_start()

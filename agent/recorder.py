@@ -1,12 +1,14 @@
 """Moves readings from the intake into the store at a steady beat, and diagnoses what has become complete.
 
-A store that fails keeps the readings in the intake and tries again at the next beat. A model that fails keeps its
-window due; on probation it is replaced by the former one.
+A store that fails keeps the readings in the intake and tries again at the next beat. A model that fails is tried again
+too, and in the end leaves the window out; on probation it is replaced by the former one.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
 
 from agent.core import CoreThread
 from agent.intake import Intake
@@ -15,8 +17,12 @@ from agent.pipeline import Outcome, Pipeline
 from agent.status import AgentStatus
 from edge_runtime.errors import BackendError, BundleError, StoreError, UpdateError
 
+log = structlog.get_logger("agent.recorder")
 STORE = "store"
 MODEL = "model"
+ATTEMPTS_A_WINDOW = 30
+"""A window that the model fails on so often in a row is left out: its readings stay, and the next one gets its turn."""
+
 WINDOWS_A_BEAT = 8
 """Catching up after an outage never holds up storing for longer than this many windows."""
 
@@ -40,6 +46,7 @@ class Recorder:
         self._status = status
         self._listeners = listeners
         self._dropped = 0
+        self._failures = 0
 
     async def run(self, interval_s: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """One beat every `interval_s`, until cancelled."""
@@ -98,6 +105,7 @@ class Recorder:
         self._status.report(STORE, healthy=True, message=message)
 
     async def _announce(self, outcome: Outcome) -> None:
+        self._failures = 0
         self._status.report(MODEL, healthy=True, message=_describe(outcome))
         self._status.diagnosed(outcome.diagnosis, len(outcome.alerts))
         await self._count_window()
@@ -111,7 +119,9 @@ class Recorder:
             self._status.report("model slots", healthy=False, message=str(error), hint=error.hint)
 
     async def _replace_model(self, error: BackendError) -> None:
+        """Go back to the former model on probation; otherwise try again, and give the window up in the end."""
         self._status.report(MODEL, healthy=False, message=str(error), hint=error.hint)
+        self._failures += 1
         try:
             former = await self._core.call(self._models.fall_back, str(error))
         except (BundleError, BackendError, UpdateError) as second:
@@ -119,6 +129,17 @@ class Recorder:
             return
         if former is not None:
             await self._core.call(self._pipeline.use, former)
+        elif self._failures >= ATTEMPTS_A_WINDOW:
+            await self._give_window_up(error)
+
+    async def _give_window_up(self, reason: BackendError) -> None:
+        try:
+            start_us = await self._core.call(self._pipeline.give_up)
+        except StoreError as error:
+            self._status.report(STORE, healthy=False, message=str(error), hint=error.hint)
+            return
+        self._failures = 0
+        log.error("window_given_up", start_us=start_us, error=str(reason))
 
 
 def _describe(outcome: Outcome) -> str:

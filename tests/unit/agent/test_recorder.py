@@ -4,7 +4,7 @@ from structlog.testing import capture_logs
 from agent.core import CoreThread
 from agent.intake import Intake
 from agent.models import Models
-from agent.recorder import Recorder
+from agent.recorder import ATTEMPTS_A_WINDOW, Recorder
 from agent.status import AgentStatus
 from agent.store.retention import Retention
 from agent.store.store import Store
@@ -131,6 +131,23 @@ async def test_a_model_that_fails_outside_probation_is_reported_once_and_tried_a
     said = await box.beats()
     assert ("model", "part_recovered") in said
     assert box.status.snapshot().windows == 1
+
+
+async def test_a_window_that_no_attempt_gets_through_makes_way_for_the_next(box, monkeypatch):
+    box.intake.deliver(minutes(0, 3))
+    diagnose = box.pipeline.diagnoser.diagnose
+
+    def fails_on_the_first(window, history):
+        if window.start_us == 0:
+            raise BackendError("NaN", hint="")
+        return diagnose(window, history)
+
+    monkeypatch.setattr(box.pipeline.diagnoser, "diagnose", fails_on_the_first)
+    await box.beats(ATTEMPTS_A_WINDOW - 1)
+    assert box.heard == []
+    await box.beats(2)
+    assert [outcome.window.start_us for outcome in box.heard] == [60_000_000, 120_000_000]
+    assert box.condition("model").healthy
 
 
 async def test_a_model_that_fails_on_probation_makes_way_for_the_former_one(box, monkeypatch, tmp_path):
