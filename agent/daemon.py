@@ -45,6 +45,7 @@ from edge_runtime.machine_file import load_machine
 from edge_runtime.slots import Slots
 
 log = structlog.get_logger("agent")
+CANCEL_AGAIN_S = 1.0
 
 
 def boot_id() -> str:
@@ -216,9 +217,12 @@ class Agent:
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Never]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """End the tasks. A library may swallow a cancellation that meets the end of a wait, so it is repeated."""
+    pending: set[asyncio.Task[Never]] = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
 
 def _now_us() -> int:
