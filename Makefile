@@ -40,7 +40,7 @@ check: $(VENV)/.installed-dev ## Check format, lint, types and layers
 
 bench: $(VENV)/.installed-dev ## Run the benchmarks and print their tables
 	@echo "[3/3] Running the benchmarks"
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script"; done
 
 train: $(VENV)/.installed-dev ## Train the rig's model: make train RECORDING=folder [RUN=folder]
 	@test -n "$(RECORDING)" || { echo "Say which recording to learn from: make train RECORDING=path/to/zema"; exit 2; }
