@@ -31,7 +31,7 @@ MACHINE_FEATURES = 4
 
 
 class ModelConfig(BaseModel):
-    """Everything that shapes the network. The defaults are what the ablations in docs/training.md left standing."""
+    """Everything that shapes the network. What has not been measured to pay is off."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

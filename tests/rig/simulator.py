@@ -3,17 +3,17 @@
 import json
 from pathlib import Path
 
+from demo.process import free_port
 from tests.rig.program import Program
 from tests.rig.recordings import MACHINE
 from tests.rig.until import until
-from tests.servers.process import choose_port
 
 
 class Simulator:
     """A simulated rig on a Modbus port of its own, which it keeps."""
 
     def __init__(self, folder: Path, broker_port: int) -> None:
-        self.modbus_port = choose_port()
+        self.modbus_port = free_port()
         self._folder = folder
         self._broker_port = broker_port
         self._program: Program | None = None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.process import PortTakenError, ServerProcess, choose_port
+from demo.process import free_port
+from tests.servers.process import PortTakenError, ServerProcess
 
 _PROGRAM = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
 
@@ -48,7 +49,7 @@ class Mosquitto:
 
     def _first_start(self) -> ServerProcess:
         for _ in range(10):
-            process = self._configure(choose_port())
+            process = self._configure(free_port())
             try:
                 process.start()
             except PortTakenError:

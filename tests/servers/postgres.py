@@ -12,7 +12,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from demo.postgres import server_account, server_binaries
-from tests.servers.process import PortTakenError, ServerProcess, choose_port
+from demo.process import free_port
+from tests.servers.process import PortTakenError, ServerProcess
 
 
 class PostgresServer:
@@ -53,7 +54,7 @@ class PostgresServer:
 
     def _first_start(self) -> ServerProcess:
         for _ in range(10):
-            port = choose_port()
+            port = free_port()
             log = self._directory / f"postgres-{port}.log"
             command = [
                 str(self._binaries / "postgres"), "-D", str(self._directory / "data"), "-p", str(port),

@@ -1,7 +1,6 @@
 """Server processes of the tests: on ports of their own, and dead when pytest is, however it ends."""
 
 import ctypes
-import random
 import signal
 import socket
 import subprocess
@@ -14,24 +13,9 @@ import pytest
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
-# Below the range that Linux takes ports of outgoing connections from, so that a stopped server gets its port back.
-_PORTS = range(20_000, 32_768)
-
 
 class PortTakenError(Exception):
     """Somebody took the port between choosing and binding."""
-
-
-def choose_port() -> int:
-    """A port of the loopback interface that is free right now."""
-    while True:
-        port = random.SystemRandom().choice(_PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def accepts_connections(port: int) -> bool:

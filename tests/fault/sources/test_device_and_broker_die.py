@@ -11,8 +11,8 @@ from agent.sources.modbus import ModbusSource
 from agent.sources.modbus_settings import ModbusSettings
 from agent.sources.mqtt import MqttSource
 from agent.sources.mqtt_settings import MqttSettings
+from demo.process import free_port
 from tests.servers.modbus import ModbusDevice
-from tests.servers.process import choose_port
 from tests.servers.running_source import running, until
 
 
@@ -70,7 +70,7 @@ async def test_a_device_that_stops_answering_is_connected_anew(device):
 
 
 async def test_a_device_that_was_never_there_is_said_once_however_often_it_is_tried():
-    source = modbus_source(choose_port())
+    source = modbus_source(free_port())
     async with running(source) as received:
         await until(lambda: source.counters.reconnects >= 3)
     assert received.healthy == [False]

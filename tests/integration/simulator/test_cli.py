@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.servers.process import choose_port
+from demo.process import free_port
 
 MACHINE = "configs/machines/zema.yaml"
 SAMPLE = "configs/recordings/zema-sample"
@@ -62,7 +62,7 @@ def test_a_port_in_use_is_a_clean_error(mosquitto):
 
 
 def test_no_broker_is_a_clean_error():
-    result = failing(serve(choose_port()))
+    result = failing(serve(free_port()))
     assert result.returncode == 1
     assert "no MQTT broker at 127.0.0.1" in result.stderr
     assert "mosquitto -p 1883" in result.stderr
