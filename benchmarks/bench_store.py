@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.store.store import Store
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 from edge_runtime.recording import read_recording
 
 RECORDING = Path(__file__).parents[1] / "configs" / "recordings" / "zema-full-rate"

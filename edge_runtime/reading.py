@@ -1,27 +1,19 @@
-"""A reading, its quality, and many readings of one sensor as a series.
+"""A reading, and many readings of one sensor as a series.
 
 Times are integer microseconds since 1970-01-01T00:00:00Z. The source time is never altered; the sequence number orders
 readings of one boot whatever the clock does.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.quality import Quality, Reason, UInt8Array, status
+
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
-UInt8Array = npt.NDArray[np.uint8]
-
-
-class Quality(IntEnum):
-    """How far a value can be trusted (OPC UA's three classes)."""
-
-    GOOD = 0
-    UNCERTAIN = 1
-    BAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +26,7 @@ class Reading:
         quality: GOOD, UNCERTAIN or BAD.
         source_time_us: when it was measured, by the source's clock, or by arrival where the source has none.
         received_time_us: when it reached the box, by the box's clock.
+        reason: why the quality is what it is.
     """
 
     sensor: str
@@ -41,6 +34,12 @@ class Reading:
     quality: Quality
     source_time_us: int
     received_time_us: int
+    reason: Reason = Reason.NONE
+
+    @property
+    def status(self) -> int:
+        """Quality and reason as one byte."""
+        return status(self.quality, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +49,29 @@ class Series:
     Attributes:
         times_us: int64 [n], strictly increasing.
         values: float64 [n], canonical unit, NaN where missing.
-        quality: uint8 [n], values of `Quality`.
+        statuses: uint8 [n], quality and reason of each (see edge_runtime.quality).
     """
 
     times_us: Int64Array
     values: Float64Array
-    quality: UInt8Array
+    statuses: UInt8Array
 
     @classmethod
-    def ordered(cls, times_us: Int64Array, values: Float64Array, quality: UInt8Array | None = None) -> Self:
-        """Sort by time and keep the last of equal times. `quality` defaults to GOOD throughout."""
-        if quality is None:
-            quality = np.zeros(len(times_us), np.uint8)
+    def ordered(cls, times_us: Int64Array, values: Float64Array, statuses: UInt8Array | None = None) -> Self:
+        """Sort by time and keep the last of equal times. `statuses` default to GOOD throughout."""
+        if statuses is None:
+            statuses = np.zeros(len(times_us), np.uint8)
         if len(times_us) > 1 and not bool(np.all(times_us[1:] > times_us[:-1])):
             order = np.argsort(times_us, kind="stable")
-            times_us, values, quality = times_us[order], values[order], quality[order]
+            times_us, values, statuses = times_us[order], values[order], statuses[order]
             last = np.append(times_us[1:] != times_us[:-1], True)
-            times_us, values, quality = times_us[last], values[last], quality[last]
-        return cls(times_us, values, quality)
+            times_us, values, statuses = times_us[last], values[last], statuses[last]
+        return cls(times_us, values, statuses)
 
     def between(self, start_us: int, end_us: int) -> "Series":
         """The part with start_us <= time < end_us (views, not copies)."""
         low, high = np.searchsorted(self.times_us, [start_us, end_us])
-        return Series(self.times_us[low:high], self.values[low:high], self.quality[low:high])
+        return Series(self.times_us[low:high], self.values[low:high], self.statuses[low:high])
 
     def __len__(self) -> int:
         return len(self.times_us)

@@ -16,7 +16,8 @@ import numpy as np
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.machine import Machine
-from edge_runtime.reading import Int64Array, Quality, Series
+from edge_runtime.quality import Quality, quality_of
+from edge_runtime.reading import Int64Array, Series
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,7 +115,7 @@ def write_recording(path: Path, series: Mapping[str, Series], labels: Sequence[L
 
     names = list(series)
     counts = [len(series[name]) for name in names]
-    values = [np.where(one.quality == Quality.BAD, np.nan, one.values) for one in series.values()]
+    values = [np.where(quality_of(one.statuses) == Quality.BAD, np.nan, one.values) for one in series.values()]
     codes = pa.array(np.repeat(np.arange(len(names), dtype=np.int32), counts))
     table = pa.table(
         {

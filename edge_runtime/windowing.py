@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.machine import Machine, Sensor
-from edge_runtime.reading import Float64Array, Int64Array, Quality, Series
+from edge_runtime.quality import Quality, quality_of
+from edge_runtime.reading import Float64Array, Int64Array, Series
 from edge_runtime.window import ChannelWindow, Float32Array, Window
 
 BoolArray = npt.NDArray[np.bool_]
@@ -46,7 +47,9 @@ def _channel(sensor: Sensor, series: Series, start_us: int, end_us: int) -> Chan
     slots = -(-(end_us - start_us) // step_us)
     with np.errstate(invalid="ignore"):
         good = (
-            (series.quality != Quality.BAD) & (series.values >= sensor.valid_min) & (series.values <= sensor.valid_max)
+            (quality_of(series.statuses) != Quality.BAD)
+            & (series.values >= sensor.valid_min)
+            & (series.values <= sensor.valid_max)
         )
     slot = (series.times_us - start_us) // step_us
     return ChannelWindow(sensor.name, step_us, _to_grid(slot, series.values, good, slots))

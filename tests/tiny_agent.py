@@ -6,7 +6,8 @@ from agent.settings import AlertSettings
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
 from edge_runtime.diagnoser import Diagnoser
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 from tests.models.tiny_bundle import WINDOW_US, tiny_machine
 
 MACHINE = tiny_machine()

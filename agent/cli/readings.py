@@ -15,7 +15,8 @@ from agent.cli.output import (
 from agent.cli.store_access import open_store
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.machine_file import load_machine
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 
 _STYLE = {Quality.GOOD: "green", Quality.UNCERTAIN: "yellow", Quality.BAD: "bold red"}
 

@@ -16,7 +16,8 @@ from agent.sources.poll_schedule import PollSchedule
 from agent.sources.register_map import Block, ClockSettings, Decoder, Entry, RegisterSettings, UInt16Array
 from edge_runtime.cancellation import check_cancelled
 from edge_runtime.errors import SourceError
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 
 FIRST_RETRY_S = 0.5
 LOOK_AGAIN_S = 60.0

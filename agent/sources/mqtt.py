@@ -17,7 +17,8 @@ from agent.sources.mqtt_settings import MqttSettings, TopicSettings
 from agent.sources.payload import parse_payload
 from edge_runtime.cancellation import check_cancelled
 from edge_runtime.errors import SourceError
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 
 FIRST_RETRY_S = 0.5
 GOOD_AGAIN = 10

@@ -7,7 +7,7 @@ A block holds its readings by sensor, and by arrival within a sensor. Inside the
     source times      int64 × n: the first, then differences
     arrival offsets   int64 × n: received minus source time; the first, then differences
     values            float64 × n
-    quality           uint8 × n
+    statuses          uint8 × n
 
 Times are stored byte plane by byte plane: the planes that hardly change cost nothing. Values are not: a sensor's
 converter has few steps, so whole values repeat, which compresses three times better than their planes on the ZeMA rig.
@@ -22,7 +22,8 @@ import numpy as np
 
 from agent.store.payload import pack, unpack
 from edge_runtime.errors import StoreDamagedError
-from edge_runtime.reading import Float64Array, Int64Array, Reading, UInt8Array
+from edge_runtime.quality import UInt8Array
+from edge_runtime.reading import Float64Array, Int64Array, Reading
 
 _MAGIC = b"HB\x01"
 _SENSORS = struct.Struct("<3sH")
@@ -39,7 +40,7 @@ class Block:
         times_us: int64 [n], source times.
         received_us: int64 [n].
         values: float64 [n].
-        quality: uint8 [n].
+        statuses: uint8 [n], quality and reason (see edge_runtime.quality).
     """
 
     sensors: tuple[str, ...]
@@ -47,7 +48,7 @@ class Block:
     times_us: Int64Array
     received_us: Int64Array
     values: Float64Array
-    quality: UInt8Array
+    statuses: UInt8Array
 
     @classmethod
     def of(cls, readings: Sequence[Reading]) -> Self:
@@ -61,7 +62,7 @@ class Block:
             np.array([reading.source_time_us for reading in readings], np.int64)[order],
             np.array([reading.received_time_us for reading in readings], np.int64)[order],
             np.array([reading.value for reading in readings], np.float64)[order],
-            np.array([reading.quality for reading in readings], np.uint8)[order],
+            np.array([reading.status for reading in readings], np.uint8)[order],
         )
 
     @classmethod
@@ -81,7 +82,7 @@ class Block:
             np.concatenate([block.times_us for block in blocks])[order],
             np.concatenate([block.received_us for block in blocks])[order],
             np.concatenate([block.values for block in blocks])[order],
-            np.concatenate([block.quality for block in blocks])[order],
+            np.concatenate([block.statuses for block in blocks])[order],
         )
 
     def by_sensor(self) -> Iterator[tuple[str, slice]]:
@@ -106,7 +107,7 @@ def encode_block(block: Block) -> bytes:
         _differences(block.times_us),
         _differences(block.received_us - block.times_us),
         block.values.astype("<f8", copy=False).tobytes(),
-        block.quality.tobytes(),
+        block.statuses.tobytes(),
     )
     return pack(b"".join((*header, *columns)))
 

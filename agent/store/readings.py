@@ -8,7 +8,8 @@ import numpy as np
 
 from agent.store.block import Block, decode_block, encode_block
 from edge_runtime.errors import StoreDamagedError
-from edge_runtime.reading import Quality, Reading, Series
+from edge_runtime.quality import Quality, Reason, quality_of, reason_of
+from edge_runtime.reading import Reading, Series
 
 MERGE_BLOCKS = 16
 """Fewest blocks worth merging."""
@@ -60,12 +61,12 @@ class ReadingTable:
             (start_us, end_us),
         ):
             for sensor, rows in block.by_sensor():
-                parts[sensor].append(Series(block.times_us[rows], block.values[rows], block.quality[rows]))
+                parts[sensor].append(Series(block.times_us[rows], block.values[rows], block.statuses[rows]))
         joined = {
             sensor: Series.ordered(
                 np.concatenate([item.times_us for item in items]),
                 np.concatenate([item.values for item in items]),
-                np.concatenate([item.quality for item in items]),
+                np.concatenate([item.statuses for item in items]),
             ).between(start_us, end_us)
             for sensor, items in parts.items()
         }
@@ -85,9 +86,10 @@ class ReadingTable:
                     found[sensor] = Reading(
                         sensor,
                         float(block.values[last]),
-                        Quality(int(block.quality[last])),
+                        Quality(quality_of(block.statuses)[last]),
                         time_us,
                         int(block.received_us[last]),
+                        Reason(reason_of(block.statuses)[last]),
                     )
         return [found[sensor] for sensor in sorted(found)]
 

@@ -1,6 +1,7 @@
 """Windows as the readings that they are cut from."""
 
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 from edge_runtime.window import Window
 
 

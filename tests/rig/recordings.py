@@ -49,7 +49,7 @@ def edited(readings: Readings, sensor: str, cycles: range, edit: Edit) -> Readin
     inside = (cycle >= cycles.start) & (cycle < cycles.stop)
     values = one.values.copy()
     values[inside] = edit(values[inside])
-    return {**readings, sensor: Series(one.times_us, values, one.quality)}
+    return {**readings, sensor: Series(one.times_us, values, one.statuses)}
 
 
 def without(readings: Readings, sensor: str, cycles: range) -> Readings:
@@ -57,7 +57,7 @@ def without(readings: Readings, sensor: str, cycles: range) -> Readings:
     one = readings[sensor]
     cycle = (one.times_us - one.times_us[0]) // CYCLE_US
     kept = (cycle < cycles.start) | (cycle >= cycles.stop)
-    return {**readings, sensor: Series(one.times_us[kept], one.values[kept], one.quality[kept])}
+    return {**readings, sensor: Series(one.times_us[kept], one.values[kept], one.statuses[kept])}
 
 
 def write(folder: Path, readings: Mapping[str, Series]) -> Path:

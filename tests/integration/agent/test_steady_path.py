@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge_runtime.alert import AlertState
-from edge_runtime.reading import Quality, Series
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Series
 from tests.rig.agent import FAILED, Agent
 from tests.rig.arrived import Records, accepted, arrived, pending, stored
 from tests.rig.listener import Listener, retained
@@ -78,7 +79,7 @@ def test_every_message_is_stored_once_with_its_value_and_time(run: Run) -> None:
         played, kept = run.played[sensor], run.readings[sensor]
         assert kept.times_us.tolist() == played.times_us.tolist()
         np.testing.assert_array_equal(kept.values, played.values)
-        assert set(kept.quality) == {Quality.GOOD}
+        assert set(kept.statuses) == {Quality.GOOD}
 
 
 @pytest.mark.parametrize("sensor", ["PS1", "PS4", "EPS1", "TS1", "TS4"])

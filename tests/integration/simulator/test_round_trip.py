@@ -14,7 +14,7 @@ from agent.settings import SourceSettings
 from agent.sources.modbus import ModbusSource
 from agent.sources.mqtt import MqttSource
 from edge_runtime.machine_file import load_machine
-from edge_runtime.reading import Quality
+from edge_runtime.quality import Quality
 from edge_runtime.recording import Recording, read_recording
 from simulator.agent_config import Locations, agent_config
 from simulator.endpoint import Endpoint

@@ -8,7 +8,8 @@ from pymodbus.constants import ExcCodes
 from agent.sources import modbus
 from agent.sources.modbus import ModbusSource
 from agent.sources.modbus_settings import ModbusSettings
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 from tests.servers.modbus import ModbusDevice
 from tests.servers.running_source import running, until
 

@@ -11,7 +11,8 @@ import trustme
 
 from agent.sources.mqtt import GOOD_AGAIN, MqttSource
 from agent.sources.mqtt_settings import MqttSettings
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.running_source import running, until
 

@@ -2,7 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.intake import Intake
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 
 
 def reading(number):

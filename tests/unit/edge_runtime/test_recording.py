@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.machine_file import load_machine
-from edge_runtime.reading import Quality, Series
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Series
 from edge_runtime.recording import LabelRow, Recording, read_recording, write_recording
 
 CONFIGS = Path(__file__).parents[3] / "configs"

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.machine import Component, ComponentType, Machine, Port, Quantity, Sensor
-from edge_runtime.reading import Quality, Series
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Series
 from edge_runtime.window import ChannelWindow
 from edge_runtime.windowing import WindowSchedule, cut_window, window_starts
 

@@ -1,7 +1,8 @@
 import math
 
 from agent.store.store import Store
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 from tests.unit.agent.cli.conftest import FIRST_WINDOW_US, failed
 
 

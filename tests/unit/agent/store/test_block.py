@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from agent.store.block import Block, decode_block, encode_block
 from agent.store.payload import pack, unpack
 from edge_runtime.errors import StoreDamagedError
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 
 times = st.integers(-(2**63), 2**63 - 1)
 any_reading = st.builds(
@@ -28,7 +29,7 @@ def rows(block):
             (struct.pack("<d", value), quality, time_us, received_us)
             for value, quality, time_us, received_us in zip(
                 block.values[part].tolist(),
-                block.quality[part].tolist(),
+                block.statuses[part].tolist(),
                 block.times_us[part].tolist(),
                 block.received_us[part].tolist(),
                 strict=True,

@@ -13,7 +13,8 @@ import pytest
 from agent.store.store import Store
 from edge_runtime.alert import AlertState
 from edge_runtime.errors import StoreError
-from edge_runtime.reading import Quality, Reading
+from edge_runtime.quality import Quality
+from edge_runtime.reading import Reading
 from tests.stored import MINUTE_US, SECOND_US, alert, diagnosis, readings, window
 
 
@@ -56,7 +57,7 @@ def test_a_reading_delivered_twice_comes_out_once_with_the_later_value(store):
     series = store.series(0, 1000)["PS1"]
     assert series.times_us.tolist() == [50, 100]
     assert series.values.tolist() == [5.0, 2.0]
-    assert series.quality.tolist() == [Quality.GOOD, Quality.UNCERTAIN]
+    assert series.statuses.tolist() == [Quality.GOOD, Quality.UNCERTAIN]
 
 
 def test_late_and_unordered_readings_are_put_in_order_of_source_time(store):
@@ -70,7 +71,7 @@ def test_missing_values_and_quality_survive(store):
     series = store.series(0, 10)["PS1"]
     assert math.isnan(series.values[0])
     assert math.isinf(series.values[1])
-    assert series.quality.tolist() == [Quality.BAD, Quality.UNCERTAIN]
+    assert series.statuses.tolist() == [Quality.BAD, Quality.UNCERTAIN]
 
 
 def test_readings_of_a_boot_are_numbered_without_a_gap_also_when_it_is_reopened(path):
