@@ -20,8 +20,12 @@ class CoreThread:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="core")
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run `function` there and give its result or raise its error here."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*args, **kwargs))
+        """Run `function` there and give its result or raise its error here.
+
+        It runs also when the caller is cancelled meanwhile: what was handed over to be stored is stored.
+        """
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._executor, lambda: function(*args, **kwargs)))
 
     def close(self) -> None:
         """Finish what was handed over, then end the thread."""

@@ -1,12 +1,13 @@
 """Moves readings from the intake into the store at a steady beat, and diagnoses what has become complete.
 
-A store that fails keeps the readings in the intake and tries again at the next beat. A model that fails is tried again
-too, and in the end leaves the window out; on probation it is replaced by the former one.
+Sources that asked for it are told what is durable; one that can't go on before that hurries the beat. A store that
+fails keeps the readings in the intake and tries again at the next beat. A model that fails is tried again too, and in
+the end leaves the window out; on probation it is replaced by the former one.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -25,6 +26,9 @@ ATTEMPTS_A_WINDOW = 30
 
 WINDOWS_A_BEAT = 8
 """Catching up after an outage never holds up storing for longer than this many windows."""
+
+HURRIED_BEAT_S = 0.05
+"""Beats are at least this far apart: more would cost a synced write each and wear the flash for little."""
 
 
 class Recorder:
@@ -48,12 +52,15 @@ class Recorder:
         self._dropped = 0
         self._failures = 0
 
-    async def run(self, interval_s: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """One beat every `interval_s`, until cancelled."""
+    async def run(self, interval_s: float) -> None:
+        """One beat every `interval_s`, or sooner when a source is in a hurry, until cancelled."""
         while True:
             began = time.monotonic()
             await self.beat()
-            await sleep(max(0.0, interval_s - (time.monotonic() - began)))
+            rest_s = max(0.0, interval_s - (time.monotonic() - began))
+            shortest_s = min(rest_s, HURRIED_BEAT_S)
+            await asyncio.sleep(shortest_s)
+            await self._intake.hurried(rest_s - shortest_s)
 
     async def beat(self) -> int:
         """Store what has arrived and diagnose what is due; gives the number of windows diagnosed."""
@@ -69,14 +76,16 @@ class Recorder:
 
     async def _store(self) -> StoreError | None:
         """Store what has arrived; what went wrong with that, if anything did."""
-        readings = self._intake.take()
+        taken = self._intake.take()
+        readings = taken.readings
         if not readings:
             return None
         try:
             await self._core.call(self._pipeline.store_readings, readings)
         except StoreError as error:
-            self._intake.put_back(readings)
+            self._intake.put_back(taken)
             return error
+        taken.confirm()
         self._status.stored(len(readings), readings[-1].source_time_us)
         return None
 

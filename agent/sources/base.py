@@ -6,8 +6,16 @@ from typing import Protocol
 
 from edge_runtime.reading import Reading
 
-Deliver = Callable[[Sequence[Reading]], None]
-"""Takes readings that arrived together; returns at once."""
+
+class Deliver(Protocol):
+    """Takes readings that arrived together."""
+
+    def __call__(self, readings: Sequence[Reading], stored: Callable[[], None] | None = None) -> None:
+        """Take them and return at once.
+
+        `stored` is called on the event loop once they are durable. With it the source promises that it can give them
+        again until then, and that it bounds how many are waiting: they are never dropped for want of memory.
+        """
 
 
 @dataclass(frozen=True, slots=True)

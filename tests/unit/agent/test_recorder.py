@@ -1,3 +1,6 @@
+import asyncio
+import threading
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -16,7 +19,9 @@ from tests.tiny_agent import MACHINE, make_pipeline, minutes
 class Box:
     """A recorder over a real pipeline and store, whose steps can be made to fail."""
 
-    def __init__(self, pipeline, models, core):
+    def __init__(self, pipeline, models, core, store):
+        self.core = core
+        self.store = store
         self.pipeline = pipeline
         self.models = models
         self.intake = Intake(limit=10_000)
@@ -42,7 +47,7 @@ async def box(failed_bundle, tmp_path):
     # The store belongs to the thread that opened it.
     store = await core.call(Store.open, tmp_path / "store.db", "boot", retention=Retention(min_free_bytes=0))
     pipeline = await core.call(lambda: make_pipeline(store, models.start(), raise_after=1))
-    box = Box(pipeline, models, core)
+    box = Box(pipeline, models, core, store)
     box.status.report("store", healthy=True, message="open")
     box.status.report("model", healthy=True, message="loaded")
     yield box
@@ -85,6 +90,44 @@ async def test_a_store_that_fails_is_reported_once_and_no_reading_is_lost(box, m
     assert said.count(("store", "part_recovered")) == 1
     assert box.status.snapshot().readings == len(minutes(0, 1))
     assert box.condition("store").message == "stores readings"
+
+
+async def test_senders_hear_only_of_what_is_stored(box, monkeypatch):
+    heard = []
+    box.intake.deliver(minutes(0, 1), lambda: heard.append(box.status.snapshot().readings))
+    with monkeypatch.context() as patch:
+        patch.setattr(box.pipeline, "store_readings", failing(StoreFullError("no room")))
+        await box.beats(2)
+    assert heard == []
+    await box.beats(2)
+    assert heard == [0]
+    assert box.status.snapshot().readings == len(minutes(0, 1))
+
+
+async def test_a_source_in_a_hurry_does_not_wait_for_the_next_beat(box):
+    recorder = asyncio.create_task(box.recorder.run(interval_s=3600))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        stored = asyncio.Event()
+        box.intake.deliver(minutes(0, 1), stored.set)
+        box.intake.hurry()
+        await asyncio.wait_for(stored.wait(), timeout=20)
+    recorder.cancel()
+    await asyncio.wait([recorder])
+
+
+async def test_what_was_being_stored_when_the_end_came_is_stored(box):
+    busy = threading.Event()
+    other_work = asyncio.create_task(box.core.call(busy.wait))
+    box.intake.deliver(minutes(0, 1))
+    beat = asyncio.create_task(box.recorder.beat())
+    await asyncio.sleep(0)
+    beat.cancel()
+    await asyncio.wait([beat])
+    busy.set()
+    await other_work
+    await box.recorder.drain()
+    assert await box.core.call(box.store.newest_source_time) == minutes(0, 1)[-1].source_time_us
 
 
 async def test_readings_that_had_to_be_dropped_are_counted_when_it_is_over(box, monkeypatch):
