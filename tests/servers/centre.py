@@ -28,12 +28,16 @@ class Centre:
         self.url = ""
         self.start()
 
+    @property
+    def port(self) -> int:
+        """The port, the same for the centre's whole life; 0 before it was started."""
+        return int(self.url.rpartition(":")[2] or 0)
+
     def start(self) -> None:
         """Start it and wait until it answers."""
-        port = self.url.rpartition(":")[2] or "0"
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _MAIN, "serve", "--json", "--port", port, *self._options],
+                [sys.executable, "-c", _MAIN, "serve", "--json", "--port", str(self.port), *self._options],
                 env=os.environ | self._settings | {"HYDROSIGHT_DATABASE_URL": self.database_url},
                 stdout=subprocess.PIPE,
                 stderr=log,
