@@ -53,6 +53,11 @@ def status(quality: Quality, reason: Reason = Reason.NONE) -> int:
     return int(quality) | int(reason) << _CLASS_BITS
 
 
+def statuses_of(qualities: UInt8Array, reasons: UInt8Array) -> UInt8Array:
+    """Classes and reasons, element by element, as bytes."""
+    return qualities | reasons << np.uint8(_CLASS_BITS)
+
+
 def quality_of(statuses: UInt8Array) -> UInt8Array:
     """The classes (values of `Quality`) of an array of statuses."""
     return statuses & _CLASS_MASK

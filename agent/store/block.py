@@ -16,13 +16,14 @@ converter has few steps, so whole values repeat, which compresses three times be
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Self
 
 import numpy as np
 
 from agent.store.payload import pack, unpack
 from edge_runtime.errors import StoreDamagedError
-from edge_runtime.quality import UInt8Array
+from edge_runtime.quality import UInt8Array, statuses_of
 from edge_runtime.reading import Float64Array, Int64Array, Reading
 
 _MAGIC = b"HB\x01"
@@ -52,17 +53,24 @@ class Block:
 
     @classmethod
     def of(cls, readings: Sequence[Reading]) -> Self:
-        """Group readings by sensor, keeping the order of arrival within each."""
-        positions: dict[str, int] = {}
-        sensor = np.array([positions.setdefault(reading.sensor, len(positions)) for reading in readings], np.int64)
+        """Group readings by sensor, keeping the order of arrival within each. Here objects become arrays."""
+        count = len(readings)
+        names = list(map(attrgetter("sensor"), readings))
+        sensors = tuple(dict.fromkeys(names))
+        places = {name: place for place, name in enumerate(sensors)}
+        sensor = np.fromiter(map(places.__getitem__, names), np.int64, count)
         order = np.argsort(sensor, kind="stable")
+        statuses = statuses_of(
+            np.frombuffer(bytes(map(attrgetter("quality"), readings)), np.uint8),
+            np.frombuffer(bytes(map(attrgetter("reason"), readings)), np.uint8),
+        )
         return cls(
-            tuple(positions),
-            np.bincount(sensor, minlength=len(positions)).astype(np.int64),
-            np.array([reading.source_time_us for reading in readings], np.int64)[order],
-            np.array([reading.received_time_us for reading in readings], np.int64)[order],
-            np.array([reading.value for reading in readings], np.float64)[order],
-            np.array([reading.status for reading in readings], np.uint8)[order],
+            sensors,
+            np.bincount(sensor, minlength=len(sensors)).astype(np.int64),
+            np.fromiter(map(attrgetter("source_time_us"), readings), np.int64, count)[order],
+            np.fromiter(map(attrgetter("received_time_us"), readings), np.int64, count)[order],
+            np.fromiter(map(attrgetter("value"), readings), np.float64, count)[order],
+            statuses[order],
         )
 
     @classmethod

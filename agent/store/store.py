@@ -108,9 +108,11 @@ class Store(StoreReader):
 
     def append(self, readings: Sequence[Reading]) -> None:
         """Store readings, all or none of them. They are numbered without a gap in this boot."""
-        if not readings:
-            return
-        block = Block.of(readings)
+        if readings:
+            self.append_block(Block.of(readings))
+
+    def append_block(self, block: Block) -> None:
+        """Store the readings of a block, all or none of them. They are numbered without a gap, in its order."""
 
         def write() -> None:
             self._readings.append(self._boot_id, self._counter, block, self._now_us())

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from edge_runtime.quality import Quality, Reason, quality_of, reason_of, status
+from edge_runtime.quality import Quality, Reason, quality_of, reason_of, status, statuses_of
 
 
 @pytest.mark.parametrize("quality", Quality)
 @pytest.mark.parametrize("reason", Reason)
 def test_status_gives_back_class_and_reason(quality: Quality, reason: Reason) -> None:
     statuses = np.array([status(quality, reason)], np.uint8)
+    assert statuses_of(np.array([quality], np.uint8), np.array([reason], np.uint8)).tolist() == statuses.tolist()
     assert quality_of(statuses).tolist() == [quality]
     assert reason_of(statuses).tolist() == [reason]
 

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from agent.store.block import Block
 from agent.store.store import Store
 from edge_runtime.alert import AlertState
 from edge_runtime.errors import StoreError
@@ -37,6 +38,15 @@ def test_readings_come_back_after_reopening(path):
         series = store.series(0, 2 * SECOND_US)
     assert {sensor: len(item) for sensor, item in series.items()} == {"PS1": 20, "PS2": 20, "TS1": 20}
     assert series["PS2"].values.tolist() == pytest.approx([1000 + n / 10 for n in range(20)])
+
+
+def test_a_block_is_stored_as_its_readings_are(path):
+    with Store.open(path, "boot-1") as store:
+        store.append_block(Block.of(readings(0)))
+        store.append(readings(1))
+        assert store.statistics().readings_this_boot == 60
+        series = store.series(0, 2 * SECOND_US)
+    assert series["TS1"].values.tolist() == pytest.approx([2000 + n / 10 for n in range(20)])
 
 
 def test_series_holds_only_the_interval_and_only_sensors_heard_in_it(store):
