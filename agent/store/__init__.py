@@ -2,7 +2,8 @@
 
 store        the facade for the one writer · reader: the part of it that reads, also for the CLI beside the agent
 schema       the tables, each explained, and their migrations
-readings     readings in the file, by blocks · block: their codec · payload: compression with a checksum
+readings     readings in the file, by blocks · block: their codec · columns: of one sensor, as small as they go
+payload      compression with a checksum
 records      windows, diagnoses and alerts in the file
 outbox       what waits for the centre, in sealed batches
 retention    what is shed when room runs out · losses: the ledger of it · reserve: room to shed in on a full disk

@@ -1,16 +1,20 @@
-"""Codec of a block: the readings of one append as compressed, checksummed, self-describing bytes.
+"""Codec of a block: the readings of one append, or of many merged, as compressed, checksummed, self-describing bytes.
 
-A block holds its readings by sensor, and by arrival within a sensor. Inside the zstd frame, little-endian:
+A block holds its readings by sensor, and by arrival within a sensor. Inside the zstd frame, whose checksum is the
+record's own (see payload.py), little-endian:
 
-    magic, version    3 bytes: b"HB", 1
+    magic, layout     3 bytes: b"HB", 1 or 2
     sensors           uint16, followed for each by its count (uint32), length of its name (uint16) and name (UTF-8)
-    source times      int64 × n: the first, then differences
-    arrival offsets   int64 × n: received minus source time; the first, then differences
+
+Layout 1 costs next to nothing to make. It is for blocks with few readings of each sensor:
+
+    source times      int64 × n: the first, then differences, byte plane by byte plane
+    arrival offsets   int64 × n: received minus source time; the first, then differences, byte plane by byte plane
     values            float64 × n
     statuses          uint8 × n
 
-Times are stored byte plane by byte plane: the planes that hardly change cost nothing. Values are not: a sensor's
-converter has few steps, so whole values repeat, which compresses three times better than their planes on the ZeMA rig.
+Layout 2 is small: for each sensor in turn source times, arrival offsets, values and statuses, each column stored in the
+way that suits it (see columns.py).
 """
 
 import struct
@@ -21,13 +25,20 @@ from typing import Self
 
 import numpy as np
 
+from agent.store.columns import ColumnReader, write_integers, write_statuses, write_values
 from agent.store.payload import pack, unpack
 from edge_runtime.errors import StoreDamagedError
 from edge_runtime.quality import UInt8Array, statuses_of
 from edge_runtime.reading import Float64Array, Int64Array, Reading
 
-_MAGIC = b"HB\x01"
-_SENSORS = struct.Struct("<3sH")
+_MAGIC = b"HB"
+_QUICK = 1
+_SMALL = 2
+READINGS_A_SENSOR = 64
+"""With so many readings of each sensor on average, columns of their own are worth their making."""
+_MAX_READINGS = 2**24
+"""More than any block has: a damaged count must not make for an array of its size."""
+_SENSORS = struct.Struct("<2sBH")
 _SENSOR = struct.Struct("<IH")
 
 
@@ -106,17 +117,12 @@ class Block:
 
 def encode_block(block: Block) -> bytes:
     """Serialise and compress."""
-    header = [_SENSORS.pack(_MAGIC, len(block.sensors))]
+    layout = _SMALL if len(block) >= READINGS_A_SENSOR * len(block.sensors) else _QUICK
+    header = [_SENSORS.pack(_MAGIC, layout, len(block.sensors))]
     for sensor, count in zip(block.sensors, block.counts.tolist(), strict=True):
         name = sensor.encode()
         header += (_SENSOR.pack(count, len(name)), name)
-    # int64 arithmetic wraps around, here and in decoding: any two times give back exactly what went in.
-    columns = (
-        _differences(block.times_us),
-        _differences(block.received_us - block.times_us),
-        block.values.astype("<f8", copy=False).tobytes(),
-        block.statuses.tobytes(),
-    )
+    columns = _small_columns(block) if layout == _SMALL else _quick_columns(block)
     return pack(b"".join((*header, *columns)))
 
 
@@ -128,9 +134,24 @@ def decode_block(payload: object) -> Block:
     """
     data = unpack(payload)
     try:
-        sensors, counts, offset = _read_sensors(data)
+        layout, sensors, counts, offset = _read_header(data)
     except (struct.error, UnicodeDecodeError) as error:
         raise StoreDamagedError(f"damaged block: {error}") from error
+    read = _read_small if layout == _SMALL else _read_quick
+    return read(data, offset, sensors, counts)
+
+
+# int64 arithmetic wraps around, in encoding and decoding: any two times give back exactly what went in.
+
+
+def _quick_columns(block: Block) -> Iterator[bytes]:
+    yield _differences(block.times_us)
+    yield _differences(block.received_us - block.times_us)
+    yield block.values.astype("<f8", copy=False).tobytes()
+    yield block.statuses.tobytes()
+
+
+def _read_quick(data: bytes, offset: int, sensors: tuple[str, ...], counts: Int64Array) -> Block:
     count = int(counts.sum())
     if len(data) != offset + 25 * count:
         raise StoreDamagedError(f"damaged block: {len(data)} bytes for {count} readings")
@@ -145,11 +166,37 @@ def decode_block(payload: object) -> Block:
     )
 
 
-def _read_sensors(data: bytes) -> tuple[tuple[str, ...], Int64Array, int]:
-    """Names, counts and the offset at which the columns begin."""
-    magic, sensors = _SENSORS.unpack_from(data)
-    if magic != _MAGIC:
-        raise StoreDamagedError("damaged block: it doesn't begin as a block of this version does")
+def _small_columns(block: Block) -> Iterator[bytes]:
+    for _, rows in block.by_sensor():
+        yield write_integers(block.times_us[rows])
+        yield write_integers(block.received_us[rows] - block.times_us[rows])
+        yield write_values(block.values[rows])
+        yield write_statuses(block.statuses[rows])
+
+
+def _read_small(data: bytes, offset: int, sensors: tuple[str, ...], counts: Int64Array) -> Block:
+    count = int(counts.sum())
+    if count > _MAX_READINGS:
+        raise StoreDamagedError(f"damaged block: {count} readings")
+    times_us, received_us = np.empty(count, np.int64), np.empty(count, np.int64)
+    block = Block(sensors, counts, times_us, received_us, np.empty(count, np.float64), np.empty(count, np.uint8))
+    reader = ColumnReader(data, offset)
+    for _, rows in block.by_sensor():
+        length = rows.stop - rows.start
+        times_us[rows] = reader.integers(length)
+        np.add(times_us[rows], reader.integers(length), out=received_us[rows])
+        block.values[rows] = reader.values(length)
+        block.statuses[rows] = reader.statuses(length)
+    if reader.offset != len(data):
+        raise StoreDamagedError(f"damaged block: {len(data)} bytes, {reader.offset} expected")
+    return block
+
+
+def _read_header(data: bytes) -> tuple[int, tuple[str, ...], Int64Array, int]:
+    """Layout, names, counts and the offset at which the columns begin."""
+    magic, layout, sensors = _SENSORS.unpack_from(data)
+    if magic != _MAGIC or layout not in {_QUICK, _SMALL}:
+        raise StoreDamagedError("damaged block: it doesn't begin as a block that this version knows does")
     offset = _SENSORS.size
     names: list[str] = []
     counts: list[int] = []
@@ -159,7 +206,7 @@ def _read_sensors(data: bytes) -> tuple[tuple[str, ...], Int64Array, int]:
         names.append(data[offset : offset + length].decode())
         counts.append(count)
         offset += length
-    return tuple(names), np.array(counts, np.int64), offset
+    return layout, tuple(names), np.array(counts, np.int64), offset
 
 
 def _differences(values: Int64Array) -> bytes:
