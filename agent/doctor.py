@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from agent.box_clock import BoxClock
-from agent.daemon import load_machine_for
+from agent.configuration import load_machine_for
 from agent.models import Models
 from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_settings
 from agent.sources.modbus_device import ModbusDevice

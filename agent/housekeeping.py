@@ -21,13 +21,14 @@ class Housekeeping:
 
     Attributes:
         statistics: the store's figures as last taken, None before the first time.
+        min_free_bytes: with less room than that on the disk something is wrong.
     """
 
     def __init__(self, core: CoreThread, store: Store, status: AgentStatus, *, min_free_bytes: int) -> None:
         self._core = core
         self._store = store
         self._status = status
-        self._min_free_bytes = min_free_bytes
+        self.min_free_bytes = min_free_bytes
         self._low = False
         self.statistics: BufferStatistics | None = None
 
@@ -52,12 +53,12 @@ class Housekeeping:
         self._judge_disk(self.statistics.free_bytes)
 
     def _judge_disk(self, free_bytes: int) -> None:
-        self._low = free_bytes < self._min_free_bytes * (ROOM_AGAIN if self._low else 1.0)
+        self._low = free_bytes < self.min_free_bytes * (ROOM_AGAIN if self._low else 1.0)
         if self._low:
             self._status.report(
                 DISK,
                 healthy=False,
-                message=f"less than store.min_free_bytes ({self._min_free_bytes / 1e6:.0f} MB) is free",
+                message=f"less than store.min_free_bytes ({self.min_free_bytes / 1e6:.0f} MB) is free",
                 hint="Make room: the store sheds its oldest readings meanwhile, `hydrosight buffer` says which.",
             )
         else:

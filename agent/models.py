@@ -102,6 +102,22 @@ class Models:
         log.info("model_proven", model=bundle.manifest.name, version=bundle.manifest.version, difference=difference)
         return Diagnoser(self._machine, bundle, backend)
 
+    def tune(self, current: Diagnoser, *, threads: int, probation_windows: int) -> Diagnoser:
+        """Take up other settings; gives the diagnoser to go on with: `current`, unless it has to be opened anew.
+
+        Raises:
+            BundleError: its bundle is damaged.
+            BackendError: the inference engine can't run it so.
+        """
+        before, self._threads = self._threads, threads
+        try:
+            diagnoser = current if threads == before else self.load(current.bundle.path)
+        except (BundleError, BackendError):
+            self._threads = before
+            raise
+        self._probation_windows = probation_windows
+        return diagnoser
+
     def try_update(self, candidate: Path, current: Diagnoser, recent: Sequence[Window]) -> Diagnoser:
         """Install a downloaded bundle into the idle slot and put it to the test on this machine's latest windows.
 

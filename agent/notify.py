@@ -5,6 +5,7 @@ A message that nobody takes is dropped: should systemd miss it, it is the watchd
 
 import os
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +17,12 @@ class Notifier:
         self._address = os.environ.get("NOTIFY_SOCKET") if address is None else address
 
     def ready(self) -> None:
-        """Start-up is over."""
+        """Start-up, or taking up other settings, is over."""
         self._send("READY=1")
+
+    def reloading(self) -> None:
+        """Settings are being taken up; `ready` ends it. The time tells systemd which of its requests is meant."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """The service is on its way out."""

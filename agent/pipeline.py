@@ -6,9 +6,10 @@ this got are one transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.alerts import AlertTracker
+from agent.settings import AlertSettings
 from agent.store.store import Store
 from edge_runtime.alert import Alert
 from edge_runtime.diagnoser import Diagnoser
@@ -57,6 +58,11 @@ class Pipeline:
     def use(self, diagnoser: Diagnoser) -> None:
         """Diagnose with another model from the next window on. Its windows must be of the same length."""
         self._diagnoser = diagnoser
+
+    def tune(self, alerts: AlertSettings, lateness_us: int) -> None:
+        """Take up other settings from the next window on; what has been counted so far stays counted."""
+        self._tracker = replace(self._tracker, settings=alerts)
+        self._schedule.lateness_us = lateness_us
 
     def store_readings(self, readings: Sequence[Reading]) -> None:
         """Make readings durable and note how far the sources' clocks have got.

@@ -7,7 +7,8 @@ the end leaves the window out; on probation it is replaced by the former one.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -53,10 +54,13 @@ class Recorder:
         self._failures = 0
 
     async def run(self, interval_s: float) -> None:
-        """One beat every `interval_s`, or sooner when a source is in a hurry, until cancelled."""
+        """One beat every `interval_s`, or sooner when a source is in a hurry, until cancelled.
+
+        A beat that has begun is ended then.
+        """
         while True:
             began = time.monotonic()
-            await self.beat()
+            await _whole(self.beat())
             rest_s = max(0.0, interval_s - (time.monotonic() - began))
             shortest_s = min(rest_s, HURRIED_BEAT_S)
             await asyncio.sleep(shortest_s)
@@ -149,6 +153,18 @@ class Recorder:
             return
         self._failures = 0
         log.error("window_given_up", start_us=start_us, error=str(reason))
+
+
+async def _whole(beat: Coroutine[None, None, int]) -> None:
+    """Cancelled in the middle, a beat would leave readings that are neither in the intake nor surely in the store."""
+    task = asyncio.create_task(beat)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):  # it may be repeated
+                await asyncio.wait((task,))
+        raise
 
 
 def _describe(outcome: Outcome) -> str:

@@ -14,6 +14,8 @@ import structlog
 from edge_runtime.diagnosis import Diagnosis
 
 log = structlog.get_logger("agent")
+SETTINGS = "settings"
+"""The part that takes up other settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,16 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """How taking up other settings ended. `number` counts the attempts since start."""
+
+    number: int
+    applied: bool
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A consistent view of the agent at one moment."""
 
@@ -36,6 +48,7 @@ class Snapshot:
     alerts: int
     last_reading_us: int | None
     last_diagnosis: Diagnosis | None
+    reload: Reload | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +78,13 @@ class AgentStatus:
         """A task has made progress."""
         self._beats[task] = self.monotonic()
 
+    def forget(self, part: str) -> None:
+        """This part is no more."""
+        with self._lock:
+            self._conditions.pop(part, None)
+            self._beats.pop(part, None)
+            self._snapshot = replace(self._snapshot, conditions=dict(self._conditions))
+
     def silent_tasks(self, limit_s: float) -> list[str]:
         """Tasks that haven't made progress for longer than `limit_s`."""
         now = self.monotonic()
@@ -86,6 +106,19 @@ class AgentStatus:
                 alerts=self._snapshot.alerts + alerts,
                 last_diagnosis=diagnosis,
             )
+
+    def reloaded(self, *, applied: bool, message: str, hint: str = "") -> None:
+        """Other settings were taken up, or refused. Every attempt is logged: somebody waits for it."""
+        with self._lock:
+            before = self._snapshot.reload
+            outcome = Reload(before.number + 1 if before else 1, applied, message, hint)
+            shown = message if applied else f"reload refused: {message}"
+            self._conditions[SETTINGS] = Condition(applied, shown, hint, self.monotonic())
+            self._snapshot = replace(self._snapshot, conditions=dict(self._conditions), reload=outcome)
+        if applied:
+            log.info("reload_applied", message=message)
+        else:
+            log.error("reload_refused", message=message, hint=hint)
 
     def snapshot(self) -> Snapshot:
         """The state now."""

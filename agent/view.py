@@ -43,5 +43,6 @@ class HealthView:
                 for part, c in sorted(snapshot.conditions.items())
             },
             "diagnosis": snapshot.last_diagnosis.model_dump(mode="json") if snapshot.last_diagnosis else None,
+            "reload": asdict(snapshot.reload) if snapshot.reload else None,
             "buffer": asdict(statistics) if statistics else None,
         }

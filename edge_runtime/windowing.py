@@ -93,11 +93,14 @@ class WindowSchedule:
 
     When all the readings seen together are older than the newest by more than STEP_BACK_US, the sources' clocks have
     been set back (or had run ahead): the schedule begins anew there.
+
+    Attributes:
+        lateness_us: how much later than the newest reading another may still arrive.
     """
 
     def __init__(self, length_us: int, lateness_us: int, next_start_us: int | None = None) -> None:
         self._length_us = length_us
-        self._lateness_us = lateness_us
+        self.lateness_us = lateness_us
         self._next_start_us = next_start_us
         self._newest_us: int | None = None
         self._open: set[int] = set()
@@ -119,7 +122,7 @@ class WindowSchedule:
         """Starts of the windows that can be closed now, oldest first, until `done` is said of them."""
         if self._newest_us is None:
             return []
-        last_us = self._newest_us - self._lateness_us - self._length_us
+        last_us = self._newest_us - self.lateness_us - self._length_us
         return sorted(start for start in self._open if start <= last_us)
 
     def done(self, start_us: int) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import alerts, buffer, diagnose, doctor, enrol, model, readings, run, status
+from agent.cli import alerts, buffer, config, diagnose, doctor, enrol, model, readings, reload, run, status
 from agent.cli.output import be_quiet, console
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
 )
 app.command("run")(run.run)
+app.command("reload")(reload.reload)
 app.command("status")(status.status)
 app.command("diagnose")(diagnose.diagnose)
 app.command("readings")(readings.readings)
@@ -25,6 +26,7 @@ app.command("buffer")(buffer.buffer)
 app.command("doctor")(doctor.doctor)
 app.command("enrol")(enrol.enrol)
 app.add_typer(model.app, name="model")
+app.add_typer(config.app, name="config")
 
 
 def _version(asked: bool) -> None:

@@ -15,7 +15,8 @@ from typing import Annotated, TextIO, cast
 import structlog
 import typer
 
-from agent.cli.output import DEFAULT, ConfigOption, reported_errors, settings_from
+from agent.cli.output import DEFAULT, ConfigOption, reported_errors
+from agent.configuration import load_configuration
 from edge_runtime.durable import replace_file
 
 
@@ -25,18 +26,21 @@ def run(
 ) -> None:
     """Run the agent until it is told to stop (SIGTERM or Ctrl-C); logs JSON lines to standard error.
 
-    Reads the sources, keeps every reading, diagnoses each window, raises alerts, syncs to the centre.
+    Reads the sources, keeps every reading, diagnoses each window, raises alerts, syncs to the centre. SIGHUP, or
+    `hydrosight reload`, lets it take up changed settings without a restart.
     """
     with reported_errors():
-        settings = settings_from(config)
+        configuration = load_configuration(config)
+        settings = configuration.settings
         _log_json(log_level)
-        from agent.daemon import run_agent  # noqa: PLC0415 - the other commands start without the daemon's parts
+        from agent.daemon import Orders, run_agent  # noqa: PLC0415 - the other commands do without the daemon's parts
 
         async def main() -> None:
-            stop = asyncio.Event()
+            orders = Orders()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, stop.set)
+                loop.add_signal_handler(number, orders.stop.set)
+            loop.add_signal_handler(signal.SIGHUP, orders.reload.set)
 
             def ready(port: int) -> None:
                 gc.freeze()
@@ -44,7 +48,7 @@ def run(
                 write_running(settings.running_file, port)
 
             try:
-                await run_agent(settings, stop, ready)
+                await run_agent(configuration, lambda: load_configuration(config), orders, ready)
             finally:
                 withdraw_running(settings.running_file)
 

@@ -180,6 +180,10 @@ class Store(StoreReader):
         """The centre will never take this batch: its records stay in the store but aren't sent; the ledger says so."""
         self._write(lambda: self._outbox.refuse(boot, number, reason, self._now_us()), FREE_TO_GO)
 
+    def keep_within(self, retention: Retention) -> None:
+        """Other limits count from the next `prune` on."""
+        self._retention = retention
+
     def prune(self) -> int:
         """Merge small blocks and keep within the retention, as far as a few short transactions go.
 

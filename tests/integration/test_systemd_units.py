@@ -84,6 +84,7 @@ def test_agent_notifies_and_is_watched() -> None:
     service = unit["Service"]
     assert (service["Type"], service["NotifyAccess"], service["Restart"]) == ("notify", "main", "always")
     assert service["WatchdogSec"] == "60s"
+    assert service["ExecReload"] == service["ExecStart"].replace("hydrosight run", "hydrosight reload")
     assert "ORT_DISABLE_TELEMETRY=1" in setting(SYSTEMD / "hydrosight.service", "Environment")
 
 

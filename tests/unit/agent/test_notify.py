@@ -1,5 +1,6 @@
 import os
 import socket
+import time
 from contextlib import closing
 
 import pytest
@@ -25,6 +26,15 @@ def test_every_message_is_one_datagram(systemd, tmp_path, abstract):
     notifier.stopping()
     heard = [systemd.recv(100) for _ in range(4)]
     assert heard == [b"READY=1", b"STATUS=diagnosing", b"WATCHDOG=1", b"STOPPING=1"]
+
+
+def test_a_reload_names_its_moment_on_the_monotonic_clock(systemd, tmp_path):
+    systemd.bind(str(tmp_path / "notify"))
+    before = time.monotonic_ns() // 1000
+    Notifier(str(tmp_path / "notify")).reloading()
+    state, moment = systemd.recv(100).decode().split("\n")
+    assert state == "RELOADING=1"
+    assert before <= int(moment.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
 
 
 def test_the_address_is_systemds(systemd, tmp_path, monkeypatch):

@@ -227,3 +227,22 @@ async def test_draining_stores_what_has_arrived(box):
     await box.recorder.drain()
     assert len(box.intake) == 0
     assert len(box.heard) == 2
+
+
+async def test_a_beat_that_is_cancelled_again_and_again_still_stores_what_it_took(box):
+    """The core thread is busy with another's call; until then the readings wait for their turn."""
+    busy = threading.Event()
+    other = asyncio.create_task(box.core.call(busy.wait))
+    box.intake.deliver(minutes(0, 1))
+    beating = asyncio.create_task(box.recorder.run(60))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(box.intake) == 0
+    for _ in range(3):
+        beating.cancel()
+        await asyncio.sleep(0)
+    assert not beating.done()
+    busy.set()
+    await asyncio.wait((beating, other))
+    assert beating.cancelled()
+    assert box.status.snapshot().readings == len(minutes(0, 1))

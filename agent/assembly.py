@@ -1,0 +1,234 @@
+"""Makes the parts of the agent from its settings, around one store, one pipeline and one status."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from agent.alerts import AlertTracker
+from agent.core import CoreThread, StoreQueues
+from agent.housekeeping import Housekeeping
+from agent.intake import Intake
+from agent.models import Models
+from agent.parts import Part, Run
+from agent.pipeline import Outcome, Pipeline
+from agent.publisher import Publisher
+from agent.recorder import Recorder
+from agent.reload_plan import ALERTS_BROKER, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER
+from agent.settings import AgentSettings
+from agent.sources.base import Source, SourceStatus
+from agent.sources.modbus import ModbusSource
+from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.mqtt import MqttSource
+from agent.sources.mqtt_settings import MqttSettings
+from agent.status import AgentStatus
+from agent.store.store import Store
+from agent.updater import RECENT_WINDOWS, make_updater
+from cloud_sync.edge.centre import open_client, tls_context
+from cloud_sync.edge.tuf_fetcher import update_client
+from cloud_sync.edge.uplink import Uplink, UplinkStatus
+from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.errors import BackendError, BundleError, ConfigurationError
+from edge_runtime.machine import Machine
+from edge_runtime.slots import Slots
+
+HOUSEKEEPING = "housekeeping"
+
+
+class Assembly:
+    """Makes parts, and lets those that are never replaced take up other settings.
+
+    Attributes:
+        recorder: lives as long as the agent, also while its part is restarted.
+        housekeeping: the same.
+        intake: where the sources deliver.
+    """
+
+    def __init__(
+        self, settings: AgentSettings, machine: Machine, store: Store, core: CoreThread, status: AgentStatus
+    ) -> None:
+        self._machine = machine
+        self._store = store
+        self._core = core
+        self._status = status
+        self._queues = StoreQueues(core, store)
+        self._models = Models(
+            machine,
+            Slots(settings.slots_directory),
+            settings.model.bundle,
+            threads=settings.model.threads,
+            probation_windows=settings.model.probation_windows,
+        )
+        self._pipeline = Pipeline(
+            machine, store, self._models.start(), AlertTracker(machine, settings.alerts), _lateness_us(settings)
+        )
+        self._makers: dict[str, Callable[[AgentSettings, AsyncExitStack], Awaitable[Run | None]]] = {
+            ALERTS_BROKER: self._publishing,
+            CENTRE: self._uplink,
+            MODEL_UPDATES: self._model_updates,
+            RECORDER: self._recording,
+        }
+        self._tuners: dict[str, Callable[[AgentSettings], None]] = {
+            MODEL: self._tune_model,  # first, as it alone may refuse
+            LIMITS: self._tune_limits,
+            PIPELINE: self._tune_pipeline,
+        }
+        self._publisher: Publisher | None = None
+        self._new_records = asyncio.Event()
+        self.intake = Intake()
+        self.recorder = Recorder(core, self._pipeline, self.intake, self._models, status, (self._announce,))
+        self.housekeeping = Housekeeping(core, store, status, min_free_bytes=settings.store.min_free_bytes)
+
+    @property
+    def diagnoser(self) -> Diagnoser:
+        """The model in use."""
+        return self._pipeline.diagnoser
+
+    async def all_parts(self, settings: AgentSettings) -> list[Part]:
+        """Every part that these settings ask for, in the order of starting.
+
+        Raises:
+            ConfigurationError: one of them can't be made.
+        """
+        parts = [Part(HOUSEKEEPING, self.housekeeping.run)]
+        parts += await self.parts(settings, self._makers)
+        return [*parts, *(self.source_part(one) for one in settings.sources.every)]
+
+    async def parts(self, settings: AgentSettings, names: Iterable[str]) -> list[Part]:
+        """Those of the named parts that have a task and that these settings ask for. Nothing runs yet.
+
+        Raises:
+            ConfigurationError: one of them can't be made.
+        """
+        parts = []
+        async with AsyncExitStack() as undo:
+            for name in names:
+                if name in self._makers:
+                    resources = await undo.enter_async_context(AsyncExitStack())
+                    if run := await self._makers[name](settings, resources):
+                        parts.append(Part(name, run, resources))
+            undo.pop_all()
+        return parts
+
+    def source_part(self, settings: ModbusSettings | MqttSettings) -> Part:
+        """A source, ready to run."""
+        source: Source
+        if isinstance(settings, ModbusSettings):
+            source = ModbusSource(settings, now_us=_now_us)
+        else:
+            source = MqttSource(settings, now_us=_now_us)
+        part = source_part_name(source.name)
+        self._status.report(part, healthy=True, message="started")
+        return Part(part, partial(source.run, self.intake.deliver, self._source_status))
+
+    async def tune(self, settings: AgentSettings, names: Collection[str]) -> None:
+        """Let those of the named parts that are never replaced take up these settings.
+
+        Raises:
+            ConfigurationError: the model can't be run with them; nothing has changed then.
+        """
+        for name, tune in self._tuners.items():
+            if name in names:
+                await self._core.call(tune, settings)
+
+    @property
+    def takers(self) -> frozenset[str]:
+        """Names of the parts that can take up changed settings."""
+        return frozenset((*self._makers, *self._tuners))
+
+    def _tune_model(self, settings: AgentSettings) -> None:
+        try:
+            diagnoser = self._models.tune(
+                self._pipeline.diagnoser,
+                threads=settings.model.threads,
+                probation_windows=settings.model.probation_windows,
+            )
+        except (BundleError, BackendError) as error:
+            raise ConfigurationError(f"model: {error}", hint=error.hint) from error
+        self._pipeline.use(diagnoser)
+
+    def _tune_limits(self, settings: AgentSettings) -> None:
+        self._store.keep_within(settings.store.retention)
+        self.housekeeping.min_free_bytes = settings.store.min_free_bytes
+
+    def _tune_pipeline(self, settings: AgentSettings) -> None:
+        self._pipeline.tune(settings.alerts, _lateness_us(settings))
+
+    def _announce(self, outcome: Outcome) -> None:
+        """Tell broker and centre, whoever they are at present, that a window is recorded."""
+        if self._publisher:
+            self._publisher.publish(outcome.diagnosis)
+        self._new_records.set()
+
+    async def _recording(self, settings: AgentSettings, _: AsyncExitStack) -> Run:
+        return partial(self.recorder.run, settings.store.flush_interval_s)
+
+    async def _publishing(self, settings: AgentSettings, resources: AsyncExitStack) -> Run | None:
+        if settings.broker is None:
+            return None
+        publisher = Publisher(settings.broker, self._machine.name, self._queues, self._reporter(ALERTS_BROKER))
+
+        async def run() -> None:
+            self._publisher = publisher
+            publisher.publish(self._status.snapshot().last_diagnosis)
+            await publisher.run()
+
+        resources.callback(self._forget_publisher)
+        return run
+
+    def _forget_publisher(self) -> None:
+        self._publisher = None
+
+    async def _uplink(self, settings: AgentSettings, resources: AsyncExitStack) -> Run | None:
+        centre = settings.centre
+        if centre is None:
+            return None
+        uplink = Uplink(
+            await resources.enter_async_context(open_client(centre.url, ca_file=centre.ca_file)),
+            self._queues,
+            settings.credential_file,
+            report=self._centre_status,
+            jitter=random.Random(self._machine.name),  # noqa: S311 - spreads a fleet, guards nothing
+        )
+        return lambda: uplink.run(self._new_records)
+
+    async def _model_updates(self, settings: AgentSettings, resources: AsyncExitStack) -> Run | None:
+        """The updater, where there is a centre and a trust root is installed."""
+        if settings.centre is None:
+            return None
+        updater = make_updater(
+            settings,
+            settings.centre,
+            models=self._models,
+            pipeline=self._pipeline,
+            core=self._core,
+            status=self._status,
+            recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
+            client=resources.enter_context(update_client(tls_context(settings.centre.ca_file))),
+        )
+        return partial(updater.run, settings.model.check_interval_s) if updater else None
+
+    def _source_status(self, status: SourceStatus) -> None:
+        part = source_part_name(status.name)
+        self._status.report(part, healthy=status.healthy, message=status.message, hint=status.hint)
+
+    def _centre_status(self, status: UplinkStatus) -> None:
+        self._status.report(CENTRE, healthy=status.healthy, message=status.message, hint=status.hint)
+
+    def _reporter(self, part: str) -> Callable[[bool, str, str], None]:
+        return lambda healthy, message, hint: self._status.report(part, healthy=healthy, message=message, hint=hint)
+
+
+def source_part_name(source: str) -> str:
+    """What the part that runs a source is called."""
+    return f"source {source}"
+
+
+def _lateness_us(settings: AgentSettings) -> int:
+    return round(settings.windows.lateness_s * 1e6)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

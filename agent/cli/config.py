@@ -1,0 +1,95 @@
+"""`hydrosight config`: look at the settings before the agent does, and at what a reload would change."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_json, print_table, reported_errors
+from agent.configuration import Configuration, load_configuration
+from agent.reload_plan import ReloadPlan, plan_reload
+from agent.sources.modbus_settings import ModbusSettings
+from edge_runtime.errors import ConfigurationError
+
+app = typer.Typer(no_args_is_help=True, help="Check and show the settings, and what a change of them would do.")
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Validate the settings and the machine file as a whole; ends with 2 when anything in them is wrong."""
+    with reported_errors():
+        configuration = load_configuration(config)
+        if as_json:
+            print_json(_summary(configuration))
+            return
+        rows = [
+            [source.name, _kind(source), f"{source.host}:{source.port}", ", ".join(sorted(source.sensors))]
+            for source in configuration.settings.sources.every
+        ]
+        columns = [("source", "left"), ("kind", "left"), ("at", "left"), ("sensors", "wrap")]
+        print_table(f"{config}: right", columns, rows, "")
+        machine, unread = configuration.machine, configuration.unread_sensors
+        console.print(f"{len(machine.sensors) - len(unread)} of {len(machine.sensors)} sensors of {machine.name} read")
+        if unread:
+            console.print(f"[yellow]no source reads[/] {', '.join(unread)}: windows will lack them")
+
+
+@app.command()
+def show(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Print the settings in force, defaults and absolute paths included. Secrets are in files of their own."""
+    with reported_errors():
+        settings = load_configuration(config).settings.model_dump(mode="json")
+        if as_json:
+            print_json(settings)
+        else:
+            typer.echo(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@app.command()
+def diff(
+    new: Annotated[Path, typer.Argument(help="Settings to compare with those of --config.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `hydrosight reload` would do if NEW took the place of the settings.
+
+    Ends with 2 when it would refuse them.
+    """
+    with reported_errors():
+        plan = plan_reload(load_configuration(config), load_configuration(new))
+        if as_json:
+            print_json(_plan_document(plan))
+        else:
+            for change in plan.changes:
+                console.print(str(change), markup=False, soft_wrap=True)
+            console.print(str(plan), markup=False, soft_wrap=True)
+        if plan.needs_restart:
+            raise ConfigurationError(
+                f"{', '.join(plan.needs_restart)}: can't be changed while the agent runs",
+                hint="Put the new settings in place, then: systemctl restart hydrosight.",
+            )
+
+
+def _kind(source: object) -> str:
+    return "modbus" if isinstance(source, ModbusSettings) else "mqtt"
+
+
+def _summary(configuration: Configuration) -> dict[str, object]:
+    return {
+        "machine": configuration.machine.name,
+        "sources": {source.name: sorted(source.sensors) for source in configuration.settings.sources.every},
+        "unread_sensors": configuration.unread_sensors,
+    }
+
+
+def _plan_document(plan: ReloadPlan) -> dict[str, object]:
+    return {
+        "changes": [{"key": one.key, "before": one.before, "after": one.after} for one in plan.changes],
+        "keep": plan.keep,
+        "stop": plan.stop,
+        "restart": plan.replace,
+        "start": plan.start,
+        "change": plan.refit,
+        "needs_restart": plan.needs_restart,
+    }

@@ -1,0 +1,62 @@
+"""The parts of the running agent: supervised tasks by name, each of which can be ended and begun alone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Never
+
+from agent.status import AgentStatus
+from agent.supervision import supervise
+
+CANCEL_AGAIN_S = 1.0
+Run = Callable[[], Awaitable[None]]
+"""Does a part's work until cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that is ready to run. What it needs, such as a connection's client, is closed once it has ended."""
+
+    name: str
+    run: Run
+    resources: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+
+class Parts:
+    """Runs parts. Each has one task, under supervision, so that one that fails never stops another."""
+
+    def __init__(self, status: AgentStatus) -> None:
+        self._status = status
+        self._running: dict[str, tuple[Part, asyncio.Task[Never]]] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What runs, in the order of starting."""
+        return tuple(self._running)
+
+    def start(self, part: Part) -> None:
+        """Begin its task. No other of its name may run."""
+        task = asyncio.create_task(supervise(part.name, part.run, self._status), name=part.name)
+        self._running[part.name] = part, task
+
+    async def stop(self, names: Iterable[str]) -> None:
+        """End these tasks, together, and close what they had; names that don't run are left out."""
+        running = [self._running.pop(name) for name in dict.fromkeys(names) if name in self._running]
+        await _cancel({task for _, task in running})
+        for part, _ in running:
+            await part.resources.aclose()
+            self._status.forget(part.name)
+
+    async def stop_all(self) -> None:
+        """End every task, also those that others begin meanwhile."""
+        while self._running:
+            await self.stop(self.names)
+
+
+async def _cancel(pending: set[asyncio.Task[Never]]) -> None:
+    """End the tasks. A library may swallow a cancellation that meets the end of a wait, so it is repeated."""
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
