@@ -147,6 +147,9 @@ class Ne107State(StrEnum):
     FAILURE = "failure"
 
 
+_MAY_REST_AT_ENDS = frozenset({Quantity.POSITION, Quantity.COMMAND, Quantity.RATIO, Quantity.COMPUTED})
+
+
 class MisfitError(ValueError):
     """A part that doesn't fit the whole; `location` leads to it from where the whole is, as pydantic's `loc` does."""
 
@@ -182,6 +185,9 @@ class Component(_Frozen):
     description: str = ""
     nameplate: Nameplate = Nameplate()
     criticality: Annotated[float, Field(gt=0, le=1)] = 0.5
+    bypassed: Annotated[
+        bool, Field(description="The oil may pass it by, so that no balance can be drawn across it.")
+    ] = False
 
 
 class Connection(_Frozen):
@@ -209,7 +215,9 @@ class Sensor(_Frozen):
 
     `also_at` names further places that see the same signal, such as the inlet of the next component on a short pipe.
     `rate_hz` is the fastest rate the sensor delivers; an installation may record it slower. A live signal moves by more
-    than `stuck_below` within every window; without it the signal may rest.
+    than `stuck_below` within `stuck_after_s`; without `stuck_below` it may rest. It never changes faster than
+    `max_change_per_s`. It rests exactly on a value of `saturates_at` only when its wire is broken or its converter at
+    the end of its range; see `ends`.
     """
 
     name: Name
@@ -223,6 +231,9 @@ class Sensor(_Frozen):
     description: str = ""
     also_at: tuple[Placement, ...] = ()
     stuck_below: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    stuck_after_s: Positive = 60.0
+    max_change_per_s: Positive | None = None
+    saturates_at: Annotated[tuple[Finite, ...], Field(max_length=2)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -249,6 +260,17 @@ class Sensor(_Frozen):
     def placements(self) -> tuple[Placement, ...]:
         """All places of the signal, the main one first."""
         return (Placement(component=self.component, port=self.port), *self.also_at)
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Values that a live signal doesn't rest on.
+
+        `saturates_at` where the machine file has it; otherwise the ends of the valid range, without zero, which is what
+        an idle machine gives, and without those of a quantity that is set or computed rather than measured.
+        """
+        if self.saturates_at is not None:
+            return self.saturates_at
+        return () if self.quantity in _MAY_REST_AT_ENDS else tuple(x for x in (self.valid_min, self.valid_max) if x)
 
     @property
     def step_us(self) -> int:

@@ -47,6 +47,11 @@ class Reason(IntEnum):
     THINNED = 10
     """Stands for several readings at rest: their mean, smallest or largest."""
 
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return self.name.lower().replace("_", " ")
+
 
 def status(quality: Quality, reason: Reason = Reason.NONE) -> int:
     """The two as one byte."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.quality import Reason
+
 Float32Array = npt.NDArray[np.float32]
 
 
@@ -18,11 +20,13 @@ class ChannelWindow:
         sensor: name in the machine file.
         step_us: grid step, microseconds.
         values: float32 [n], canonical unit; NaN marks a gap. n = 0 when the sensor was silent for the whole window.
+        doubt: the commonest reason for which its readings weren't good; NONE when all of them were.
     """
 
     sensor: str
     step_us: int
     values: Float32Array
+    doubt: Reason = Reason.NONE
 
     @property
     def completeness(self) -> float:

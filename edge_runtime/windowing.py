@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.machine import Machine, Sensor
-from edge_runtime.quality import Quality, quality_of
+from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Float64Array, Int64Array, Series
 from edge_runtime.window import ChannelWindow, Float32Array, Window
 
@@ -46,13 +46,21 @@ def _channel(sensor: Sensor, series: Series, start_us: int, end_us: int) -> Chan
         return ChannelWindow(sensor.name, step_us, np.empty(0, np.float32))
     slots = -(-(end_us - start_us) // step_us)
     with np.errstate(invalid="ignore"):
-        good = (
-            (quality_of(series.statuses) != Quality.BAD)
-            & (series.values >= sensor.valid_min)
-            & (series.values <= sensor.valid_max)
-        )
+        inside = (series.values >= sensor.valid_min) & (series.values <= sensor.valid_max)
+    used = inside & (quality_of(series.statuses) != Quality.BAD)
     slot = (series.times_us - start_us) // step_us
-    return ChannelWindow(sensor.name, step_us, _to_grid(slot, series.values, good, slots))
+    values = _to_grid(slot, series.values, used, slots)
+    return ChannelWindow(sensor.name, step_us, values, _doubt(series, inside))
+
+
+def _doubt(series: Series, inside: BoolArray) -> Reason:
+    """The commonest reason for which readings aren't good; those of a recording have been judged by nobody yet."""
+    quality = quality_of(series.statuses)
+    if bool(inside.all()) and not quality.any():
+        return Reason.NONE
+    found = np.where(np.isfinite(series.values), np.where(inside, 0, Reason.OUT_OF_RANGE), Reason.NOT_A_NUMBER)
+    reasons = np.where(quality == Quality.GOOD, found, reason_of(series.statuses))
+    return Reason(int(np.bincount(reasons[(quality != Quality.GOOD) | ~inside]).argmax()))
 
 
 def _grid_step(sensor: Sensor, series: Series) -> int:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edge_runtime.sensor_check import MIN_STUCK_SAMPLES, SensorFaultKind, check_sensors
+from edge_runtime.sensor_check import SensorFaultKind, check_sensors
+from edge_runtime.stillness import MIN_SAMPLES
 from edge_runtime.window import ChannelWindow, Window
 from tests.models.tiny_bundle import WINDOW_US, tiny_machine
 
@@ -74,7 +75,7 @@ def test_a_sensor_moves_when_it_changes_by_more_than_its_limit():
         assert [fault.kind for fault in faults] == [SensorFaultKind.STUCK] * stuck
 
 
-@pytest.mark.parametrize(("samples", "stuck"), [(MIN_STUCK_SAMPLES - 1, False), (MIN_STUCK_SAMPLES, True)])
+@pytest.mark.parametrize(("samples", "stuck"), [(MIN_SAMPLES - 1, False), (MIN_SAMPLES, True)])
 def test_too_few_samples_tell_nothing_about_being_stuck(samples, stuck):
     _, faults = check([100.0] * samples)
     assert bool(faults) is stuck
