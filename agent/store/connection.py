@@ -17,6 +17,9 @@ from edge_runtime.errors import StoreDamagedError, StoreError, StoreFullError
 
 BUSY_TIMEOUT_S = 5.0
 CACHE_KIB = 4096
+LOG_BYTES = 4 * 2**20
+"""At this length the log is brought into the file. Until then a page that is written again and again, such as those of
+blocks that are soon merged, is written to the log only."""
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 
@@ -30,6 +33,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // page_bytes}")
     except BaseException:
         connection.close()
         raise

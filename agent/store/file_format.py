@@ -9,36 +9,55 @@ Format: https://www.sqlite.org/fileformat2.html, sections 1.3 and 4.
 """
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
-PAGE_BYTES = 4096
-_START = b"SQLite format 3\0" + bytes((PAGE_BYTES >> 8, PAGE_BYTES & 255, 2, 2, 0, 64, 32, 32))
+PAGE_BYTES = 1024
+"""Of new files. A commit writes whole pages: those of a second's readings are half as many bytes with small pages."""
+_PAGE_SIZES = (PAGE_BYTES, 4096)
+"""Files made by the first version have the larger one."""
+_SIGNATURE = b"SQLite format 3\0"
+_FIXED = bytes((2, 2, 0, 64, 32, 32))
+_START_BYTES = len(_SIGNATURE) + 2 + len(_FIXED)
+_PAGE_COUNT = struct.Struct(">28xI")
 _SCHEMA_FORMAT = (44, struct.pack(">I", 4))
 _TEXT_ENCODING = (56, struct.pack(">I", 1))
 _LOG_HEADER = struct.Struct(">8I")
 _FRAME_HEADER = struct.Struct(">6I")
 _LOG_MAGIC = 0x377F0682
 _LOG_VERSION = 3_007_000
-_FRAME_BYTES = _FRAME_HEADER.size + PAGE_BYTES
 _WORDS = 2**32 - 1
 
 
 def mend_header(path: Path) -> None:
     """Write those bytes of a store's header that are the same in all stores; a file that is no store is left alone."""
     with path.open("r+b") as file:
-        start = file.read(len(_START))
-        if sum(a == b for a, b in zip(start, _START, strict=False)) < len(_START) * 3 // 4:
+        found = file.read(_PAGE_COUNT.size)
+        start = _SIGNATURE + struct.pack(">H", _page_bytes(found, path.stat().st_size)) + _FIXED
+        if sum(a == b for a, b in zip(found, start, strict=False)) < _START_BYTES * 3 // 4:
             return
-        for offset, content in ((0, _START), _SCHEMA_FORMAT, _TEXT_ENCODING):
+        for offset, content in ((0, start), _SCHEMA_FORMAT, _TEXT_ENCODING):
             file.seek(offset)
             file.write(content)
+
+
+def _page_bytes(header: bytes, file_bytes: int) -> int:
+    """The size of a page: what file size and number of pages say, else what the header does."""
+    if len(header) == _PAGE_COUNT.size:
+        (pages,) = _PAGE_COUNT.unpack(header)
+        declared = int.from_bytes(header[16:18], "big")
+        for size in _PAGE_SIZES:
+            if pages * size == file_bytes:
+                return size
+        if declared in _PAGE_SIZES:
+            return declared
+    return PAGE_BYTES
 
 
 def log_is_damaged(log: Path) -> bool:
     """Whether commits follow the place where SQLite would stop reading a write-ahead log."""
     content = log.read_bytes() if log.exists() else b""
-    frames = list(_frames(content))
+    page_bytes = _log_page_bytes(content)
+    frames = _frames(content, page_bytes)
     if not frames:
         return False
     sums = _sums(content[:24], (0, 0))
@@ -50,7 +69,7 @@ def log_is_damaged(log: Path) -> bool:
     for offset in frames:
         _, commit, *found = _FRAME_HEADER.unpack_from(content, offset)
         if sound:
-            sums = _frame_sums(content, offset, sums)
+            sums = _frame_sums(content, offset, page_bytes, sums)
             sound = (*salts, *sums) == tuple(found)
         if not sound and tuple(found[:2]) == salts and commit:
             commits_after += 1
@@ -60,7 +79,8 @@ def log_is_damaged(log: Path) -> bool:
 def mend_log(log: Path) -> None:
     """Make header and checksums of a write-ahead log fit its content, up to the last frame of its generation."""
     content = bytearray(log.read_bytes() if log.exists() else b"")
-    frames = list(_frames(content))
+    page_bytes = _log_page_bytes(content)
+    frames = _frames(content, page_bytes)
     if not frames:
         return
     salts = _generation(content, frames)
@@ -69,31 +89,46 @@ def mend_log(log: Path) -> None:
         default=-1,
     )
     sequence = _LOG_HEADER.unpack_from(content)[3]
-    content[:24] = struct.pack(">6I", _LOG_MAGIC, _LOG_VERSION, PAGE_BYTES, sequence, *salts)
+    content[:24] = struct.pack(">6I", _LOG_MAGIC, _LOG_VERSION, page_bytes, sequence, *salts)
     sums = _sums(content[:24], (0, 0))
     content[24:32] = struct.pack(">2I", *sums)
     for offset in frames[: last + 1]:
         struct.pack_into(">2I", content, offset + 8, *salts)
-        sums = _frame_sums(content, offset, sums)
+        sums = _frame_sums(content, offset, page_bytes, sums)
         struct.pack_into(">2I", content, offset + 16, *sums)
     log.write_bytes(content)
 
 
-def _frames(content: bytes | bytearray) -> Iterator[int]:
+def _log_page_bytes(content: bytes | bytearray) -> int:
+    """The size of a page as the log's header has it, else that at which two frames of one generation follow."""
+    if len(content) < _LOG_HEADER.size:
+        return PAGE_BYTES
+    declared = int(_LOG_HEADER.unpack_from(content)[2])
+    if declared in _PAGE_SIZES:
+        return declared
+    for size in _PAGE_SIZES:
+        salts = {bytes(content[offset + 8 : offset + 16]) for offset in _frames(content, size)[:2]}
+        if len(salts) == 1:
+            return size
+    return PAGE_BYTES
+
+
+def _frames(content: bytes | bytearray, page_bytes: int) -> range:
     """Offset of each whole frame."""
-    yield from range(_LOG_HEADER.size, len(content) - _FRAME_BYTES + 1, _FRAME_BYTES)
+    frame_bytes = _FRAME_HEADER.size + page_bytes
+    return range(_LOG_HEADER.size, len(content) - frame_bytes + 1, frame_bytes)
 
 
-def _generation(content: bytearray, frames: list[int]) -> tuple[int, int]:
+def _generation(content: bytearray, frames: range) -> tuple[int, int]:
     """The salts of the frames in use, not left over: those of the header, or of the first frame if none has those."""
     salts = _LOG_HEADER.unpack_from(content)[4:6]
     found = [struct.unpack_from(">2I", content, offset + 8) for offset in frames]
     return salts if salts in found else found[0]
 
 
-def _frame_sums(content: bytes | bytearray, offset: int, sums: tuple[int, int]) -> tuple[int, int]:
+def _frame_sums(content: bytes | bytearray, offset: int, page_bytes: int, sums: tuple[int, int]) -> tuple[int, int]:
     start = offset + _FRAME_HEADER.size
-    return _sums(content[start : start + PAGE_BYTES], _sums(content[offset : offset + 8], sums))
+    return _sums(content[start : start + page_bytes], _sums(content[offset : offset + 8], sums))
 
 
 def _sums(data: bytes | bytearray, sums: tuple[int, int]) -> tuple[int, int]:

@@ -11,10 +11,13 @@ from edge_runtime.errors import StoreDamagedError
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Reading, Series
 
-MERGE_BLOCKS = 16
-"""Fewest blocks worth merging."""
 MERGE_READINGS = 65_536
-"""Most readings of a merged block."""
+"""Most readings of a merged block: a minute and a half of the rig's."""
+MERGE_BLOCKS = 600
+"""Blocks that are merged however few readings they have: ten minutes at one a second. Merging only once there are
+so many readings or blocks writes every reading twice and no more, which wears the flash least."""
+MERGE_LEFT_OVER = 16
+"""Fewest blocks worth merging where a boot ended before it had as many."""
 
 
 class ReadingTable:
@@ -94,7 +97,7 @@ class ReadingTable:
         return [found[sensor] for sensor in sorted(found)]
 
     def merge(self, now_us: int) -> int:
-        """Make one block of the oldest run of small ones: less than half the room, far fewer rows.
+        """Make one block of the oldest run of small ones that is long enough: a third of the room, far fewer rows.
 
         A run is of one boot and without a gap in its numbers, so that the merged block has one range of them.
 
@@ -102,12 +105,12 @@ class ReadingTable:
             The number of blocks merged; 0 when there is nothing worth merging.
         """
         run = self._run()
-        if len(run) < MERGE_BLOCKS:
+        if not run:
             return 0
         first, last = run[0], run[-1]
         blocks = list(self._blocks("WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)))
-        self._merged_to = last
         if len(blocks) != len(run):
+            self._merged_to = last
             return len(run)  # what is damaged stays as it is, to be counted wherever it is read
         merged = Block.merged(blocks)
         self._connection.execute("DELETE FROM reading_block WHERE id > ? AND id <= ?", (first, last))
@@ -116,24 +119,26 @@ class ReadingTable:
             "payload = ? WHERE id = ?",
             (*_described(merged), now_us, *_encoded(merged), first),
         )
+        self._merged_to = first  # the ids after it are free now, and are given out again
         return len(run)
 
     def _run(self) -> list[int]:
-        """Ids of the oldest blocks that may be merged, none of them merged since the store was opened."""
+        """Ids of the oldest blocks to be merged, none merged since the store was opened; none while there are few."""
         run: list[int] = []
         boot, counter, total = -1, -1, 0
         for block_id, boot_id, first_counter, readings in self._connection.execute(
             "SELECT id, boot_id, first_counter, readings FROM reading_block WHERE id > ? ORDER BY id",
             (self._merged_to,),
         ):
-            if run and (boot_id != boot or first_counter != counter or total + readings > MERGE_READINGS):
-                if len(run) >= MERGE_BLOCKS:
-                    break
+            full = total + readings > MERGE_READINGS or len(run) == MERGE_BLOCKS
+            if run and (full or boot_id != boot or first_counter != counter):
+                if len(run) >= (2 if full else MERGE_LEFT_OVER):
+                    return run
                 self._merged_to = run[-1]
                 run, total = [], 0
             run.append(block_id)
             boot, counter, total = boot_id, first_counter + readings, total + readings
-        return run
+        return []
 
     def _blocks(self, condition: str, parameters: tuple[int, ...]) -> Iterator[Block]:
         """Decoded blocks; those that are damaged are noted and left out."""

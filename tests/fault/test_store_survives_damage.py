@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from agent.store.file_format import PAGE_BYTES
 from agent.store.losses import Cause
 from agent.store.store import Store
 from tests.stored import SECOND_US, alert, diagnosis, readings, window
@@ -96,8 +97,8 @@ def test_pages_that_read_as_zeroes_or_as_another_page(intact, tmp_path, seed):
     chance = random.Random(seed)
     content = bytearray(path.read_bytes())
     for _ in range(chance.choice([1, 5])):
-        page, other = (4096 * chance.randrange(len(content) // 4096) for _ in range(2))
-        content[page : page + 4096] = bytes(4096) if seed % 2 else content[other : other + 4096]
+        page, other = (PAGE_BYTES * chance.randrange(len(content) // PAGE_BYTES) for _ in range(2))
+        content[page : page + PAGE_BYTES] = bytes(PAGE_BYTES) if seed % 2 else content[other : other + PAGE_BYTES]
     path.write_bytes(content)
     open_and_check(path)
 
@@ -114,8 +115,8 @@ def test_one_lost_page_in_the_middle_costs_less_than_a_tenth(intact, tmp_path):
     shutil.copytree(intact / "closed", tmp_path / "data")
     path = tmp_path / "data" / "store.db"
     content = bytearray(path.read_bytes())
-    page = len(content) // 4096 // 2 * 4096
-    content[page : page + 4096] = os.urandom(4096)
+    page = len(content) // PAGE_BYTES // 2 * PAGE_BYTES
+    content[page : page + PAGE_BYTES] = os.urandom(PAGE_BYTES)
     path.write_bytes(content)
     assert open_and_check(path) > 0.9 * len(truth())
 

@@ -7,11 +7,21 @@ import pytest
 from agent.store.connection import connect
 from agent.store.file_format import log_is_damaged, mend_header, mend_log
 
-FRAME = 24 + 4096
+
+@pytest.fixture(params=[1024, 4096])
+def page_bytes(request, monkeypatch):
+    """Of new files, and of those that the first version made."""
+    monkeypatch.setattr("agent.store.connection.PAGE_BYTES", request.param)
+    return request.param
 
 
 @pytest.fixture
-def path(tmp_path):
+def frame(page_bytes):
+    return 24 + page_bytes
+
+
+@pytest.fixture
+def path(tmp_path, page_bytes):
     """Eight commits of one frame each, the last one in the log only, copied away from under the writer."""
     connection = connect(tmp_path / "live.db")
     connection.execute("CREATE TABLE number (id INTEGER PRIMARY KEY)")
@@ -48,22 +58,24 @@ def test_a_sound_log_is_sound_and_mending_leaves_it_as_it_is(path, log):
     assert numbers(path) == list(range(8))
 
 
-@pytest.mark.parametrize("position", [5, 17, 30, 32 + 9, 32 + 20, 32 + FRAME + 2000, 32 + 3 * FRAME + 100])
-def test_a_log_damaged_before_its_end_is_noticed_and_its_commits_are_got_back(path, log, position):
-    flip(log, position)
+@pytest.mark.parametrize(
+    ("frames", "position"), [(0, 5), (0, 10), (0, 17), (0, 30), (0, 32 + 9), (0, 32 + 20), (1, 932), (3, 132)]
+)
+def test_a_log_damaged_before_its_end_is_noticed_and_its_commits_are_got_back(path, log, frame, frames, position):
+    flip(log, frames * frame + position)
     assert log_is_damaged(log)
     mend_log(log)
     assert not log_is_damaged(log)
     assert numbers(path) == list(range(8))
 
 
-def test_a_commit_cut_short_by_the_loss_of_power_is_no_damage(path, log):
-    flip(log, 32 + 7 * FRAME + 2000)
+def test_a_commit_cut_short_by_the_loss_of_power_is_no_damage(path, log, frame):
+    flip(log, 32 + 7 * frame + 900)
     assert not log_is_damaged(log)
     assert numbers(path) == list(range(7))
 
 
-@pytest.mark.parametrize("length", [0, 10, 32, 100, 32 + FRAME - 1])
+@pytest.mark.parametrize("length", [0, 10, 32, 100, 32 + 1024 + 23])
 def test_a_log_without_a_whole_frame_holds_nothing_to_lose(log, length):
     log.write_bytes(log.read_bytes()[:length])
     assert not log_is_damaged(log)
@@ -71,7 +83,7 @@ def test_a_log_without_a_whole_frame_holds_nothing_to_lose(log, length):
     assert log.stat().st_size == length
 
 
-def test_frames_left_over_from_before_are_not_taken_for_new_ones(tmp_path):
+def test_frames_left_over_from_before_are_not_taken_for_new_ones(tmp_path, frame):
     connection = connect(tmp_path / "live.db")
     connection.execute("CREATE TABLE number (id INTEGER PRIMARY KEY)")
     for number in range(20):
@@ -79,7 +91,7 @@ def test_frames_left_over_from_before_are_not_taken_for_new_ones(tmp_path):
     connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
     connection.execute("INSERT INTO number VALUES (99)")  # overwrites the first frame, with other salts
     log = tmp_path / "live.db-wal"
-    assert log.stat().st_size > 10 * FRAME
+    assert log.stat().st_size > 10 * frame
     assert not log_is_damaged(log)
     copy = tmp_path / "copy.db"
     shutil.copy(tmp_path / "live.db", copy)
@@ -89,7 +101,7 @@ def test_frames_left_over_from_before_are_not_taken_for_new_ones(tmp_path):
     assert numbers(copy) == [*range(20), 99]
 
 
-@pytest.mark.parametrize("position", [0, 16, 18, 19, 20, 21, 47, 59])
+@pytest.mark.parametrize("position", [0, 16, 17, 18, 19, 20, 21, 47, 59])
 def test_a_header_is_mended(path, log, position):
     log.unlink()
     before = path.read_bytes()

@@ -68,7 +68,7 @@ def test_within_its_limits_nothing_is_shed(open_store):
 
 
 def test_readings_go_first_the_oldest_first(open_store):
-    store = open_store(max_bytes=2**20, min_free_bytes=0)
+    store = open_store(max_bytes=2**19, min_free_bytes=0)
     for minute in range(400):
         for second in (minute * 60, minute * 60 + 30):
             store.append(readings(second, SENSORS, rate_hz=200))
@@ -77,7 +77,7 @@ def test_readings_go_first_the_oldest_first(open_store):
             store.record(window(minute), diagnosis(minute), [])
     prune_all(store)
     statistics = store.statistics()
-    assert statistics.used_bytes <= 2**20
+    assert statistics.used_bytes <= 2**19
     assert statistics.records[RecordClass.WINDOW] == 20
     assert {loss.record_class for loss in store.losses()} == {RecordClass.READING}
     (loss,) = store.losses()

@@ -5,12 +5,11 @@ from contextlib import closing
 import pytest
 
 from agent.store import salvage
+from agent.store.file_format import PAGE_BYTES as PAGE
 from agent.store.losses import Cause
 from agent.store.records import RecordClass
 from agent.store.store import Store
 from tests.stored import MINUTE_US, alert, diagnosis, readings, window
-
-PAGE = 4096
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +35,18 @@ def pages_of(path, table):
     """Numbers of a table's leaf pages, first to last."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    content = path.read_bytes()
-    start = (root - 1) * PAGE
+    return list(leaves(path.read_bytes(), root))
+
+
+def leaves(content, page):
+    start = (page - 1) * PAGE
     if content[start] == 0x0D:
-        return [root]
+        yield page
+        return
     cells = int.from_bytes(content[start + 3 : start + 5], "big")
     pointers = [int.from_bytes(content[start + 12 + 2 * cell : start + 14 + 2 * cell], "big") for cell in range(cells)]
-    children = [int.from_bytes(content[start + at : start + at + 4], "big") for at in pointers]
-    return [*children, int.from_bytes(content[start + 8 : start + 12], "big")]
+    for at in (*pointers, 8):
+        yield from leaves(content, int.from_bytes(content[start + at : start + at + 4], "big"))
 
 
 def overwrite(path, page, content=b"\xff" * PAGE):

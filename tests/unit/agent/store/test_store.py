@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from agent.store import readings as readings_module
 from agent.store.block import Block
 from agent.store.store import Store
 from edge_runtime.alert import AlertState
@@ -96,25 +97,41 @@ def test_readings_of_a_boot_are_numbered_without_a_gap_also_when_it_is_reopened(
     assert rows == [(1, 0, 30), (1, 30, 30), (1, 60, 30), (1, 90, 30), (2, 0, 30)]
 
 
-def test_merging_changes_neither_series_nor_numbers(path):
+def test_merging_changes_neither_series_nor_numbers(path, monkeypatch):
+    monkeypatch.setattr(readings_module, "MERGE_BLOCKS", 41)
     with Store.open(path, "boot-1") as store:
         for second in range(40):
             store.append(readings(second))
         store.append([Reading("PS1", -1.0, Quality.GOOD, 39 * SECOND_US, 0)])
-        before = store.series(0, 40 * SECOND_US)
+        store.append([Reading("PS1", -2.0, Quality.GOOD, 40 * SECOND_US, 0)])
+        before = store.series(0, 41 * SECOND_US)
         used = store.statistics().used_bytes
         store.prune()
-        after = store.series(0, 40 * SECOND_US)
+        after = store.series(0, 41 * SECOND_US)
         assert store.statistics().used_bytes < used
-        assert store.statistics().readings == 40 * 30 + 1
+        assert store.statistics().readings == 40 * 30 + 2
     assert before.keys() == after.keys()
     for sensor, series in before.items():
         assert after[sensor].times_us.tolist() == series.times_us.tolist()
         assert after[sensor].values.tolist() == series.values.tolist()
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT first_counter, readings FROM reading_block").fetchall() == [(0, 1201)]
+        assert connection.execute("SELECT first_counter, readings FROM reading_block").fetchall() == [
+            (0, 1201),
+            (1201, 1),
+        ]
     with Store.open(path, "boot-1") as store:
-        assert store.statistics().readings_this_boot == 1201
+        assert store.statistics().readings_this_boot == 1202
+
+
+def test_every_reading_is_merged_once_as_soon_as_there_are_enough(path, monkeypatch):
+    monkeypatch.setattr(readings_module, "MERGE_READINGS", 300)
+    with Store.open(path, "boot-1") as store:
+        for second in range(50):
+            store.append(readings(second))
+            store.prune()
+    with closing(sqlite3.connect(path)) as connection:
+        sizes = [row[0] for row in connection.execute("SELECT readings FROM reading_block ORDER BY first_counter")]
+    assert sizes == [300] * 4 + [30] * 10
 
 
 def test_blocks_of_different_boots_are_never_merged(path):
@@ -123,12 +140,14 @@ def test_blocks_of_different_boots_are_never_merged(path):
             for second in range(20):
                 store.append(readings(second))
     with Store.open(path, "boot-3") as store:
+        store.append(readings(20))
         store.prune()
         store.prune()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT boot_id, first_counter, readings FROM reading_block").fetchall() == [
             (1, 0, 600),
             (2, 0, 600),
+            (3, 0, 30),
         ]
 
 
