@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from agent.alerts import AlertTracker
 from agent.settings import AlertSettings
+from agent.store.numbering import WindowPlan
 from agent.store.store import Store
 from edge_runtime.alert import Alert
 from edge_runtime.diagnoser import Diagnoser
@@ -44,6 +45,7 @@ class Pipeline:
         self._store = store
         self._diagnoser = diagnoser
         self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
+        self._plan = WindowPlan(self._length_us, frozenset(machine.sensor_index))
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
         self._history = store.health_history(HISTORY_WINDOWS)
         recent = store.diagnoses(limit=tracker.settings.looks_back)
@@ -71,7 +73,7 @@ class Pipeline:
             StoreError: they are not stored; give them again.
         """
         if readings:
-            self._store.append(readings)
+            self._store.append(readings, self._plan)
             self._schedule.observe({reading.source_time_us for reading in readings})
 
     def diagnose_next(self) -> Outcome | None:

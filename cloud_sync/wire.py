@@ -26,13 +26,22 @@ class ChannelRecord(msgspec.Struct, frozen=True):
     values: bytes
 
 
+class ReadingRange(msgspec.Struct, frozen=True, array_like=True):
+    """Readings with the numbers first … last, both inclusive, of one boot of the box."""
+
+    boot: str
+    first: int
+    last: int
+
+
 class WindowRecord(msgspec.Struct, frozen=True):
-    """One window. Unique by (machine, start_us)."""
+    """One window. Unique by (machine, start_us). `readings`: those it was cut from; none from boxes before 0.2."""
 
     machine: str
     start_us: int
     end_us: int
     channels: tuple[ChannelRecord, ...]
+    readings: tuple[ReadingRange, ...] = ()
 
 
 class DiagnosisRecord(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ Alerts go before diagnoses, diagnoses before windows; the oldest first within ea
 import sqlite3
 from dataclasses import dataclass
 
+from agent.store.accounts import AccountTable, Fate
 from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.records import RecordClass, RecordTable
 from cloud_sync.wire import AlertRecord, Batch, DiagnosisRecord, WindowRecord
@@ -28,10 +29,13 @@ class SealedBatch:
 class Outbox:
     """The `outbox` and `batch` tables. Writing methods run inside the caller's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, records: RecordTable, ledger: LossLedger) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, records: RecordTable, ledger: LossLedger, accounts: AccountTable
+    ) -> None:
         self._connection = connection
         self._records = records
         self._ledger = ledger
+        self._accounts = accounts
 
     def add(self, record_class: RecordClass, record_id: int, raw_bytes: int) -> None:
         """A record is to be sent."""
@@ -97,6 +101,12 @@ class Outbox:
             "JOIN boot ON boot.id = boot_id WHERE name = ? AND number = ?) GROUP BY 1",
             (boot, number),
         ).fetchall()
+        refused = self._connection.execute(
+            "SELECT record_id FROM outbox JOIN batch ON batch.id = batch_id JOIN boot ON boot.id = boot_id "
+            "WHERE name = ? AND number = ?",
+            (boot, number),
+        ).fetchall()
+        self._accounts.lose_windows([row[0] for row in refused], Fate.REFUSED)
         for record_class, count, size, first_us, last_us in rows:
             self._ledger.note(
                 Loss(RecordClass(record_class), Cause.REFUSED, count, count, size, first_us, last_us, now_us, reason)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from agent.store.accounts import AccountTable, BootAccount
 from agent.store.connection import connect_read_only, store_errors
 from agent.store.losses import Loss, LossLedger
 from agent.store.readings import ReadingTable
@@ -13,9 +14,11 @@ from agent.store.records import RecordTable
 from agent.store.retention import Retention
 from agent.store.schema import MIGRATIONS
 from agent.store.statistics import BufferStatistics, measure
+from cloud_sync.wire import WindowRecord
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreError
+from edge_runtime.number_ranges import NumberRanges
 from edge_runtime.reading import Reading, Series
 from edge_runtime.trend import HealthHistory
 from edge_runtime.window import Window
@@ -46,6 +49,7 @@ class StoreReader:
         self._readings = ReadingTable(connection)
         self._records = RecordTable(connection)
         self._ledger = LossLedger(connection)
+        self._accounts = AccountTable(connection)
 
     @classmethod
     def open_read_only(
@@ -122,6 +126,21 @@ class StoreReader:
         """The ledger of loss, the latest first."""
         with store_errors(self._path):
             return self._ledger.all()
+
+    def accounts(self) -> list[BootAccount]:
+        """What became of every reading, by boot, the oldest first: all of one moment, also while an agent writes."""
+        with store_errors(self._path):
+            self._connection.execute("BEGIN")
+            try:
+                return self._accounts.boots()
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def windows_of(self, boot: str, numbers: NumberRanges) -> list[WindowRecord]:
+        """The windows in the store that these readings of a boot are in, by time."""
+        with store_errors(self._path):
+            records = self._records.of_ids(self._accounts.windows_of(boot, numbers))
+            return [record for record in records if isinstance(record, WindowRecord)]
 
     def statistics(self) -> BufferStatistics:
         """What the store holds, how fast that grows and how long it lasts."""

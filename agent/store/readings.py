@@ -2,12 +2,15 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from agent.store.accounts import NumbersByBoot
 from agent.store.block import Block, decode_block, encode_block
+from agent.store.numbering import Run, decode_runs, encode_runs, joined
 from edge_runtime.errors import StoreDamagedError
+from edge_runtime.number_ranges import NumberRanges
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Reading, Series
 
@@ -32,18 +35,39 @@ class ReadingTable:
         self._merged_to = 0
         self.damaged: set[int] = set()
 
-    def append(self, boot_id: int, first_counter: int, block: Block, now_us: int) -> None:
-        """Write one block."""
+    def append(self, boot_id: int, first_counter: int, block: Block, runs: tuple[Run, ...], now_us: int) -> None:
+        """Write one block, whose readings take the numbers from `first_counter` on."""
         self._connection.execute(
             "INSERT INTO reading_block (boot_id, first_counter, readings, first_time_us, last_time_us, stored_us, "
-            "bytes, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (boot_id, first_counter, *_described(block), now_us, *_encoded(block)),
+            "bytes, payload, numbers, runs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (boot_id, first_counter, *_described(block), now_us, *_encoded(block), len(block), encode_runs(runs)),
         )
 
-    def next_counter(self, boot_id: int) -> int:
-        """The number after the last one stored for this boot; retention never takes the newest block."""
-        query = "SELECT coalesce(max(first_counter + readings), 0) FROM reading_block WHERE boot_id = ?"
-        return int(self._connection.execute(query, (boot_id,)).fetchone()[0])
+    def numbers(self) -> dict[int, NumberRanges]:
+        """The numbers of all readings in the store, by boot."""
+        return _numbers_of(
+            self._connection.execute("SELECT boot_id, first_counter, numbers FROM reading_block WHERE numbers > 0")
+        )
+
+    def damaged_numbers(self) -> dict[int, NumberRanges]:
+        """Those of the blocks that turned out to be damaged."""
+        marks = ", ".join("?" * len(self.damaged))
+        query = f"SELECT boot_id, first_counter, numbers FROM reading_block WHERE id IN ({marks})"  # noqa: S608
+        return _numbers_of(self._connection.execute(query, tuple(self.damaged)))
+
+    def runs(self, numbers: NumbersByBoot) -> Iterator[tuple[int, int, tuple[Run, ...]]]:
+        """Boot, first number and runs of every block that holds one of these numbers."""
+        for boot_id, asked in numbers.items():
+            for first, last in asked:
+                for block_id, first_counter, count, data in self._connection.execute(
+                    "SELECT id, first_counter, numbers, runs FROM reading_block WHERE id IN (SELECT id FROM "
+                    "reading_block WHERE boot_id = ? AND first_counter <= ? AND first_counter + numbers > ?)",
+                    (boot_id, last, first),
+                ):
+                    try:
+                        yield boot_id, first_counter, decode_runs(data, count)
+                    except StoreDamagedError:
+                        self.damaged.add(block_id)
 
     def newest_source_time(self) -> int | None:
         """The latest source time of all readings, None when there is none."""
@@ -113,14 +137,30 @@ class ReadingTable:
             self._merged_to = last
             return len(run)  # what is damaged stays as it is, to be counted wherever it is read
         merged = Block.merged(blocks)
+        try:
+            numbers, runs = self._joined_runs(first, last)
+        except StoreDamagedError:
+            return len(run)
         self._connection.execute("DELETE FROM reading_block WHERE id > ? AND id <= ?", (first, last))
         self._connection.execute(
             "UPDATE reading_block SET readings = ?, first_time_us = ?, last_time_us = ?, stored_us = ?, bytes = ?, "
-            "payload = ? WHERE id = ?",
-            (*_described(merged), now_us, *_encoded(merged), first),
+            "payload = ?, numbers = ?, runs = ? WHERE id = ?",
+            (*_described(merged), now_us, *_encoded(merged), numbers, runs, first),
         )
         self._merged_to = first  # the ids after it are free now, and are given out again
         return len(run)
+
+    def _joined_runs(self, first: int, last: int) -> tuple[int, bytes]:
+        """How many numbers the blocks of these ids have together, and their runs.
+
+        Raises:
+            StoreDamagedError: a block's runs are damaged.
+        """
+        rows = self._connection.execute(
+            "SELECT numbers, runs FROM reading_block WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)
+        ).fetchall()
+        runs = joined(run for count, data in rows for run in decode_runs(data, count))
+        return sum(row[0] for row in rows), encode_runs(runs)
 
     def _run(self) -> list[int]:
         """Ids of the oldest blocks to be merged, none merged since the store was opened; none while there are few."""
@@ -159,3 +199,11 @@ def _described(block: Block) -> tuple[int, int, int]:
 def _encoded(block: Block) -> tuple[int, bytes]:
     payload = encode_block(block)
     return len(payload), payload
+
+
+def _numbers_of(rows: Iterable[tuple[int, int, int]]) -> dict[int, NumberRanges]:
+    """Rows of boot, first number and how many."""
+    ranges: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for boot_id, first, count in rows:
+        ranges[boot_id].append((first, first + count - 1))
+    return {boot_id: NumberRanges.of(found) for boot_id, found in ranges.items()}

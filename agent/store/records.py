@@ -1,7 +1,7 @@
 """Windows, diagnoses and alerts in the store, packed as they will cross the WAN, each unique by its key."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from agent.store.payload import pack, unpack
-from cloud_sync.wire import AlertRecord, ChannelRecord, DiagnosisRecord, WindowRecord
+from cloud_sync.wire import AlertRecord, ChannelRecord, DiagnosisRecord, ReadingRange, WindowRecord
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreDamagedError
@@ -37,13 +37,13 @@ _FORMS: dict[RecordClass, type[Record]] = {
 RECORD_CLASSES = {form: record_class for record_class, form in _FORMS.items()}
 
 
-def window_record(window: Window) -> WindowRecord:
-    """The form that crosses the WAN."""
+def window_record(window: Window, readings: tuple[ReadingRange, ...] = ()) -> WindowRecord:
+    """The form that crosses the WAN. `readings` are the numbers of those it was cut from."""
     channels = (
         ChannelRecord(channel.sensor, channel.step_us, channel.values.astype("<f4", copy=False).tobytes())
         for channel in window.channels
     )
-    return WindowRecord(window.machine, window.start_us, window.end_us, tuple(channels))
+    return WindowRecord(window.machine, window.start_us, window.end_us, tuple(channels), readings)
 
 
 def window_of(record: WindowRecord) -> Window:
@@ -114,6 +114,12 @@ class RecordTable:
             "WHERE batch_id = ? ORDER BY outbox.id",
             (batch_id,),
         )
+
+    def of_ids(self, record_ids: Iterable[int]) -> list[Record]:
+        """The records of these rows, the damaged ones left out, by time."""
+        query = "SELECT id, record_class, payload FROM record WHERE id = ?"
+        found = [record for row_id in record_ids for _, record in self._decoded(query, (row_id,))]
+        return sorted(found, key=place)
 
     def windows(self, limit: int) -> list[Window]:
         """The newest windows, newest first."""

@@ -8,9 +8,11 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.store.accounts import AccountTable, Fate, NumbersByBoot
 from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.outbox import Outbox
 from agent.store.records import RecordClass
+from edge_runtime.number_ranges import NumberRanges
 
 SHED_BYTES = 2**20
 """Freed in one transaction, about: little enough not to hold up storing."""
@@ -61,24 +63,36 @@ class _Row:
     last_us: int
 
 
-class Shedder:
-    """Deletes the oldest of a stage and notes it in the ledger. Its methods run inside the caller's transaction."""
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """What one step of shedding came to.
 
-    def __init__(self, connection: sqlite3.Connection, outbox: Outbox, ledger: LossLedger) -> None:
+    Attributes:
+        bytes: of payload freed; 0 when no stage has anything left.
+        undiagnosed: numbers of readings that no window will have now.
+    """
+
+    bytes: int
+    undiagnosed: NumbersByBoot
+
+
+class Shedder:
+    """Deletes the oldest of a stage and notes it in the ledgers. Its methods run inside the caller's transaction."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, outbox: Outbox, ledger: LossLedger, accounts: AccountTable
+    ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._ledger = ledger
+        self._accounts = accounts
 
-    def shed(self, stages: tuple[Stage, ...], cause: Cause, now_us: int) -> int:
-        """Free about SHED_BYTES from the first stage that has anything.
-
-        Returns:
-            Bytes of payload freed; 0 when no stage has anything left.
-        """
+    def shed(self, stages: tuple[Stage, ...], cause: Cause, now_us: int) -> Shed:
+        """Free about SHED_BYTES from the first stage that has anything."""
         for stage in stages:
             rows = list(self._oldest(stage))
             if rows:
-                self._delete(stage, rows)
+                undiagnosed = self._delete(stage, rows)
                 records = sum(row.records for row in rows)
                 size = sum(row.bytes for row in rows)
                 self._ledger.note(
@@ -93,8 +107,8 @@ class Shedder:
                         now_us,
                     )
                 )
-                return size
-        return 0
+                return Shed(size, undiagnosed)
+        return Shed(0, {})
 
     def _oldest(self, stage: Stage) -> Iterator[_Row]:
         size = 0
@@ -119,15 +133,30 @@ class Shedder:
             (stage.record_class, stage.needed, _SHED_ROWS),
         )
 
-    def _delete(self, stage: Stage, rows: list[_Row]) -> None:
+    def _delete(self, stage: Stage, rows: list[_Row]) -> NumbersByBoot:
+        """Delete them; numbers of readings among them that were in no window."""
         ids = [(row.id,) for row in rows]
         if stage.record_class is RecordClass.READING:
-            self._connection.executemany("DELETE FROM reading_block WHERE id = ?", ids)
-            return
+            undiagnosed = self._accounts.unaccounted(self._delete_blocks([row.id for row in rows]))
+            self._accounts.add(Fate.SHED, undiagnosed)
+            return undiagnosed
         if stage.needed:
             self._outbox.withdraw([row.id for row in rows])
+            self._accounts.lose_windows([row.id for row in rows], Fate.UNSENT)
+        self._accounts.forget_windows([row.id for row in rows])
         self._connection.executemany("DELETE FROM publication WHERE record_id = ?", ids)
         self._connection.executemany("DELETE FROM record WHERE id = ?", ids)
+        return {}
+
+    def _delete_blocks(self, block_ids: list[int]) -> NumbersByBoot:
+        """Numbers of all readings in these blocks."""
+        deleted: dict[int, NumberRanges] = {}
+        for block_id in block_ids:
+            boot_id, first, count = self._connection.execute(
+                "DELETE FROM reading_block WHERE id = ? RETURNING boot_id, first_counter, numbers", (block_id,)
+            ).fetchone()
+            deleted[boot_id] = deleted.get(boot_id, NumberRanges()) | NumberRanges(((first, first + count - 1),))
+        return deleted
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

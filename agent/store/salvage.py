@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.store.accounts import AccountTable, Fate
 from agent.store.block import decode_block
 from agent.store.connection import connect, is_damage, transaction
 from agent.store.file_format import log_is_damaged, mend_header, mend_log
 from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.outbox import Outbox
+from agent.store.readings import ReadingTable
 from agent.store.records import RecordClass, RecordTable, decode_record, place
 from agent.store.retention import READINGS, Shedder
 from agent.store.schema import TABLES, check, migrate
 from edge_runtime.errors import StoreDamagedError
+from edge_runtime.number_ranges import NumberRanges
 
 _ROWS = 64
 _MAX_FAILURES = 20_000
@@ -218,7 +221,8 @@ def _verify(table: str, row: dict[str, Any]) -> None:
     if table == "reading_block":
         block = decode_block(row["payload"])
         described = (row["readings"], row["first_time_us"], row["last_time_us"])
-        if described != (len(block), int(block.times_us.min()), int(block.times_us.max())):
+        truth = (len(block), int(block.times_us.min()), int(block.times_us.max()))
+        if described != truth or row["numbers"] < len(block):
             raise StoreDamagedError("block and row contradict each other")
     elif table == "record":
         record = decode_record(row["record_class"], row["payload"])
@@ -228,6 +232,7 @@ def _verify(table: str, row: dict[str, Any]) -> None:
 
 def _settle(target: sqlite3.Connection, lost: dict[str, int], damaged: Path, finding: str, now_us: int) -> Salvage:
     """Make the tables agree with each other again, and account for what is missing."""
+    _account_for_damage(target)
     target.execute("DELETE FROM outbox WHERE record_id NOT IN (SELECT id FROM record)")
     target.execute("DELETE FROM publication WHERE record_id NOT IN (SELECT id FROM record)")
     # Batches may have lost records: all are sealed anew. The centre ignores what it has.
@@ -267,7 +272,7 @@ def _missing_numbers(target: sqlite3.Connection) -> int:
     missing = 0
     boot, expected = None, 0
     for boot_id, first_counter, readings in target.execute(
-        "SELECT boot_id, first_counter, readings FROM reading_block ORDER BY boot_id, first_counter"
+        "SELECT boot_id, first_counter, numbers FROM reading_block ORDER BY boot_id, first_counter"
     ):
         if boot_id == boot:
             missing += max(first_counter - expected, 0)
@@ -275,13 +280,26 @@ def _missing_numbers(target: sqlite3.Connection) -> int:
     return missing
 
 
+def _account_for_damage(target: sqlite3.Connection) -> None:
+    """Windows lost before they were sent, and readings lost before they were in a window, as far as can be known."""
+    accounts = AccountTable(target)
+    lost = target.execute("SELECT record_id FROM outbox WHERE record_id NOT IN (SELECT id FROM record)").fetchall()
+    accounts.lose_windows([row[0] for row in lost], Fate.DAMAGED)
+    target.execute("DELETE FROM window_reading WHERE record_id NOT IN (SELECT id FROM record)")
+    in_blocks = ReadingTable(target).numbers()
+    for (boot_id,) in target.execute("SELECT id FROM boot").fetchall():
+        gone = NumberRanges.below(accounts.next_number(boot_id)) - in_blocks.get(boot_id, NumberRanges())
+        if gone:
+            accounts.add(Fate.DAMAGED, accounts.unaccounted({boot_id: gone}))
+
+
 def _make_way(target: sqlite3.Connection, rows: list[_Row], now_us: int) -> None:
     """Shed as many bytes of the oldest readings brought over as these rows will take."""
-    ledger = LossLedger(target)
-    shedder = Shedder(target, Outbox(target, RecordTable(target), ledger), ledger)
-    needed = sum(len(row[-1]) for row in rows)
-    while needed > 0 and (freed := shedder.shed(READINGS, Cause.DISK_FULL, now_us)):
-        needed -= freed
+    ledger, accounts = LossLedger(target), AccountTable(target)
+    shedder = Shedder(target, Outbox(target, RecordTable(target), ledger, accounts), ledger, accounts)
+    needed = sum(len(value) for row in rows for value in row if isinstance(value, bytes))
+    while needed > 0 and (shed := shedder.shed(READINGS, Cause.DISK_FULL, now_us)).bytes:
+        needed -= shed.bytes
 
 
 def _sync(path: Path) -> None:

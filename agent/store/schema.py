@@ -2,14 +2,17 @@
 
 `boot`       one row for each time the agent was started on this file. Readings are numbered within it, and so are
              batches: `batches` is the number last given out, which is never given out again.
-`reading_block`  one row for the readings of one append, or of many that were merged later. They are numbered
-             first_counter … first_counter + readings − 1 within their boot. `payload`: see block.py.
+`reading_block`  one row for the readings of one append, or of many that were merged later. They took the `numbers`
+             numbers from first_counter on within their boot; `runs` says which window each is for, see numbering.py.
+             `payload`: see block.py.
 `record`     one row for each window, diagnosis and alert: what the centre is to have. `key` makes it unique. `bytes` is
              the length of the packed payload, `raw_bytes` before packing. See records.py.
 `publication`  records (alerts) that the MQTT broker hasn't acknowledged.
 `batch`      sealed batches that the centre hasn't acknowledged.
 `outbox`     records that the centre hasn't acknowledged, in a batch or (null) in none yet.
 `progress`   one row: where the next window starts.
+`account`    what became of readings, by ranges of their numbers: see accounts.py.
+`window_reading`  numbers of the readings in each window that is in the store.
 `loss`       the ledger of loss: one row for what was lost of one kind, for one cause, on one day.
 
 Every table is read and salvaged by its integer `id`. Times are microseconds since 1970, UTC.
@@ -27,7 +30,10 @@ from edge_runtime.errors import StoreDamagedError, StoreError
 _MARK = 0x4859 << 16
 """`application_id` is this plus the schema's number. It repeats `user_version`, so that damage to either is found."""
 
-TABLES = ("boot", "progress", "loss", "record", "publication", "outbox", "batch", "reading_block")
+TABLES = (
+    *("boot", "progress", "loss", "account", "record", "window_reading", "publication", "outbox", "batch"),
+    "reading_block",
+)
 """In the order of their worth, which is the order of salvage."""
 
 
@@ -98,7 +104,31 @@ def _tables(database: sqlite_utils.Database) -> None:
     losses.create_index(["record_class", "cause", "day"], unique=True)
 
 
-MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables,)
+def _accounts(database: sqlite_utils.Database) -> None:
+    """Every reading is accounted for by its number. What an earlier version has stored is set apart as a whole."""
+    blocks = database.table("reading_block")
+    blocks.add_column("numbers", int, not_null_default=0)
+    blocks.add_column("runs", bytes, not_null_default=b"")
+    database.execute("UPDATE reading_block SET numbers = readings")
+    described = ["last_time_us", "first_time_us", "readings", "bytes", "stored_us"]
+    database.execute(f"DROP INDEX idx_reading_block_{'_'.join(described)}")
+    # With the numbers in it, what is in blocks is told without walking through their payloads.
+    blocks.create_index([*described, "boot_id", "first_counter", "numbers"], index_name="reading_block_described")
+    account = {"id": int, "boot_id": int, "fate": str, "first": int, "last": int}
+    database.create_table("account", account, pk="id", not_null=account.keys(), strict=True).create_index(
+        ["boot_id", "fate", "last"]
+    )
+    database.execute(
+        "INSERT INTO account (boot_id, fate, first, last) SELECT boot_id, 'not counted', 0, "
+        "max(first_counter + numbers) - 1 FROM reading_block GROUP BY boot_id"
+    )
+    in_windows = {"id": int, "record_id": int, "boot_id": int, "first": int, "last": int}
+    database.create_table("window_reading", in_windows, pk="id", not_null=in_windows.keys(), strict=True).create_index(
+        ["record_id"]
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts)
 """Number n takes a file from schema n to n + 1. Append only: files made by every released version are out there."""
 
 

@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Self
+from typing import Self, TypeVar
 
+from agent.store.accounts import Fate, NumbersByBoot
 from agent.store.block import Block
 from agent.store.connection import store_errors, transaction
 from agent.store.lock import WriterLock
 from agent.store.losses import Cause
+from agent.store.numbering import MINUTES, WindowPlan, runs_of
+from agent.store.open_readings import OpenReadings
 from agent.store.outbox import Outbox
 from agent.store.reader import StoreReader, box_clock_us
 from agent.store.records import RECORD_CLASSES, Record, alert_record, diagnosis_record, window_record
@@ -26,16 +29,19 @@ from agent.store.retention import (
     used_bytes,
 )
 from agent.store.salvage import Salvage, open_sound
-from cloud_sync.wire import Batch
+from cloud_sync.wire import Batch, ReadingRange
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreFullError
+from edge_runtime.number_ranges import NumberRanges
 from edge_runtime.reading import Reading
 from edge_runtime.window import Window
 
+T = TypeVar("T")
 PRUNE_STEPS = 16
 """Most transactions of one `prune`, so that it never holds up storing for long."""
 _VACUUM_PAGES = 4096
+_EVER_US = -(2**63)
 
 
 class Store(StoreReader):
@@ -65,12 +71,13 @@ class Store(StoreReader):
         self.salvage = salvage
         self._lock = lock
         self._reserve = Reserve(path)
-        self._outbox = Outbox(connection, self._records, self._ledger)
-        self._shedder = Shedder(connection, self._outbox, self._ledger)
+        self._outbox = Outbox(connection, self._records, self._ledger, self._accounts)
+        self._shedder = Shedder(connection, self._outbox, self._ledger, self._accounts)
         self._reserve.hold()
         self._boot_id = 0
         self._write(self._note_boot, FREE_TO_GO)
-        self._counter = self._readings.next_counter(self._boot_id)
+        self._counter = self._accounts.next_number(self._boot_id)
+        self._open = self._found_open()
 
     @classmethod
     def open(
@@ -106,42 +113,64 @@ class Store(StoreReader):
             undo.pop_all()
             return store
 
-    def append(self, readings: Sequence[Reading]) -> None:
+    def append(self, readings: Sequence[Reading], plan: WindowPlan = MINUTES) -> None:
         """Store readings, all or none of them. They are numbered without a gap in this boot."""
         if readings:
-            self.append_block(Block.of(readings))
+            self.append_block(Block.of(readings), plan)
 
-    def append_block(self, block: Block) -> None:
-        """Store the readings of a block, all or none of them. They are numbered without a gap, in its order."""
+    def append_block(self, block: Block, plan: WindowPlan = MINUTES) -> None:
+        """Store the readings of a block, all or none of them. They are numbered without a gap, see numbering.py.
+
+        Args:
+            block: not empty.
+            plan: how windows will be cut from it.
+        """
+        runs = runs_of(block, plan)
 
         def write() -> None:
-            self._readings.append(self._boot_id, self._counter, block, self._now_us())
+            self._readings.append(self._boot_id, self._counter, block, runs, self._now_us())
 
         self._write(write, FOR_READINGS)
+        self._open.add(self._boot_id, self._counter, runs)
         self._counter += len(block)
 
     def record(self, window: Window, diagnosis: Diagnosis, alerts: Sequence[Alert]) -> None:
         """Store what one window came to, queue it for the centre and the broker, and go on to the next window.
 
-        One transaction. What is stored already is left as it is.
+        One transaction, in which the readings of this window and of those before it are accounted for. What is stored
+        already is left as it is.
         """
-        records: tuple[Record, ...] = (
-            window_record(window),
-            diagnosis_record(diagnosis, window.start_us),
-            *(alert_record(alert) for alert in alerts),
-        )
 
-        def write() -> None:
-            for record in records:
-                if added := self._records.add(record, self._now_us()):
-                    self._outbox.add(RECORD_CLASSES[type(record)], *added)
+        def write() -> list[NumbersByBoot]:
+            closing = self._open.closing(window.start_us, window.end_us)
+            inside, damaged = self._whole(closing.inside)
+            if row_id := self._queue(window_record(window, self._ranges(inside))):
+                self._accounts.add_window(row_id, inside)
+            settled = [*closing.outside, (Fate.DAMAGED, damaged), (Fate.LATE, {} if row_id else inside)]
+            self._settle(settled)
+            self._queue(diagnosis_record(diagnosis, window.start_us))
+            for alert in alerts:
+                self._queue(alert_record(alert))
             self._advance(window.end_us)
+            return [inside, *(numbers for _, numbers in settled)]
 
-        self._write(write, FOR_DIAGNOSES)
+        for numbers in self._write(write, FOR_DIAGNOSES):
+            self._open.forget(numbers)
 
     def skip_to(self, next_window_start_us: int) -> None:
-        """There is nothing to diagnose before this time."""
-        self._write(lambda: self._advance(next_window_start_us), FREE_TO_GO)
+        """There is nothing to diagnose before this time; readings before it that are in no window won't be in one."""
+
+        def write() -> list[NumbersByBoot]:
+            cursor_us = self.next_window_start()
+            since_us = _EVER_US if cursor_us is None else min(cursor_us, next_window_start_us)
+            closing = self._open.closing(since_us, next_window_start_us)
+            settled = [*closing.outside, (Fate.SKIPPED, closing.inside)]
+            self._settle(settled)
+            self._advance(next_window_start_us)
+            return [numbers for _, numbers in settled]
+
+        for numbers in self._write(write, FREE_TO_GO):
+            self._open.forget(numbers)
 
     def unpublished_alerts(self) -> list[tuple[int, Alert]]:
         """Alerts that the broker hasn't acknowledged, oldest first, each with the number `mark_published` takes."""
@@ -230,27 +259,67 @@ class Store(StoreReader):
             "INSERT OR REPLACE INTO progress (id, next_window_start_us) VALUES (1, ?)", (next_window_start_us,)
         )
 
-    def _write(self, write: Callable[[], object], may_shed: tuple[Stage, ...]) -> None:
+    def _queue(self, record: Record) -> int | None:
+        """Store a record and queue it for the centre; the row's id, None when it is there already."""
+        added = self._records.add(record, self._now_us())
+        if added is None:
+            return None
+        self._outbox.add(RECORD_CLASSES[type(record)], *added)
+        return added[0]
+
+    def _found_open(self) -> OpenReadings:
+        """Readings in blocks that nothing is noted about."""
+        found = OpenReadings()
+        in_blocks = self._readings.numbers()
+        unaccounted = self._accounts.unaccounted(in_blocks)
+        for boot_id, first, runs in self._readings.runs(unaccounted):
+            found.add(boot_id, first, runs)
+        found.forget(
+            {boot_id: numbers - unaccounted.get(boot_id, NumberRanges()) for boot_id, numbers in in_blocks.items()}
+        )
+        return found
+
+    def _whole(self, numbers: NumbersByBoot) -> tuple[NumbersByBoot, NumbersByBoot]:
+        """Those of the readings that could be read, and those in damaged blocks."""
+        if not self._readings.damaged:
+            return numbers, {}
+        damaged = self._readings.damaged_numbers()
+        lost = {boot_id: held & damaged.get(boot_id, NumberRanges()) for boot_id, held in numbers.items()}
+        return {boot_id: held - lost[boot_id] for boot_id, held in numbers.items()}, lost
+
+    def _ranges(self, numbers: NumbersByBoot) -> tuple[ReadingRange, ...]:
+        """As they cross the WAN."""
+        names = dict(self._connection.execute("SELECT id, name FROM boot").fetchall()) if numbers else {}
+        return tuple(
+            ReadingRange(names[boot_id], first, last) for boot_id, held in numbers.items() for first, last in held
+        )
+
+    def _settle(self, fates: Sequence[tuple[Fate, NumbersByBoot]]) -> None:
+        for fate, numbers in fates:
+            self._accounts.add(fate, numbers)
+
+    def _write(self, write: Callable[[], T], may_shed: tuple[Stage, ...]) -> T:
         """Commit `write`; on a full disk shed something, by class, and try once more."""
         try:
-            self._commit(write)
+            return self._commit(write)
         except StoreFullError:
             self._reserve.release()
             try:
                 self._checkpoint()
                 self._shed(may_shed, Cause.DISK_FULL)
                 self._checkpoint()
-                self._commit(write)
+                return self._commit(write)
             finally:
                 self._reserve.hold()
 
-    def _commit(self, write: Callable[[], object]) -> None:
+    def _commit(self, write: Callable[[], T]) -> T:
         with store_errors(self._path), transaction(self._connection):
-            write()
+            return write()
 
     def _shed(self, stages: tuple[Stage, ...], cause: Cause) -> int:
-        with store_errors(self._path), transaction(self._connection):
-            return self._shedder.shed(stages, cause, self._now_us())
+        shed = self._commit(lambda: self._shedder.shed(stages, cause, self._now_us()))
+        self._open.forget(shed.undiagnosed)
+        return shed.bytes
 
     def _checkpoint(self, mode: str = "PASSIVE") -> None:
         """Bring the log's pages into the file, so that the log's room can be used again."""
