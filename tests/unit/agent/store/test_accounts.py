@@ -253,15 +253,14 @@ class TestAccounts(Accounts.TestCase):
 
 
 def test_runs_survive_merging(store, monkeypatch):
-    monkeypatch.setattr(reading_table, "MERGE_BLOCKS", 2)
+    monkeypatch.setattr(reading_table, "MERGE_BLOCKS", 119)
     for second in range(120):
         store.append(at(second, second + 3))
     store.prune()
-    assert store._connection.execute("SELECT count(*) FROM reading_block").fetchone() == (1,)
+    assert store._connection.execute("SELECT count(*) FROM reading_block").fetchone() == (2,)
     store.record(window(0), diagnosis(0), [])
     inside = store.accounts()[0].fates[Fate.WINDOW]
     assert len(inside) == 60 + 57
-    store.close()
 
 
 def test_runs_of_appends_join_where_they_meet():
