@@ -19,8 +19,8 @@ from agent.recorder import Recorder
 from agent.reload_plan import ALERTS_BROKER, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER
 from agent.settings import AgentSettings
 from agent.sources.base import Source, SourceStatus
-from agent.sources.modbus import ModbusSource
-from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.modbus.settings import ModbusSettings
+from agent.sources.modbus.source import ModbusSource
 from agent.sources.mqtt import MqttSource
 from agent.sources.mqtt_settings import MqttSettings
 from agent.status import AgentStatus

@@ -15,13 +15,15 @@ from agent.box_clock import BoxClock
 from agent.configuration import load_machine_for
 from agent.models import Models
 from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_settings
-from agent.sources.modbus_device import ModbusDevice
-from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.modbus.connection import ModbusConnection
+from agent.sources.modbus.group_poll import GroupPoll
+from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt_settings import MqttSettings
+from agent.sources.poll_schedule import PollSchedule
 from cloud_sync.edge.centre import tls_context
 from cloud_sync.edge.credential import read_credential
 from edge_runtime.clock import ClockState
-from edge_runtime.errors import HydrosightError
+from edge_runtime.errors import HydrosightError, SourceError
 from edge_runtime.machine import Machine
 from edge_runtime.slots import Slots
 
@@ -94,24 +96,32 @@ def _coverage(settings: AgentSettings, machine: Machine) -> Check:
 
 
 def _modbus(settings: ModbusSettings) -> str:
-    """Read every block once.
+    """Read every sensor once.
 
     Raises:
         SourceError: it can't be reached, or refuses a register.
     """
 
     async def read_all() -> int:
-        device = ModbusDevice(settings)
+        connection = ModbusConnection(settings)
         try:
-            await device.connect()
-            blocks = [block for group in settings.groups for block in group.reads]
-            for block in blocks:
-                await device.read(block)
-            return len(blocks)
+            await connection.connect()
+            for group in settings.groups:
+                unit_id = settings.unit_of(group)
+                poll = GroupPoll(group, unit_id, settings.limits_of(group), PollSchedule(group.period_s, 0.0))
+                result = await poll.poll(partial(connection.read, unit_id), lambda: 0, 0.0)
+                for refusal in result.refusals:
+                    raise refusal
+                if poll.missing:
+                    raise SourceError(
+                        f"{connection}: unit {unit_id} has no {', '.join(map(str, poll.missing))}",
+                        hint="Compare with the device's manual, or look with `hydrosight modbus scan`.",
+                    )
         finally:
-            device.close()
+            connection.close()
+        return len(settings.sensors)
 
-    return f"{settings.host}:{settings.port} answers; {asyncio.run(read_all())} blocks read"
+    return f"{settings.transport} answers; {asyncio.run(read_all())} sensors read"
 
 
 def _reachable(what: str, broker: MqttSettings | BrokerSettings) -> Check:

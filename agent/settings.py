@@ -9,7 +9,7 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt_settings import MqttSettings
 from agent.store.retention import Retention
 from edge_runtime.errors import ConfigurationError

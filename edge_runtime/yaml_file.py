@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -77,11 +77,13 @@ def _describe(path: Path, tree: yaml.Node | None, model: type[BaseModel], fault:
 
 def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     """What to write instead of the key at the end of `location`."""
-    owner: type[BaseModel] | None = model
+    owners = [model]
     for step in location[:-1]:
-        if isinstance(step, str) and owner is not None and step in owner.model_fields:
-            owner = next(_models(owner.model_fields[step].annotation), None)
-    names = list(owner.model_fields) if owner else []
+        if isinstance(step, str) and owners and step in owners[0].model_fields:
+            owners = list(_models(owners[0].model_fields[step].annotation))
+        elif len(owners) > 1:
+            owners = [owner for owner in owners if _has_tag(owner, step)] or owners
+    names = list(owners[0].model_fields) if owners else []
     close = get_close_matches(str(location[-1]), names, n=1)
     return f"there is no such key, {'did you mean ' + close[0] if close else 'there are ' + ', '.join(names)}"
 
@@ -92,6 +94,14 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)
+
+
+def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
+    """Whether this is the model of a union that a tag such as `type: tcp` chooses. Tags are steps of locations."""
+    return any(
+        get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
+        for field in model.model_fields.values()
+    )
 
 
 def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
@@ -121,7 +131,6 @@ def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             child = node.value[step]
             line = child.start_mark.line + 1
-        if child is None:
-            break
-        node = child
+        if child is not None:
+            node = child
     return line

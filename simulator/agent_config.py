@@ -30,7 +30,8 @@ def agent_config(machine: Machine, modbus: Endpoint, mqtt: Endpoint, locations: 
     """
     wiring = wire(machine)
     groups = [_group(table, speed) for table in wiring.tables if table.sensors]
-    device = {"name": "plc", "host": modbus.host, "port": modbus.port, "unit": UNIT, "groups": groups}
+    transport = {"type": "tcp", "host": modbus.host, "port": modbus.port}
+    device = {"name": "plc", "transport": transport, "unit_id": UNIT, "groups": groups}
     topics = [{"topic": topic, "sensor": sensor} for sensor, topic in wiring.topics.items()]
     publisher = {"name": "rig", "host": mqtt.host, "port": mqtt.port, "topics": topics}
     settings = {

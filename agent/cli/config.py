@@ -9,7 +9,7 @@ import yaml
 from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_json, print_table, reported_errors
 from agent.configuration import Configuration, load_configuration
 from agent.reload_plan import ReloadPlan, plan_reload
-from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.modbus.settings import ModbusSettings
 from edge_runtime.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Check and show the settings, and what a change of them would do.")
@@ -24,7 +24,7 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             print_json(_summary(configuration))
             return
         rows = [
-            [source.name, _kind(source), f"{source.host}:{source.port}", ", ".join(sorted(source.sensors))]
+            [source.name, _kind(source), _place(source), ", ".join(sorted(source.sensors))]
             for source in configuration.settings.sources.every
         ]
         columns = [("source", "left"), ("kind", "left"), ("at", "left"), ("sensors", "wrap")]
@@ -73,6 +73,10 @@ def diff(
 
 def _kind(source: object) -> str:
     return "modbus" if isinstance(source, ModbusSettings) else "mqtt"
+
+
+def _place(source: ModbusSettings | MqttSettings) -> str:
+    return str(source.transport) if isinstance(source, ModbusSettings) else f"{source.host}:{source.port}"
 
 
 def _summary(configuration: Configuration) -> dict[str, object]:

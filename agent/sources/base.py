@@ -50,12 +50,14 @@ class SourceCounters:
         late_polls: left out because the one before took too long.
         malformed: messages that weren't understood.
         reconnects: connections after the first.
+        exceptions: Modbus exceptions that devices answered, by code.
     """
 
     readings: int = 0
     late_polls: int = 0
     malformed: int = 0
     reconnects: int = 0
+    exceptions: dict[int, int] = field(default_factory=dict)
 
 
 class Source(Protocol):

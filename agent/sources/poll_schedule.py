@@ -22,3 +22,7 @@ class PollSchedule:
         left_out = next_tick - self._tick - 1
         self._tick = next_tick
         return left_out
+
+    def put_off(self, until_s: float) -> None:
+        """Move on to the first grid point that isn't before `until_s`; nothing is counted as left out."""
+        self._tick = max(self._tick, math.ceil((until_s - self._start_s) / self._period_s))

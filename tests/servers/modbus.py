@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from collections.abc import Callable
 from typing import cast
 
 from pymodbus.constants import ExcCodes
@@ -20,6 +21,7 @@ class ModbusDevice:
         refusal: an exception code to answer every read with.
         silent: answer nothing at all.
         delay_s: take this long to answer.
+        after_read: called with table, address and count when a read has been answered.
     """
 
     host = "127.0.0.1"
@@ -30,6 +32,7 @@ class ModbusDevice:
         self.refusal: ExcCodes | None = None
         self.silent = False
         self.delay_s = 0.0
+        self.after_read: Callable[[str, int, int], None] = lambda _table, _address, _count: None
         self._registers: dict[str, dict[int, int]] = {"holding": {}, "input": {}}
         self._server: ModbusTcpServer | None = None
 
@@ -70,4 +73,5 @@ class ModbusDevice:
         if not all(k in content for k in range(address, address + count)):
             return ExcCodes.ILLEGAL_ADDRESS
         registers[address : address + count] = [content[k] for k in range(address, address + count)]
+        self.after_read(table, address, count)
         return None

@@ -7,8 +7,8 @@ from itertools import pairwise
 import aiomqtt
 import pytest
 
-from agent.sources.modbus import ModbusSource
-from agent.sources.modbus_settings import ModbusSettings
+from agent.sources.modbus.settings import ModbusSettings
+from agent.sources.modbus.source import ModbusSource
 from agent.sources.mqtt import MqttSource
 from agent.sources.mqtt_settings import MqttSettings
 from demo.process import free_port
@@ -31,7 +31,8 @@ def now_us():
 
 def modbus_source(port, name="plc", **changes):
     group = {"period_s": 0.01, "registers": [{"sensor": "P", "address": 0}]}
-    settings = {"name": name, "host": "127.0.0.1", "port": port, "timeout_s": 0.3, "longest_retry_s": 0.3}
+    transport = {"type": "tcp", "host": "127.0.0.1", "port": port}
+    settings = {"name": name, "transport": transport, "timeout_s": 0.3, "longest_retry_s": 0.3}
     settings |= {"groups": [group], **changes}
     return ModbusSource(ModbusSettings.model_validate(settings), now_us=now_us, rng=random.Random(1))
 
@@ -65,7 +66,7 @@ async def test_a_device_that_stops_answering_is_connected_anew(device):
         await until(lambda: bool(received.statuses))
         device.silent = False
         await until(lambda: len(received.statuses) >= 2)
-    assert "no answer to a read of holding registers 0 to 1 within 0.3 s" in received.statuses[0].message
+    assert "no answer to a read of holding registers 0 to 1 of unit 1 within 0.3 s" in received.statuses[0].message
     assert received.healthy == [False, True]
 
 

@@ -110,8 +110,7 @@ def box(tmp_path: Path, devices: tuple[ModbusDevice, ModbusDevice], mosquitto: M
             "modbus": [
                 {
                     "name": name,
-                    "host": device.host,
-                    "port": device.port,
+                    "transport": {"type": "tcp", "host": device.host, "port": device.port},
                     "groups": [{"period_s": PERIOD_S, "registers": [{"sensor": sensor, "address": 0}]}],
                 }
                 for name, sensor, device in zip(("steady", "changing"), (STEADY, CHANGING), devices, strict=True)
@@ -193,7 +192,8 @@ async def test_wrong_settings_are_refused_as_a_whole_and_said_once(
     async with running(box):
         await until(lambda: len(steady.reads) > 20)
         box.settings["alerts"] = {"raise_after": 5}
-        box.settings["sources"]["modbus"][1]["prot"] = box.settings["sources"]["modbus"][1].pop("port")
+        transport = box.settings["sources"]["modbus"][1]["transport"]
+        transport["prot"] = transport.pop("port")
         outcome = await box.reload()
         assert outcome["event"] == "reload_refused"
         assert "did you mean port" in outcome["message"]

@@ -90,7 +90,8 @@ def test_a_second_agent_on_the_same_store_is_refused_and_the_first_one_stays_kno
 
 
 def misspelled_key(agent: Agent) -> str:
-    agent.settings["sources"]["modbus"][0]["hots"] = agent.settings["sources"]["modbus"][0].pop("host")
+    transport = agent.settings["sources"]["modbus"][0]["transport"]
+    transport["hots"] = transport.pop("host")
     return "did you mean host"
 
 

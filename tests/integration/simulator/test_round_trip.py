@@ -11,7 +11,7 @@ import yaml
 from pymodbus.client import AsyncModbusTcpClient
 
 from agent.settings import SourceSettings
-from agent.sources.modbus import ModbusSource
+from agent.sources.modbus.source import ModbusSource
 from agent.sources.mqtt import MqttSource
 from edge_runtime.machine_file import load_machine
 from edge_runtime.quality import Quality

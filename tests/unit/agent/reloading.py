@@ -11,7 +11,8 @@ SENSORS = [sensor.name for sensor in MACHINE.sensors]
 
 def modbus(name, sensor, **settings):
     register = {"sensor": sensor, "address": SENSORS.index(sensor) * 2}
-    return {"name": name, "host": "plc", "groups": [{"registers": [register]}]} | settings
+    transport = {"type": "tcp", "host": "plc"}
+    return {"name": name, "transport": transport, "groups": [{"registers": [register]}]} | settings
 
 
 def mqtt(name, sensor, **settings):

@@ -11,7 +11,7 @@ data_directory: data
 sources:
   modbus:
   - name: plc
-    host: 10.0.0.1
+    transport: {type: tcp, host: 10.0.0.1}
     groups:
     - registers:
       - {sensor: PS1, kind: holding, address: 0, type: float32}
@@ -65,7 +65,7 @@ def test_a_missing_file_is_named_with_what_to_do(tmp_path):
     ("right", "wrong", "line", "said"),
     [
         ("machine: machine.yaml", "mashine: machine.yaml", 1, "did you mean machine"),
-        ("host: 10.0.0.1", "host: 10.0.0.1\n    prot: 502", 7, "did you mean port"),
+        ("host: 10.0.0.1", "host: 10.0.0.1, prot: 502", 6, "did you mean port"),
         ("address: 0", "address: -1", 9, "greater than or equal to 0"),
         ("type: float32", "type: float31", 9, "float32"),
         ("data_directory: data", "data_directory: data\nwindows: {lateness_s: -1}", 3, "lateness_s"),

@@ -58,7 +58,8 @@ def test_a_broker_that_is_away_is_bad_and_the_other_checks_are_made(box):
 
 def test_a_modbus_device_that_is_away_is_bad(broker, box):
     group = {"registers": [{"sensor": "PS1", "kind": "holding", "address": 0, "type": "float32"}]}
-    device = {"name": "plc", "host": "127.0.0.1", "port": 1, "timeout_s": 0.5, "groups": [group]}
+    transport = {"type": "tcp", "host": "127.0.0.1", "port": 1}
+    device = {"name": "plc", "transport": transport, "timeout_s": 0.5, "groups": [group]}
     sources = {"modbus": [device], "mqtt": [source(broker.getsockname()[1], ("EPS1", "FS1", "TS1"))]}
     box.configure(sources=sources)
     code, checks = examined(box)

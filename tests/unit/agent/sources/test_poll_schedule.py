@@ -29,3 +29,12 @@ def test_the_next_poll_is_never_past_and_always_on_the_grid(period, durations, s
         assert schedule.due_s <= now + period + 1e-6
     ticks = (schedule.due_s - start) / period
     assert ticks == pytest.approx(len(durations) + left_out, abs=1e-3)
+
+
+def test_polls_that_are_put_off_keep_their_phase_and_are_not_counted():
+    schedule = PollSchedule(0.5, 0.1)
+    schedule.put_off(3.3)
+    assert schedule.due_s == pytest.approx(3.6)
+    schedule.put_off(1.0)
+    assert schedule.due_s == pytest.approx(3.6)
+    assert schedule.polled(3.7) == 0
