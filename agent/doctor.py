@@ -14,6 +14,7 @@ import httpx
 from agent.box_clock import BoxClock
 from agent.configuration import load_machine_for
 from agent.models import Models
+from agent.running_agent import fetch_status
 from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_settings
 from agent.sources.modbus.connection import ModbusConnection
 from agent.sources.modbus.group_poll import GroupPoll
@@ -25,6 +26,7 @@ from cloud_sync.edge.credential import read_credential
 from edge_runtime.clock import ClockState
 from edge_runtime.errors import HydrosightError, SourceError
 from edge_runtime.machine import Machine
+from edge_runtime.sensor_health import GOOD
 from edge_runtime.slots import Slots
 
 TIMEOUT_S = 5.0
@@ -70,6 +72,7 @@ def examine(config: Path) -> Iterator[Check]:
         yield _reachable("alerts broker", settings.broker)
     yield _clock(settings)
     yield _disk(settings)
+    yield from _sensors(settings)
     yield _guarded("model", lambda: _model(settings, machine))
     if settings.centre:
         centre = settings.centre
@@ -160,6 +163,22 @@ def _disk(settings: AgentSettings) -> Check:
     if free - needed < settings.store.max_bytes - size:
         return Check("disk", Verdict.WARNING, found, "Lower store.max_bytes, or use a larger disk.")
     return Check("disk", Verdict.GOOD, found)
+
+
+def _sensors(settings: AgentSettings) -> Iterator[Check]:
+    """How the sensors are, while an agent runs that knows it."""
+    try:
+        states = fetch_status(settings)["sensors"]
+    except HydrosightError:
+        return
+    unwell = {name: one["message"] for name, one in states.items() if one["state"] != GOOD}
+    found = f"{len(states) - len(unwell)} of {len(states)} sensors give good readings"
+    if not unwell:
+        yield Check("sensors", Verdict.GOOD, found)
+    else:
+        remedy = "Check these sensors, their cables and sources: "
+        remedy += "; ".join(f"{name} {message}" for name, message in unwell.items())
+        yield Check("sensors", Verdict.WARNING, found, remedy)
 
 
 def _model(settings: AgentSettings, machine: Machine) -> str:

@@ -30,6 +30,7 @@ class _Metrics(Collector):
         for part, condition in snapshot.conditions.items():
             healthy.add_metric([part], float(condition.healthy))
         yield healthy
+        yield from _sensor_metrics(snapshot)
         yield from _diagnosis_metrics(snapshot)
         statistics = self._view.statistics()
         if statistics:
@@ -38,6 +39,19 @@ class _Metrics(Collector):
                 "hydrosight_outbox_pending", "Records waiting for the centre", statistics.outbox_pending
             )
             yield GaugeMetricFamily("hydrosight_disk_free_bytes", "Free space beside the store", statistics.free_bytes)
+
+
+def _sensor_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+    healthy = GaugeMetricFamily("hydrosight_sensor_healthy", "1 when a sensor's readings are good", labels=["sensor"])
+    lowered = CounterMetricFamily(
+        "hydrosight_sensor_readings_lowered", "Readings that weren't good since start", labels=["sensor", "reason"]
+    )
+    for sensor in snapshot.sensors:
+        healthy.add_metric([sensor.sensor], float(sensor.well))
+        for reason, count in sensor.counts.items():
+            lowered.add_metric([sensor.sensor, reason.name.lower()], count)
+    yield healthy
+    yield lowered
 
 
 def _diagnosis_metrics(snapshot: Snapshot) -> Iterator[Metric]:

@@ -1,15 +1,17 @@
 """From readings to recorded diagnoses: the agent's one path, synchronous and run in one thread.
 
-Readings are stored first. A window is always cut from the store, never from memory, so that a restart makes the same
-window that the interrupted run would have made. Window, diagnosis, alerts, outbox rows and the cursor that says how far
-this got are one transaction.
+Readings are judged and stored first. A window is always cut from the store, never from memory, so that a restart makes
+the same window that the interrupted run would have made. Window, diagnosis, alerts, outbox rows and the cursor that
+says how far this got are one transaction.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.alerts import AlertTracker
+from agent.sensor_judge import SensorJudge
 from agent.settings import AlertSettings
+from agent.store.block import Block
 from agent.store.numbering import WindowPlan
 from agent.store.store import Store
 from edge_runtime.alert import Alert
@@ -17,6 +19,7 @@ from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.machine import Machine
 from edge_runtime.reading import Reading
+from edge_runtime.sensor_health import SensorHealth
 from edge_runtime.trend import HISTORY_WINDOWS
 from edge_runtime.window import Window
 from edge_runtime.windowing import WindowSchedule, cut_window
@@ -51,6 +54,7 @@ class Pipeline:
         recent = store.diagnoses(limit=tracker.settings.looks_back)
         self._tracker = tracker.resumed(store.standing_alerts(), reversed(recent))
         self._schedule.observe(self._undiagnosed_times())
+        self._judge = SensorJudge(machine)
 
     @property
     def diagnoser(self) -> Diagnoser:
@@ -67,14 +71,20 @@ class Pipeline:
         self._schedule.lateness_us = lateness_us
 
     def store_readings(self, readings: Sequence[Reading]) -> None:
-        """Make readings durable and note how far the sources' clocks have got.
+        """Judge readings, make them durable and note how far the sources' clocks have got.
 
         Raises:
             StoreError: they are not stored; give them again.
         """
         if readings:
-            self._store.append(readings, self._plan)
+            judged = self._judge.judge(Block.of(readings))
+            self._store.append_block(judged.block, self._plan)
+            self._judge.stored(judged)
             self._schedule.observe({reading.source_time_us for reading in readings})
+
+    def sensor_health(self) -> tuple[SensorHealth, ...]:
+        """How well each sensor is, by the readings stored so far."""
+        return self._judge.health()
 
     def diagnose_next(self) -> Outcome | None:
         """Diagnose and record the oldest window that is complete; None when there is none.

@@ -69,6 +69,8 @@ class Recorder:
     async def beat(self) -> int:
         """Store what has arrived and diagnose what is due; gives the number of windows diagnosed."""
         not_stored = await self._store()
+        if not_stored is None:  # or else sensors would seem silent
+            self._status.sensed(await self._core.call(self._pipeline.sensor_health))
         diagnosed, not_recorded = await self._diagnose()
         self._judge_store(not_stored or not_recorded)
         self._status.beat("recorder")

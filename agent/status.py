@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.sensor_health import GOOD, SensorHealth
 
 log = structlog.get_logger("agent")
 SETTINGS = "settings"
@@ -49,6 +50,7 @@ class Snapshot:
     last_reading_us: int | None
     last_diagnosis: Diagnosis | None
     reload: Reload | None = None
+    sensors: tuple[SensorHealth, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,6 +108,17 @@ class AgentStatus:
                 alerts=self._snapshot.alerts + alerts,
                 last_diagnosis=diagnosis,
             )
+
+    def sensed(self, sensors: tuple[SensorHealth, ...]) -> None:
+        """How the sensors are. What fails together, such as with its source, is logged in one line."""
+        with self._lock:
+            before = {sensor.sensor: sensor.state for sensor in self._snapshot.sensors}
+            self._snapshot = replace(self._snapshot, sensors=sensors)
+        changed = [sensor for sensor in sensors if sensor.state != before.get(sensor.sensor, GOOD)]
+        if unwell := {sensor.sensor: sensor.message for sensor in changed if not sensor.well}:
+            log.warning("sensors_unwell", sensors=unwell)
+        if well := [sensor.sensor for sensor in changed if sensor.well]:
+            log.info("sensors_well", sensors=well)
 
     def reloaded(self, *, applied: bool, message: str, hint: str = "") -> None:
         """Other settings were taken up, or refused. Every attempt is logged: somebody waits for it."""

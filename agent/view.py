@@ -42,6 +42,14 @@ class HealthView:
                 part: {"healthy": c.healthy, "message": c.message, "hint": c.hint}
                 for part, c in sorted(snapshot.conditions.items())
             },
+            "sensors": {
+                sensor.sensor: {
+                    "state": sensor.state,
+                    "message": sensor.message,
+                    "readings": {reason.name.lower(): count for reason, count in sensor.counts.items()},
+                }
+                for sensor in snapshot.sensors
+            },
             "diagnosis": snapshot.last_diagnosis.model_dump(mode="json") if snapshot.last_diagnosis else None,
             "reload": asdict(snapshot.reload) if snapshot.reload else None,
             "buffer": asdict(statistics) if statistics else None,

@@ -19,11 +19,15 @@ MAX_BATCH_BYTES = 64 * 2**20
 
 
 class ChannelRecord(msgspec.Struct, frozen=True):
-    """One channel of a window: little-endian float32 `values`, NaN where a gap is."""
+    """One channel of a window: little-endian float32 `values`, NaN where a gap is.
+
+    `doubt` is the number of the reason (edge_runtime.quality) for which most readings that weren't good weren't.
+    """
 
     sensor: str
     step_us: int
     values: bytes
+    doubt: int = 0
 
 
 class ReadingRange(msgspec.Struct, frozen=True, array_like=True):

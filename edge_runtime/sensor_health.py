@@ -23,6 +23,9 @@ SILENT_PERIODS = 10
 """So many times the sensor's usual spacing without a reading is silence."""
 SILENT_AT_LEAST_S = 10.0
 
+GOOD = "good"
+SILENT = "silent"
+
 # Of a clock that is wrong and of thinning the sensor knows nothing.
 _NOT_THE_SENSORS = [Reason.NONE, Reason.CLOCK, Reason.THINNED]
 
@@ -52,8 +55,8 @@ class SensorHealth:
 
     @property
     def state(self) -> str:
-        """In a word or two."""
-        return "silent" if self.silent else self.reason.words if self.reason else "good"
+        """In a word or two: GOOD, SILENT, or the reason's words."""
+        return SILENT if self.silent else self.reason.words if self.reason else GOOD
 
 
 class SensorWatch:
@@ -123,9 +126,10 @@ class SensorWatch:
 
 def _message(sensor: Sensor, reason: Reason, silent: bool, doubt: str) -> str:
     if silent:
-        return "no readings come any more"
+        return "no readings come"
+    if reason is Reason.NONE:
+        return ""
     return {
-        Reason.NONE: "",
         Reason.NOT_A_NUMBER: "the source gives no numbers",
         Reason.DEVICE_FAULT: "the device reports a fault in place of a value",
         Reason.OUT_OF_RANGE: f"is outside {sensor.valid_min:g} … {sensor.valid_max:g} {sensor.unit}",

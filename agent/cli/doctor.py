@@ -11,7 +11,7 @@ _STYLE = {Verdict.GOOD: "[green]good[/]", Verdict.WARNING: "[yellow]warning[/]",
 
 
 def doctor(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Check settings, machine file, Modbus devices, brokers, clock, disk, model and centre.
+    """Check settings, machine file, Modbus devices, brokers, clock, disk, sensors, model and centre.
 
     Ends with 1 when something is bad.
     """

@@ -1,5 +1,6 @@
-"""`hydrosight readings`: the newest reading of each sensor."""
+"""`hydrosight readings`: the newest reading of each sensor, and how the sensor is."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from agent.cli.output import (
@@ -13,6 +14,9 @@ from agent.cli.output import (
     time_text,
 )
 from agent.cli.store_access import open_store
+from agent.running_agent import fetch_status
+from agent.settings import AgentSettings
+from edge_runtime.errors import HydrosightError
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.machine_file import load_machine
 from edge_runtime.quality import Quality
@@ -22,49 +26,64 @@ _STYLE = {Quality.GOOD: "green", Quality.UNCERTAIN: "yellow", Quality.BAD: "bold
 
 
 def readings(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show the newest stored reading of each sensor, with its quality and where it sits."""
+    """Show the newest stored reading of each sensor: its quality, with the reason where it isn't good, and its place.
+
+    While the agent runs, also how the sensor is: what most of its readings were of late.
+    """
     with reported_errors():
-        machine = load_machine(settings_from(config).machine)
+        settings = settings_from(config)
+        machine = load_machine(settings.machine)
         with open_store(config) as store:
             latest = {reading.sensor: reading for reading in store.latest_readings()}
+        states = _states(settings)
         if as_json:
-            print_json([_document(sensor, latest.get(sensor.name)) for sensor in machine.sensors])
+            print_json([_document(sensor, latest.get(sensor.name), states) for sensor in machine.sensors])
         else:
-            _print(machine, latest)
+            _print(machine, latest, states)
 
 
-def _document(sensor: Sensor, reading: Reading | None) -> dict[str, object]:
+def _states(settings: AgentSettings) -> dict[str, str]:
+    """How each sensor is, as the running agent has it; none while no agent runs."""
+    with suppress(HydrosightError):
+        return {name: one["state"] for name, one in fetch_status(settings)["sensors"].items()}
+    return {}
+
+
+def _document(sensor: Sensor, reading: Reading | None, states: dict[str, str]) -> dict[str, object]:
     document: dict[str, object] = {"sensor": sensor.name, "unit": sensor.unit, "component": sensor.component}
+    if sensor.name in states:
+        document["state"] = states[sensor.name]
     if reading is not None:
         document |= {
             "value": reading.value if reading.value == reading.value else None,
             "quality": reading.quality.name.lower(),
+            "reason": reading.reason.name.lower(),
             "source_time": _iso(reading.source_time_us),
             "received_time": _iso(reading.received_time_us),
         }
     return document
 
 
-def _print(machine: Machine, latest: dict[str, Reading]) -> None:
+def _print(machine: Machine, latest: dict[str, Reading], states: dict[str, str]) -> None:
     rows = []
     for sensor in machine.sensors:
         reading = latest.get(sensor.name)
         place = f"{sensor.component}.{sensor.port.value}"
+        state = states.get(sensor.name, "–")
         if reading is None:
-            rows.append([sensor.name, "–", sensor.unit, "[bold red]never[/]", "–", place])
+            rows.append([sensor.name, "–", sensor.unit, "[bold red]never[/]", "", state, "–", place])
             continue
         quality = f"[{_STYLE[reading.quality]}]{reading.quality.name.lower()}[/]"
-        inside = sensor.valid_min <= reading.value <= sensor.valid_max
-        if reading.quality is Quality.GOOD and not inside:
-            quality = f"[yellow]outside {sensor.valid_min:g} … {sensor.valid_max:g}[/]"
-        rows.append(
-            [sensor.name, f"{reading.value:.3f}", sensor.unit, quality, time_text(reading.source_time_us), place]
-        )
+        reason = reading.reason.words if reading.reason else ""
+        value, time = f"{reading.value:.3f}", time_text(reading.source_time_us)
+        rows.append([sensor.name, value, sensor.unit, quality, reason, state, time, place])
     columns = [
         ("sensor", "left"),
         ("value", "right"),
         ("unit", "left"),
         ("quality", "left"),
+        ("reason", "left"),
+        ("sensor is", "left"),
         ("source time (UTC)", "left"),
     ]
     print_table(machine.name, [*columns, ("measured at", "left")], rows, "The machine file names no sensors.")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_json, reported_errors, settings_from
-from agent.cli.status import fetch_status
+from agent.running_agent import fetch_status
 from agent.settings import AgentSettings
 from agent.status import Reload
 from edge_runtime.errors import ConfigurationError, HydrosightError

@@ -1,10 +1,5 @@
 """`hydrosight status`: how the running agent is."""
 
-import json
-from typing import Any
-
-import httpx
-
 from agent.cli.diagnosis_view import show_diagnosis
 from agent.cli.output import (
     DEFAULT,
@@ -17,13 +12,13 @@ from agent.cli.output import (
     settings_from,
     time_text,
 )
-from agent.settings import AgentSettings
+from agent.running_agent import fetch_status
 from edge_runtime.diagnosis import Diagnosis
-from edge_runtime.errors import HydrosightError
+from edge_runtime.sensor_health import GOOD
 
 
 def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Ask the running agent how each of its parts is, and what it last diagnosed."""
+    """Ask the running agent how each of its parts is, which sensors are unwell, and what it last diagnosed."""
     with reported_errors():
         document = fetch_status(settings_from(config))
         if as_json:
@@ -39,30 +34,14 @@ def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             f"since start: {document['readings']:,} readings, {document['windows']:,} windows, "
             f"{document['alerts']:,} alerts raised or cleared; last reading {time_text(document['last_reading_us'])}"
         )
+        unwell = [
+            [name, f"[yellow]{one['state']}[/]", one["message"]]
+            for name, one in document["sensors"].items()
+            if one["state"] != GOOD
+        ]
+        if unwell:
+            console.print()
+            print_table("Sensors", [("sensor", "left"), ("", "left"), ("what", "wrap")], unwell, "")
         if document["diagnosis"]:
             console.print()
             show_diagnosis(Diagnosis.model_validate(document["diagnosis"]))
-
-
-def fetch_status(settings: AgentSettings) -> dict[str, Any]:
-    """The agent's own account of itself.
-
-    Raises:
-        HydrosightError: no agent answers where the settings say.
-    """
-    url = f"http://{settings.health.host}:{_port(settings)}/status"
-    try:
-        return dict(httpx.get(url, timeout=5, trust_env=False).raise_for_status().json())
-    except (httpx.HTTPError, ValueError) as error:
-        raise HydrosightError(
-            f"no agent answers at {url}: {error}",
-            hint="Start it with `hydrosight run` or `systemctl start hydrosight`; its log says why it isn't running.",
-        ) from error
-
-
-def _port(settings: AgentSettings) -> int:
-    """The port that the running agent has written down; with none running, the one it would take."""
-    try:
-        return int(json.loads(settings.running_file.read_bytes())["health_port"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return settings.health.port

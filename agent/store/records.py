@@ -13,6 +13,7 @@ from cloud_sync.wire import AlertRecord, ChannelRecord, DiagnosisRecord, Reading
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreDamagedError
+from edge_runtime.quality import Reason
 from edge_runtime.trend import HealthHistory
 from edge_runtime.window import ChannelWindow, Window
 
@@ -40,7 +41,9 @@ RECORD_CLASSES = {form: record_class for record_class, form in _FORMS.items()}
 def window_record(window: Window, readings: tuple[ReadingRange, ...] = ()) -> WindowRecord:
     """The form that crosses the WAN. `readings` are the numbers of those it was cut from."""
     channels = (
-        ChannelRecord(channel.sensor, channel.step_us, channel.values.astype("<f4", copy=False).tobytes())
+        ChannelRecord(
+            channel.sensor, channel.step_us, channel.values.astype("<f4", copy=False).tobytes(), int(channel.doubt)
+        )
         for channel in window.channels
     )
     return WindowRecord(window.machine, window.start_us, window.end_us, tuple(channels), readings)
@@ -49,7 +52,12 @@ def window_record(window: Window, readings: tuple[ReadingRange, ...] = ()) -> Wi
 def window_of(record: WindowRecord) -> Window:
     """The window that became `record`."""
     channels = (
-        ChannelWindow(channel.sensor, channel.step_us, np.frombuffer(channel.values, "<f4").astype(np.float32))
+        ChannelWindow(
+            channel.sensor,
+            channel.step_us,
+            np.frombuffer(channel.values, "<f4").astype(np.float32),
+            Reason(channel.doubt),
+        )
         for channel in record.channels
     )
     return Window(record.machine, record.start_us, record.end_us, tuple(channels))

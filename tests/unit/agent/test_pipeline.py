@@ -7,6 +7,8 @@ import pytest
 from edge_runtime.backends.base import ModelOutput
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.errors import BackendError, StoreFullError
+from edge_runtime.quality import Reason, reason_of
+from edge_runtime.sensor_check import SensorFaultKind
 from tests.models.tiny_bundle import WINDOW_US, build_tiny_bundle, tiny_machine
 from tests.tiny_agent import SECOND_US, load_diagnoser, make_pipeline, minutes, readings
 
@@ -52,6 +54,24 @@ def test_a_window_is_diagnosed_once_it_is_over_and_the_lateness_has_passed(open_
     assert pipeline.diagnose_next() is None
     pipeline.store_readings(readings(WINDOW_US + 2 * SECOND_US, WINDOW_US + 3 * SECOND_US))
     assert starts(drain(pipeline)) == [0]
+
+
+def test_readings_are_judged_first_and_the_diagnosis_says_why_a_channel_was_lost(open_store, diagnoser):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser)
+    given = [
+        dataclasses.replace(reading, value=900.0) if reading.sensor == "PS1" else reading for reading in minutes(0, 1)
+    ]
+    pipeline.store_readings(given)
+    stored = store.series(0, WINDOW_US)
+    assert set(reason_of(stored["PS1"].statuses)) == {Reason.OUT_OF_RANGE}
+    assert not stored["FS1"].statuses.any()
+    (outcome,) = drain(pipeline)
+    (fault,) = outcome.diagnosis.sensor_faults
+    assert (fault.sensor, fault.kind, fault.reason) == ("PS1", SensorFaultKind.SILENT, Reason.OUT_OF_RANGE)
+    assert fault.message == "PS1: no valid reading in the window: out of range"
+    (again,) = store.diagnoses(1)
+    assert again.sensor_faults == outcome.diagnosis.sensor_faults
 
 
 def test_what_a_window_comes_to_is_recorded_in_one_step(open_store, diagnoser):
@@ -128,7 +148,7 @@ def test_readings_that_cannot_be_stored_do_not_move_the_windows_on(open_store, d
         raise StoreFullError("no room")
 
     with monkeypatch.context() as full:
-        full.setattr(store, "append", refuse)
+        full.setattr(store, "append_block", refuse)
         with pytest.raises(StoreFullError):
             pipeline.store_readings(minutes(0, 1))
     assert pipeline.diagnose_next() is None

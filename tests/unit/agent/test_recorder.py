@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +13,7 @@ from agent.status import AgentStatus
 from agent.store.retention import Retention
 from agent.store.store import Store
 from edge_runtime.errors import BackendError, BundleError, StoreError, StoreFullError, UpdateError
+from edge_runtime.quality import Reason
 from edge_runtime.slots import Slots
 from tests.tiny_agent import MACHINE, make_pipeline, minutes
 
@@ -76,6 +78,26 @@ async def test_what_arrives_is_stored_diagnosed_and_told(box):
     assert snapshot.alerts == 3
     assert [outcome.diagnosis for outcome in box.heard] == [snapshot.last_diagnosis]
     assert box.status.silent_tasks(60) == []
+
+
+async def test_how_the_sensors_are_is_told_with_every_beat(box):
+    bad = [replace(one, value=float("nan")) if one.sensor == "TS1" else one for one in minutes(0, 1)]
+    box.intake.deliver(bad)
+    await box.recorder.beat()
+    sensors = {sensor.sensor: sensor for sensor in box.status.snapshot().sensors}
+    assert sensors["TS1"].counts == {Reason.NOT_A_NUMBER: sum(one.sensor == "TS1" for one in bad)}
+    assert sensors["PS1"].counts == {}
+
+
+async def test_while_nothing_can_be_stored_no_sensor_is_called_silent(box, monkeypatch):
+    box.intake.deliver(minutes(0, 1))
+    await box.recorder.beat()
+    before = box.status.snapshot().sensors
+    box.intake.deliver(minutes(2, 3))
+    monkeypatch.setattr(box.pipeline, "store_readings", failing(StoreFullError("no room")))
+    monkeypatch.setattr(box.pipeline, "sensor_health", lambda: ())
+    await box.recorder.beat()
+    assert box.status.snapshot().sensors is before
 
 
 async def test_a_store_that_fails_is_reported_once_and_no_reading_is_lost(box, monkeypatch):

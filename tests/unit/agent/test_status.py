@@ -2,6 +2,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.status import AgentStatus
+from edge_runtime.quality import Reason
+from edge_runtime.sensor_health import SensorHealth
 
 
 class Clock:
@@ -35,6 +37,26 @@ def test_a_fault_is_said_once_and_once_when_it_is_over(status):
         ("part_recovered", "info", "stores again"),
     ]
     assert said[1]["hint"] == "make room"
+
+
+def sensors(**silent):
+    return tuple(
+        SensorHealth(name, Reason.NONE, one, "no readings come" if one else "", {}) for name, one in silent.items()
+    )
+
+
+def test_sensors_that_fail_together_are_said_in_one_line_once_and_once_when_it_is_over(status):
+    with capture_logs() as said:
+        for _ in range(3):
+            status.sensed(sensors(PS1=False, FS1=False, TS1=False))
+        for _ in range(3):
+            status.sensed(sensors(PS1=True, FS1=True, TS1=False))
+        for _ in range(3):
+            status.sensed(sensors(PS1=False, FS1=True, TS1=False))
+    assert [(line["event"], line["sensors"]) for line in said] == [
+        ("sensors_unwell", {"PS1": "no readings come", "FS1": "no readings come"}),
+        ("sensors_well", ["PS1"]),
+    ]
 
 
 def test_another_fault_of_the_same_part_is_said_too(status):

@@ -16,6 +16,8 @@ from agent.view import HealthView
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
 from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.quality import Reason
+from edge_runtime.sensor_health import SensorHealth
 from tests.models.tiny_bundle import build_tiny_bundle, window_of
 
 MANUAL = (Path(__file__).parents[3] / "docs" / "box.md").read_text(encoding="utf-8")
@@ -67,6 +69,7 @@ def test_every_metric_is_in_the_manual(tmp_path):
     status = AgentStatus()
     status.report("store", healthy=True, message="")
     status.diagnosed(diagnosis, alerts=0)
+    status.sensed((SensorHealth("PS1", Reason.STUCK, False, "stuck", {Reason.STUCK: 1}),))
     text = metrics_text(HealthView(status, lambda: statistics)).decode()
     served = set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE))
     assert served == set(re.findall(r"^\| `(hydrosight_\w+)` \|", MANUAL, re.MULTILINE))

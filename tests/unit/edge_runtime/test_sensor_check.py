@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edge_runtime.sensor_check import SensorFaultKind, check_sensors
+from edge_runtime.quality import Reason
+from edge_runtime.sensor_check import SensorFault, SensorFaultKind, check_sensors
 from edge_runtime.stillness import MIN_SAMPLES
 from edge_runtime.window import ChannelWindow, Window
 from tests.models.tiny_bundle import WINDOW_US, tiny_machine
@@ -111,3 +112,53 @@ def test_each_sensor_is_judged_by_itself():
     ]
     assert [channel.sensor for channel in checked.channels] == ["PS1", "EPS1", "FS1", "TS1"]
     assert np.isfinite(checked.channels[1].values).all()
+
+
+def doubted(values, doubt):
+    channel = ChannelWindow("PS1", 100_000, np.asarray(values, np.float32), doubt)
+    return check_sensors(machine_with(stuck_below=STUCK_BELOW), Window("tiny", 0, WINDOW_US, (channel,)))
+
+
+@pytest.mark.parametrize(
+    ("present", "doubt", "kind", "message"),
+    [
+        (0, Reason.NOT_A_NUMBER, SensorFaultKind.SILENT, "PS1: no valid reading in the window: not a number"),
+        (
+            150,
+            Reason.DEVICE_FAULT,
+            SensorFaultKind.INCOMPLETE,
+            "PS1: only 25% of the window's readings are valid: device fault",
+        ),
+        (3, Reason.STUCK, SensorFaultKind.STUCK, "PS1: stuck at 100.909 bar"),
+        (0, Reason.STUCK, SensorFaultKind.STUCK, "PS1: stuck"),
+        (
+            600,
+            Reason.IMPLAUSIBLE,
+            SensorFaultKind.IMPLAUSIBLE,
+            "PS1: contradicts the sensors that it is connected with",
+        ),
+    ],
+)
+def test_the_reason_for_which_readings_were_not_good_is_given(present, doubt, kind, message):
+    values = moving()
+    values[present:] = np.nan
+    _, (fault,) = doubted(values, doubt)
+    assert (fault.kind, fault.message, fault.reason) == (kind, message, doubt)
+    assert SensorFault.model_validate_json(fault.model_dump_json()) == fault
+    assert f'"{doubt.name.lower()}"' in fault.model_dump_json()
+
+
+def test_an_implausible_sensor_is_used_all_the_same():
+    window, _ = doubted(moving(), Reason.IMPLAUSIBLE)
+    assert np.isfinite(window.channels[0].values).all()
+
+
+def test_a_few_bad_readings_make_no_fault():
+    values = moving()
+    values[:5] = np.nan
+    assert doubted(values, Reason.JUMP)[1] == ()
+
+
+def test_a_diagnosis_without_reasons_can_still_be_read():
+    old = SensorFault.model_validate_json('{"sensor": "PS1", "kind": "silent", "message": "PS1: silent"}')
+    assert old.reason is Reason.NONE

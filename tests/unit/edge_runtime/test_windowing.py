@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.machine import Component, ComponentType, Machine, Port, Quantity, Sensor
-from edge_runtime.quality import Quality
+from edge_runtime.quality import Quality, Reason, status
 from edge_runtime.reading import Series
 from edge_runtime.window import ChannelWindow
 from edge_runtime.windowing import WindowSchedule, cut_window, window_starts
@@ -28,7 +28,7 @@ def machine(rate_hz: float = 1.0) -> Machine:
     return Machine(name="m", components=(Component(name="pump", type=ComponentType.GEAR_PUMP),), sensors=(sensor,))
 
 
-def cut(times_s, values, *, rate_hz: float = 1.0, quality: dict[int, Quality] | None = None) -> ChannelWindow:
+def cut(times_s, values, *, rate_hz: float = 1.0, quality: dict[int, int] | None = None) -> ChannelWindow:
     times_us = START + np.round(np.asarray(times_s, np.float64) * SECOND).astype(np.int64)
     marks = np.zeros(len(times_us), np.uint8)
     for index, mark in (quality or {}).items():
@@ -68,6 +68,24 @@ def test_a_wrong_value_is_a_gap(wrong):
 def test_a_bad_reading_is_a_gap_and_an_uncertain_one_is_not():
     channel = cut(range(60), np.full(60, 100.0), quality={3: Quality.BAD, 9: Quality.UNCERTAIN})
     assert np.flatnonzero(np.isnan(channel.values)).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("values", "quality", "doubt"),
+    [
+        ([100, 100, 100], {}, Reason.NONE),
+        ([np.nan, 100, 500], {}, Reason.NOT_A_NUMBER),
+        ([500, 100, 500], {}, Reason.OUT_OF_RANGE),
+        (
+            [100, np.nan, 100],
+            {0: status(Quality.BAD, Reason.STUCK), 2: status(Quality.BAD, Reason.STUCK)},
+            Reason.STUCK,
+        ),
+        ([100, 100, 100], {1: status(Quality.UNCERTAIN, Reason.IMPLAUSIBLE)}, Reason.IMPLAUSIBLE),
+    ],
+)
+def test_a_channel_says_why_its_readings_were_not_good(values, quality, doubt):
+    assert cut(range(3), values, quality=quality).doubt is doubt
 
 
 def test_the_ends_of_the_valid_range_are_valid():

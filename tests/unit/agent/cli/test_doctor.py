@@ -4,7 +4,15 @@ import time
 from contextlib import closing
 
 import pytest
+from structlog.testing import capture_logs
 
+from agent.cli.run import write_running
+from agent.health import HealthServer
+from agent.settings import HealthSettings, load_settings
+from agent.status import AgentStatus
+from agent.view import HealthView
+from edge_runtime.quality import Reason
+from edge_runtime.sensor_health import SensorHealth
 from tests.models.tiny_bundle import tiny_machine
 
 
@@ -38,6 +46,27 @@ def test_a_sound_box_passes(broker, box):
     assert checks["clock"]["verdict"] in {"good", "warning"}
     assert "4 of 4 sensors read" in checks["machine file"]["found"]
     assert "tiny 1.0.0 (release 1) reproduces its golden windows" in checks["model"]["found"]
+
+
+def test_while_the_agent_runs_it_says_which_sensors_are_unwell(broker, box):
+    stuck = SensorHealth("PS1", Reason.STUCK, False, "moves by no more than 1 bar in 60 s", {Reason.STUCK: 9})
+    status = AgentStatus()
+    with HealthServer(HealthSettings(port=0), HealthView(status, lambda: None)) as server:
+        running = load_settings(box.config).running_file
+        running.parent.mkdir(exist_ok=True)
+        write_running(running, server.port)
+        status.sensed((SensorHealth("FS1", Reason.NONE, False, "", {}),))
+        _, checks = examined(box)
+        assert (checks["sensors"]["verdict"], checks["sensors"]["found"]) == (
+            "good",
+            "1 of 1 sensors give good readings",
+        )
+        with capture_logs():
+            status.sensed((SensorHealth("FS1", Reason.NONE, False, "", {}), stuck))
+        code, checks = examined(box)
+    assert code == 0
+    assert checks["sensors"]["verdict"] == "warning"
+    assert "PS1 moves by no more than 1 bar in 60 s" in checks["sensors"]["remedy"]
 
 
 def test_the_table_shows_the_same(broker, box):

@@ -1,15 +1,23 @@
 import math
 
+import pytest
+
+from agent.cli.run import write_running
+from agent.health import HealthServer
+from agent.settings import HealthSettings, load_settings
+from agent.status import AgentStatus
 from agent.store.store import Store
-from edge_runtime.quality import Quality
+from agent.view import HealthView
+from edge_runtime.quality import Quality, Reason
 from edge_runtime.reading import Reading
+from edge_runtime.sensor_health import SensorHealth
 from tests.unit.agent.cli.conftest import FIRST_WINDOW_US, failed
 
 
 def store(box, *readings):
-    """Keep readings of (sensor, value, quality)."""
+    """Keep readings of (sensor, value, quality) or (sensor, value, quality, reason)."""
     with Store.open(box.folder / "data" / "store.db", "boot-1") as store:
-        store.append([Reading(*one, FIRST_WINDOW_US + 1500, FIRST_WINDOW_US + 2500) for one in readings])
+        store.append([Reading(*one[:3], FIRST_WINDOW_US + 1500, FIRST_WINDOW_US + 2500, *one[3:]) for one in readings])
 
 
 def row(box, sensor):
@@ -22,18 +30,37 @@ def row(box, sensor):
 
 def test_the_newest_value_is_shown_with_its_time_and_place(box):
     store(box, ("PS1", 101.25, Quality.GOOD))
-    assert row(box, "PS1") == ["PS1", "101.250", "bar", "good", "2026-01-01", "00:00:00", "pump.pressure_out"]
+    assert row(box, "PS1") == ["PS1", "101.250", "bar", "good", "–", "2026-01-01", "00:00:00", "pump.pressure_out"]
 
 
 def test_a_sensor_never_heard_is_named_too(box):
     store(box, ("PS1", 101.25, Quality.GOOD))
-    assert row(box, "TS1") == ["TS1", "–", "°C", "never", "–", "tank.temperature_in"]
+    assert row(box, "TS1") == ["TS1", "–", "°C", "never", "–", "–", "tank.temperature_in"]
 
 
-def test_a_value_that_cannot_be_is_marked(box):
-    store(box, ("PS1", 999.0, Quality.GOOD), ("FS1", 5.0, Quality.BAD))
-    assert row(box, "PS1")[3:7] == ["outside", "0", "…", "250"]
-    assert row(box, "FS1")[3] == "bad"
+def test_a_value_that_is_not_good_says_why(box):
+    store(box, ("PS1", 999.0, Quality.BAD, Reason.OUT_OF_RANGE), ("FS1", 5.0, Quality.UNCERTAIN, Reason.IMPLAUSIBLE))
+    assert row(box, "PS1")[3:7] == ["bad", "out", "of", "range"]
+    assert row(box, "FS1")[3:5] == ["uncertain", "implausible"]
+
+
+@pytest.fixture
+def running(box):
+    """The box with an agent that answers, to which TS1 is silent."""
+    settings = load_settings(box.config)
+    store(box, ("TS1", 40.0, Quality.GOOD), ("PS1", 101.25, Quality.GOOD))
+    status = AgentStatus()
+    silent = SensorHealth("TS1", Reason.NONE, True, "no readings come", {})
+    status.sensed((SensorHealth("PS1", Reason.NONE, False, "", {}), silent))
+    with HealthServer(HealthSettings(port=0), HealthView(status, lambda: None)) as server:
+        write_running(settings.running_file, server.port)
+        yield box
+
+
+def test_while_the_agent_runs_it_is_said_how_the_sensors_are(running):
+    assert row(running, "PS1")[4] == "good"
+    assert row(running, "TS1")[4] == "silent"
+    assert [document.get("state") for document in running.json("readings")] == ["good", None, None, "silent"]
 
 
 def test_json_holds_every_sensor_of_the_machine(box):
@@ -46,6 +73,7 @@ def test_json_holds_every_sensor_of_the_machine(box):
         "component": "pump",
         "value": 101.25,
         "quality": "uncertain",
+        "reason": "none",
         "source_time": "2026-01-01T00:00:00.001Z",
         "received_time": "2026-01-01T00:00:00.002Z",
     }

@@ -6,6 +6,8 @@ from agent.settings import HealthSettings, load_settings
 from agent.status import AgentStatus
 from agent.store.reader import StoreReader
 from agent.view import HealthView
+from edge_runtime.quality import Reason
+from edge_runtime.sensor_health import SensorHealth
 from tests.unit.agent.cli.conftest import failed
 
 
@@ -20,6 +22,12 @@ def running(recorded):
     status.diagnosed(diagnosis, alerts=3)
     status.report("store", healthy=True, message="stores readings")
     status.report("source plc", healthy=False, message="no answer", hint="Check the cable.")
+    status.sensed(
+        (
+            SensorHealth("PS1", Reason.NONE, False, "", {}),
+            SensorHealth("FS1", Reason.OUT_OF_RANGE, False, "is outside 0 … 20 l/min", {Reason.OUT_OF_RANGE: 7}),
+        )
+    )
     with HealthServer(HealthSettings(port=0), HealthView(status, lambda: statistics)) as server:
         write_running(settings.running_file, server.port)
         yield recorded
@@ -33,6 +41,17 @@ def test_every_part_is_shown_and_the_last_diagnosis(running):
     assert lines["source plc"] == "source plc fails no answer Check the cable."
     assert "2,400 readings, 1 windows, 3 alerts raised or cleared; last reading 2026-01-01 00:00:00" in result.stdout
     assert "overall health" in result.stdout
+
+
+def test_sensors_that_are_unwell_are_shown(running):
+    lines = [" ".join(line.split()) for line in running.run("status").stdout.splitlines()]
+    assert "FS1 out of range is outside 0 … 20 l/min" in lines
+    assert not any(line.startswith("PS1 good") for line in lines)
+    assert running.json("status")["sensors"]["FS1"] == {
+        "state": "out of range",
+        "message": "is outside 0 … 20 l/min",
+        "readings": {"out_of_range": 7},
+    }
 
 
 def test_json_is_what_the_agent_says_of_itself(running):
