@@ -8,16 +8,27 @@ from typing import ParamSpec, TypeVar
 from agent.store.store import Store
 from cloud_sync.wire import Batch
 from edge_runtime.alert import Alert
+from edge_runtime.errors import StoreDamagedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class CoreThread:
-    """Runs calls one after the other in a single thread, in the order they were made."""
+    """Runs calls one after the other in a single thread, in the order they were made.
+
+    When a call finds the store damaged, the store is mended before the next one; the call itself fails, and whoever
+    made it tries again, as after any StoreError.
+    """
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="core")
+        self._mend: Callable[[], object] = lambda: None
+        self._damaged = False
+
+    def mend_with(self, mend: Callable[[], object]) -> None:
+        """What to call, in the thread, after damage; until it succeeds it is called again before every call."""
+        self._mend = mend
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `function` there and give its result or raise its error here.
@@ -25,7 +36,19 @@ class CoreThread:
         It runs also when the caller is cancelled meanwhile: what was handed over to be stored is stored.
         """
         loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._executor, lambda: function(*args, **kwargs)))
+        return await asyncio.shield(
+            loop.run_in_executor(self._executor, lambda: self._run(lambda: function(*args, **kwargs)))
+        )
+
+    def _run(self, call: Callable[[], R]) -> R:
+        if self._damaged:
+            self._mend()
+            self._damaged = False
+        try:
+            return call()
+        except StoreDamagedError:
+            self._damaged = True
+            raise
 
     def close(self) -> None:
         """Finish what was handed over, then end the thread."""

@@ -22,6 +22,7 @@ from agent.parts import Part, Parts
 from agent.reload import Reloader
 from agent.settings import AgentSettings
 from agent.status import SETTINGS, AgentStatus
+from agent.store.salvage import Salvage
 from agent.store.store import Store
 from agent.view import TASK_LIMIT_S, HealthView
 from edge_runtime.errors import ConfigurationError, HydrosightError
@@ -64,14 +65,20 @@ async def run_agent(
     core = CoreThread()
     try:
         store = await core.call(Store.open, settings.store_file, boot_id(), retention=settings.store.retention)
-        if store.salvage:
-            log.error("store_salvaged", salvage={name: str(value) for name, value in asdict(store.salvage).items()})
+        _tell(store.salvage)
+        core.mend_with(lambda: _tell(store.reopen()))
         try:
             await Agent(configuration, reread, store, core).run(orders, announce)
         finally:
             await core.call(store.close)
     finally:
         core.close()
+
+
+def _tell(salvage: Salvage | None) -> None:
+    """Say what was done about a damaged store."""
+    if salvage:
+        log.error("store_salvaged", salvage={name: str(value) for name, value in asdict(salvage).items()})
 
 
 def _make_data_directory(settings: AgentSettings) -> None:

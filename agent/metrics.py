@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from agent.status import Snapshot
+from agent.store.wear import Wear
 from agent.view import HealthView
 
 
@@ -39,6 +40,23 @@ class _Metrics(Collector):
                 "hydrosight_outbox_pending", "Records waiting for the centre", statistics.outbox_pending
             )
             yield GaugeMetricFamily("hydrosight_disk_free_bytes", "Free space beside the store", statistics.free_bytes)
+            yield GaugeMetricFamily(
+                "hydrosight_store_damaged", "Blocks and records found damaged since start", statistics.damaged
+            )
+            yield from _wear_metrics(statistics.wear)
+
+
+def _wear_metrics(wear: Wear | None) -> Iterator[Metric]:
+    if wear is None:
+        return
+    yield CounterMetricFamily("hydrosight_store_written_bytes", "Written to the disk for the store", wear.total_bytes)
+    yield GaugeMetricFamily(
+        "hydrosight_store_written_bytes_per_day", "Written to the disk for the store, a day", wear.bytes_per_day
+    )
+    if wear.amplification is not None:
+        yield GaugeMetricFamily(
+            "hydrosight_store_write_amplification", "Bytes written for each byte stored", wear.amplification
+        )
 
 
 def _sensor_metrics(snapshot: Snapshot) -> Iterator[Metric]:

@@ -16,6 +16,7 @@ from agent.cli.output import (
 )
 from agent.cli.store_access import open_store
 from agent.store.records import RecordClass
+from agent.store.wear import Wear
 
 PLURAL = {
     RecordClass.READING: "readings",
@@ -41,9 +42,12 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             ["waiting for the centre", _counts(statistics.pending)],
             ["waiting for the broker", f"{statistics.unpublished_alerts:,} alerts"],
             ["grows by", f"{size_text(statistics.readings_bytes_per_day + statistics.records_bytes_per_day)} a day"],
+            ["written to the disk", _wear(statistics.wear)],
             ["raw readings last", _days(statistics.readings_days)],
             ["the centre may be away", _days(statistics.outage_days)],
         ]
+        if statistics.damaged:
+            rows.append(["damaged", f"{statistics.damaged:,} blocks or records can't be read; the rest is sound"])
         print_table("Buffer", [("", "left"), ("", "wrap")], rows, "")
         columns = [
             ("what", "left"),
@@ -70,6 +74,13 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 
 def _counts(counts: Mapping[RecordClass, int]) -> str:
     return ", ".join(f"{count:,} {PLURAL[name]}" for name, count in counts.items())
+
+
+def _wear(wear: Wear | None) -> str:
+    if wear is None:
+        return "not known yet: it takes a minute, and a disk"
+    times = "" if wear.amplification is None else f", {wear.amplification:.1f} for each byte stored"
+    return f"{size_text(wear.bytes_per_day)} a day{times}; {size_text(wear.total_bytes)} so far"
 
 
 def _days(days: float | None) -> str:

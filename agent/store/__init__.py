@@ -8,6 +8,7 @@ records      windows, diagnoses and alerts in the file
 outbox       what waits for the centre, in sealed batches
 retention    what is shed when room runs out · losses: the ledger of it · reserve: room to shed in on a full disk
 salvage      what is done with a damaged file · file_format: as much of SQLite's as that takes
+wear         what is written to the disk, and for how much content
 statistics   what the store holds, how fast that grows, how long it lasts
 connection   how the file is opened, transactions, SQLite's errors as ours · lock: one writer at a time
 """

@@ -114,7 +114,7 @@ def _translated(path: Path, error: sqlite3.Error) -> StoreError:
     if code in _DAMAGE:
         return StoreDamagedError(
             f"{path}: the file is damaged: {error}",
-            hint="Restart the agent: it sets the file aside and saves what can be read.",
+            hint="The agent sets it aside and saves what can be read: if none runs, start it with `hydrosight run`.",
         )
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreError(f"{path}: another program holds it: {error}", hint="Close that program.")

@@ -29,28 +29,34 @@ _WORDS = 2**32 - 1
 
 
 def mend_header(path: Path) -> None:
-    """Write those bytes of a store's header that are the same in all stores; a file that is no store is left alone."""
+    """Write those bytes of a store's header that are the same in all stores, and no more pages than there are.
+
+    A file that is no store is left alone.
+    """
     with path.open("r+b") as file:
         found = file.read(_PAGE_COUNT.size)
-        start = _SIGNATURE + struct.pack(">H", _page_bytes(found, path.stat().st_size)) + _FIXED
-        if sum(a == b for a, b in zip(found, start, strict=False)) < _START_BYTES * 3 // 4:
+        page_bytes = _page_bytes(found, path.stat().st_size)
+        start = _SIGNATURE + struct.pack(">H", page_bytes) + _FIXED
+        if (
+            len(found) < _PAGE_COUNT.size
+            or sum(a == b for a, b in zip(found, start, strict=False)) < _START_BYTES * 3 // 4
+        ):
             return
         for offset, content in ((0, start), _SCHEMA_FORMAT, _TEXT_ENCODING):
             file.seek(offset)
             file.write(content)
+        # SQLite won't look into a file that is shorter than its header says.
+        (pages,) = _PAGE_COUNT.unpack(found)
+        if (there := path.stat().st_size // page_bytes) < pages:
+            file.seek(_PAGE_COUNT.size - 4)
+            file.write(struct.pack(">I", there))
 
 
 def _page_bytes(header: bytes, file_bytes: int) -> int:
     """The size of a page: what file size and number of pages say, else what the header does."""
-    if len(header) == _PAGE_COUNT.size:
-        (pages,) = _PAGE_COUNT.unpack(header)
-        declared = int.from_bytes(header[16:18], "big")
-        for size in _PAGE_SIZES:
-            if pages * size == file_bytes:
-                return size
-        if declared in _PAGE_SIZES:
-            return declared
-    return PAGE_BYTES
+    pages, declared = (int.from_bytes(header[start:end], "big") for start, end in ((28, 32), (16, 18)))
+    agreed = [size for size in _PAGE_SIZES if pages * size == file_bytes]
+    return next((size for size in (*agreed, declared) if size in _PAGE_SIZES), PAGE_BYTES)
 
 
 def log_is_damaged(log: Path) -> bool:

@@ -14,6 +14,7 @@ from agent.store.records import RecordTable
 from agent.store.retention import Retention
 from agent.store.schema import MIGRATIONS
 from agent.store.statistics import BufferStatistics, measure
+from agent.store.wear import WearTable
 from cloud_sync.wire import WindowRecord
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
@@ -42,14 +43,19 @@ class StoreReader:
     def __init__(
         self, connection: sqlite3.Connection, path: Path, retention: Retention, now_us: Callable[[], int]
     ) -> None:
-        self._connection = connection
         self._path = path
         self._retention = retention
         self._now_us = now_us
+        self._use(connection)
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        """Work on this connection from now on."""
+        self._connection = connection
         self._readings = ReadingTable(connection)
         self._records = RecordTable(connection)
         self._ledger = LossLedger(connection)
         self._accounts = AccountTable(connection)
+        self._wear = WearTable(connection)
 
     @classmethod
     def open_read_only(
@@ -152,6 +158,7 @@ class StoreReader:
                 readings_this_boot=self._counted(),
                 damaged=len(self._readings.damaged) + len(self._records.damaged),
                 losses=tuple(self._ledger.all()),
+                wear=self._wear.figures(self._now_us()),
                 now_us=self._now_us(),
             )
 

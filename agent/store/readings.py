@@ -28,20 +28,24 @@ class ReadingTable:
 
     Attributes:
         damaged: ids of blocks that couldn't be decoded. They are skipped; the rest is read.
+        stored_bytes: payload of the blocks appended so far.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._merged_to = 0
         self.damaged: set[int] = set()
+        self.stored_bytes = 0
 
     def append(self, boot_id: int, first_counter: int, block: Block, runs: tuple[Run, ...], now_us: int) -> None:
         """Write one block, whose readings take the numbers from `first_counter` on."""
+        size, payload = _encoded(block)
         self._connection.execute(
             "INSERT INTO reading_block (boot_id, first_counter, readings, first_time_us, last_time_us, stored_us, "
             "bytes, payload, numbers, runs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (boot_id, first_counter, *_described(block), now_us, *_encoded(block), len(block), encode_runs(runs)),
+            (boot_id, first_counter, *_described(block), now_us, size, payload, len(block), encode_runs(runs)),
         )
+        self.stored_bytes += size
 
     def numbers(self) -> dict[int, NumberRanges]:
         """The numbers of all readings in the store, by boot."""

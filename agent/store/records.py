@@ -80,11 +80,13 @@ class RecordTable:
 
     Attributes:
         damaged: ids of records that couldn't be decoded. They are skipped; the rest is read.
+        stored_bytes: payload of the records added so far.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.damaged: set[int] = set()
+        self.stored_bytes = 0
 
     def add(self, record: Record, now_us: int) -> tuple[int, int] | None:
         """Write one record, an alert with its publication.
@@ -103,6 +105,7 @@ class RecordTable:
         )
         if not row.rowcount or row.lastrowid is None:
             return None
+        self.stored_bytes += len(payload)
         if record_class is RecordClass.ALERT:
             self._connection.execute("INSERT INTO publication (record_id) VALUES (?)", (row.lastrowid,))
         return row.lastrowid, len(raw)

@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,9 @@ def _rescue(path: Path, finding: str, now_us: int) -> Salvage:
         source = _open_damaged(path)
         if source:
             with closing(source):
+                # An older file lacks tables that are asked for below.
+                with suppress(StoreDamagedError, *_UNREADABLE):
+                    migrate(source)
                 for table in TABLES:
                     lost[table] = _copy(source, target, table, path.parent, now_us)
         with transaction(target):

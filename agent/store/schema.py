@@ -14,6 +14,8 @@
 `account`    what became of readings, by ranges of their numbers: see accounts.py.
 `window_reading`  numbers of the readings in each window that is in the store.
 `loss`       the ledger of loss: one row for what was lost of one kind, for one cause, on one day.
+`wear`       a row for each day, its id the days since 1970: how long writing was measured, the bytes written to the
+             disk, and the bytes of payload they were written for. See wear.py.
 
 Every table is read and salvaged by its integer `id`. Times are microseconds since 1970, UTC.
 """
@@ -32,6 +34,7 @@ _MARK = 0x4859 << 16
 
 TABLES = (
     *("boot", "progress", "loss", "account", "record", "window_reading", "publication", "outbox", "batch"),
+    "wear",
     "reading_block",
 )
 """In the order of their worth, which is the order of salvage."""
@@ -128,7 +131,13 @@ def _accounts(database: sqlite_utils.Database) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts)
+def _wear(database: sqlite_utils.Database) -> None:
+    """What writing costs the flash."""
+    columns = {"id": int, "measured_us": int, "written_bytes": int, "payload_bytes": int}
+    database.create_table("wear", columns, pk="id", not_null=columns.keys() - {"id"}, strict=True)
+
+
+MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts, _wear)
 """Number n takes a file from schema n to n + 1. Append only: files made by every released version are out there."""
 
 

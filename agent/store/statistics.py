@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.store.losses import DAY_US, Loss
 from agent.store.records import RecordClass
 from agent.store.retention import Retention, used_bytes
+from agent.store.wear import Wear
 
 _MIN_SPAN_US = 60_000_000
 
@@ -35,6 +36,7 @@ class BufferStatistics:
         outage_days: how many more days without the centre nothing that it should have is lost; None likewise.
         damaged: payloads found damaged since the store was opened.
         losses: the ledger of loss.
+        wear: what storing wrote to the disk of late; None until that is known.
     """
 
     file_bytes: int
@@ -54,6 +56,7 @@ class BufferStatistics:
     outage_days: float | None
     damaged: int
     losses: tuple[Loss, ...]
+    wear: Wear | None
 
     @property
     def outbox_pending(self) -> int:
@@ -69,6 +72,7 @@ def measure(
     readings_this_boot: int | None,
     damaged: int,
     losses: tuple[Loss, ...],
+    wear: Wear | None,
     now_us: int,
 ) -> BufferStatistics:
     """Measure the store at `path`. Reads indexes only, never payloads."""
@@ -103,6 +107,7 @@ def measure(
         outage_days=max(limit - pending_bytes, 0) / records_rate if records_rate else None,
         damaged=damaged,
         losses=losses,
+        wear=wear,
     )
 
 

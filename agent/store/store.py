@@ -29,6 +29,7 @@ from agent.store.retention import (
     used_bytes,
 )
 from agent.store.salvage import Salvage, open_sound
+from agent.store.wear import WriteMeter
 from cloud_sync.wire import Batch, ReadingRange
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
@@ -53,7 +54,7 @@ class Store(StoreReader):
 
     Attributes:
         boot: under which readings and batches are numbered.
-        salvage: what was done about a damaged file when this store was opened; None when it was sound.
+        salvage: what was done about a damaged file when this store was opened, or reopened; None when it was sound.
     """
 
     def __init__(
@@ -66,14 +67,25 @@ class Store(StoreReader):
         retention: Retention,
         now_us: Callable[[], int],
     ) -> None:
-        super().__init__(connection, path, retention, now_us)
-        self.boot = boot
-        self.salvage = salvage
+        self._name = boot
         self._lock = lock
         self._reserve = Reserve(path)
+        self._meter = WriteMeter()
+        super().__init__(connection, path, retention, now_us)
+        self._reserve.hold()
+        self._begin(salvage)
+
+    def _use(self, connection: Connection) -> None:
+        super()._use(connection)
         self._outbox = Outbox(connection, self._records, self._ledger, self._accounts)
         self._shedder = Shedder(connection, self._outbox, self._ledger, self._accounts)
-        self._reserve.hold()
+        self._metered_bytes = 0
+
+    def _begin(self, salvage: Salvage | None) -> None:
+        """Number readings and batches from here on."""
+        self.salvage = salvage
+        # The last numbers given out may be among what was lost: begin anew under another name.
+        self.boot = f"{self._name}.{self._now_us()}" if salvage else self._name
         self._boot_id = 0
         self._write(self._note_boot, FREE_TO_GO)
         self._counter = self._accounts.next_number(self._boot_id)
@@ -106,12 +118,31 @@ class Store(StoreReader):
             Reserve(path).release()  # SQLite needs some room to open in
             connection, salvage = open_sound(path, now_us())
             undo.callback(connection.close)
-            if salvage:
-                # The last numbers given out may be among what was lost: begin anew under another name.
-                boot = f"{boot}.{now_us()}"
             store = cls(connection, path, boot, lock, salvage, retention or Retention(), now_us)
             undo.pop_all()
             return store
+
+    def reopen(self) -> Salvage | None:
+        """Open the file again after a StoreDamagedError, without letting another writer in.
+
+        What is damaged is set aside and salvaged, as when a store is opened; numbers then begin anew under another
+        boot. Nothing that a method had refused was stored: give it again.
+
+        Returns:
+            What was done; None when the file turned out to be sound.
+
+        Raises:
+            StoreError: that can't be done now. The store can't be used until it is reopened.
+        """
+        with store_errors(self._path):
+            self._connection.close()
+            self._reserve.release()
+            connection, salvage = open_sound(self._path, self._now_us())
+        self._name = self.boot
+        self._use(connection)
+        self._reserve.hold()
+        self._begin(salvage)
+        return salvage
 
     def append(self, readings: Sequence[Reading], plan: WindowPlan = MINUTES) -> None:
         """Store readings, all or none of them. They are numbered without a gap in this boot."""
@@ -214,15 +245,15 @@ class Store(StoreReader):
         self._retention = retention
 
     def prune(self) -> int:
-        """Merge small blocks and keep within the retention, as far as a few short transactions go.
+        """Merge small blocks, note what was written, and keep within the retention, as far as short transactions go.
 
         Call it now and then, such as every minute.
 
         Returns:
             Bytes shed.
         """
-        with suppress(StoreFullError):  # merging saves room but can wait
-            self._commit(lambda: self._readings.merge(self._now_us()))
+        with suppress(StoreFullError):  # both can wait
+            self._commit(self._tidy)
         shed = 0
         for _ in range(PRUNE_STEPS):
             with store_errors(self._path):
@@ -253,6 +284,13 @@ class Store(StoreReader):
         )
         row = self._connection.execute("SELECT id FROM boot WHERE name = ?", (self.boot,)).fetchone()
         self._boot_id = int(row[0])
+
+    def _tidy(self) -> None:
+        self._readings.merge(self._now_us())
+        payload_bytes = self._readings.stored_bytes + self._records.stored_bytes
+        if lap := self._meter.lap():
+            self._wear.note(self._now_us(), *lap, payload_bytes - self._metered_bytes)
+        self._metered_bytes = payload_bytes
 
     def _advance(self, next_window_start_us: int) -> None:
         self._connection.execute(

@@ -2,6 +2,7 @@
 
 import re
 import typing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from agent.metrics import metrics_text
 from agent.settings import AgentSettings
 from agent.status import AgentStatus
 from agent.store.store import Store
+from agent.store.wear import Wear
 from agent.view import HealthView
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
@@ -65,7 +67,7 @@ def test_every_metric_is_in_the_manual(tmp_path):
     bundle = open_bundle(build_tiny_bundle(tmp_path / "bundle"))
     diagnosis = Diagnoser(bundle.machine, bundle, OnnxBackend(bundle.model_path)).diagnose(window_of(bundle.machine))
     with Store.open(tmp_path / "store.db", "boot") as store:
-        statistics = store.statistics()
+        statistics = replace(store.statistics(), wear=Wear(1, 1, 1.0, 1.0, 1))
     status = AgentStatus()
     status.report("store", healthy=True, message="")
     status.diagnosed(diagnosis, alerts=0)

@@ -1,4 +1,5 @@
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -23,6 +24,17 @@ def test_json_holds_the_same_figures(recorded):
     assert document["unpublished_alerts"] == 3
     assert document["losses"] == []
     assert document["file_bytes"] > 0
+
+
+def test_what_was_written_to_the_disk_is_shown_as_a_rate(recorded):
+    assert "written to the disk not known yet" in " ".join(recorded.run("buffer").stdout.split())
+    with closing(sqlite3.connect(recorded.folder / "data" / "store.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO wear VALUES (?, ?, ?, ?)", (int(time.time()) // 86_400, 3_600_000_000, 10**8, 10**7)
+        )
+    text = " ".join(recorded.run("buffer").stdout.split())
+    assert "written to the disk 2.4 GB a day, 10.0 for each byte stored; 100.0 MB so far" in text
+    assert recorded.json("buffer")["wear"]["amplification"] == 10.0
 
 
 def test_what_the_broker_and_the_centre_have_waits_no_more(recorded):
