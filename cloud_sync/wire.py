@@ -102,6 +102,65 @@ class Enrolment(msgspec.Struct, frozen=True):
     machine: str
 
 
+Numbers = tuple[tuple[int, int], ...]
+"""Ranges of readings' numbers, first and last, both inclusive, ascending and apart."""
+
+
+class BootLedger(msgspec.Struct, frozen=True):
+    """What the centre holds of the readings of one boot.
+
+    Attributes:
+        boot: its name.
+        windows: how many windows they are in.
+        received: numbers in windows that are there whole.
+        expired: numbers in windows from before the oldest that is there: received, and given up since.
+        twice: numbers in more than one window.
+    """
+
+    boot: str
+    windows: int
+    received: Numbers
+    expired: Numbers = ()
+    twice: Numbers = ()
+
+
+class IncompleteWindow(msgspec.Struct, frozen=True):
+    """A window that was taken and of which rows are missing; `sensors` names the channels that are there."""
+
+    start_us: int
+    sensors: tuple[str, ...]
+
+
+class RepeatedReadings(msgspec.Struct, frozen=True):
+    """Numbers in this window that are in another one as well."""
+
+    boot: str
+    start_us: int
+    numbers: Numbers
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """What the centre holds of one machine's readings. Lists of windows are the latest LEDGER_WINDOWS at most.
+
+    Attributes:
+        machine: its name.
+        boots: one entry for each boot of its boxes.
+        incomplete: windows that aren't whole any more.
+        repeated: windows with readings that another one has too.
+        unaccounted_us: starts of windows that came without the numbers of their readings, from an older box or through
+            an older centre.
+    """
+
+    machine: str
+    boots: tuple[BootLedger, ...]
+    incomplete: tuple[IncompleteWindow, ...] = ()
+    repeated: tuple[RepeatedReadings, ...] = ()
+    unaccounted_us: tuple[int, ...] = ()
+
+
+LEDGER_WINDOWS = 10_000
+
+
 Message = TypeVar("Message", bound=msgspec.Struct)
 
 

@@ -12,6 +12,7 @@ from cloud_sync.cloud import problem
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.enrol_api import enrol_api
 from cloud_sync.cloud.ingest_api import ingest_api
+from cloud_sync.cloud.ledger_api import ledger_api
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
 from cloud_sync.cloud.read_api import read_api
 from cloud_sync.cloud.settings import CloudSettings
@@ -47,13 +48,14 @@ def create_app(settings: CloudSettings) -> FastAPI:
 
     app = FastAPI(
         title="Hydrosight centre",
-        description="Enrolment and ingest for boxes; machines, diagnoses, windows and alerts for operators.",
+        description="Enrolment and ingest for boxes; machines, diagnoses, windows, alerts and ledgers for operators.",
         version="1",
         lifespan=lifespan,
     )
     problem.install(app, settings.retry_after_s)
     app.include_router(enrol_api(database, settings, metrics))
     app.include_router(ingest_api(database, settings, metrics))
+    app.include_router(ledger_api(database))
     app.include_router(read_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():

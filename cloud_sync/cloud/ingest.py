@@ -11,8 +11,9 @@ import psycopg
 
 from cloud_sync.cloud.access import AgentIdentity
 from cloud_sync.cloud.arrays import register_float32_arrays
+from cloud_sync.cloud.multiranges import to_multirange
 from cloud_sync.cloud.queries import load_queries
-from cloud_sync.cloud.rows import BatchRows, WindowRow
+from cloud_sync.cloud.rows import BatchRows, ReadingsRow, WindowRow
 from cloud_sync.wire import Acknowledgement, Batch
 from edge_runtime.errors import RefusedError
 
@@ -50,6 +51,7 @@ async def write_batch(
             await _insert(connection, "insert_diagnosis", rows.diagnoses)
             await _insert(connection, "insert_component_diagnosis", rows.components)
             await _copy_windows(connection, rows.windows)
+            await _insert(connection, "insert_window_readings", [_with_multiranges(row) for row in rows.readings])
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RefusedError(
                 f"a value doesn't fit the database: {error.diag.message_primary or error}",
@@ -65,6 +67,10 @@ async def _insert(connection: psycopg.AsyncConnection, query: str, rows: Sequenc
     if rows:
         async with connection.cursor() as cursor:
             await cursor.executemany(_QUERIES[query], rows)
+
+
+def _with_multiranges(row: ReadingsRow) -> tuple[object, ...]:
+    return (*row[:4], [to_multirange(held) for held in row.numbers])
 
 
 async def _copy_windows(connection: psycopg.AsyncConnection, rows: Sequence[WindowRow]) -> None:

@@ -15,6 +15,7 @@ from cloud_sync.wire import WIRE_SCHEMA, AlertRecord, Batch, ChannelRecord, Diag
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import RefusedError
+from edge_runtime.number_ranges import NumberRanges
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_US = 253_370_764_800_000_000  # the year 9999, PostgreSQL's and Python's common end
@@ -33,6 +34,16 @@ class WindowRow(NamedTuple):
     end_time: datetime
     step_us: int
     samples: npt.NDArray[np.float32]
+
+
+class ReadingsRow(NamedTuple):
+    """Numbers of the readings that one window was cut from: for each of `boots` the ranges in `numbers`, inclusive."""
+
+    machine: str
+    start_time: datetime
+    channels: int
+    boots: list[str]
+    numbers: list[NumberRanges]
 
 
 class DiagnosisRow(NamedTuple):
@@ -82,6 +93,7 @@ class BatchRows:
     """All rows of one batch."""
 
     windows: list[WindowRow]
+    readings: list[ReadingsRow]
     diagnoses: list[DiagnosisRow]
     components: list[ComponentRow]
     alerts: list[AlertRow]
@@ -105,7 +117,7 @@ def rows_of(batch: Batch, machine: str) -> BatchRows:
             status=409,
             hint="Upgrade hydrosight[cloud] on the server; the box keeps its batches until then.",
         )
-    if not batch.boot or len(batch.boot) > 128 or "\0" in batch.boot or not 0 <= batch.number <= _MAX_INT64:
+    if not _is_boot(batch.boot) or not 0 <= batch.number <= _MAX_INT64:
         raise _unfit("batch", f"is named ({batch.boot[:20]!r}, {batch.number}); a boot id and a number are needed")
     records: list[WindowRecord | DiagnosisRecord | AlertRecord] = [*batch.windows, *batch.diagnoses, *batch.alerts]
     for record in records:
@@ -118,13 +130,16 @@ def rows_of(batch: Batch, machine: str) -> BatchRows:
     diagnoses = [_diagnosis(i, record) for i, record in enumerate(batch.diagnoses)]
     return BatchRows(
         windows=sorted((row for i, record in enumerate(batch.windows) for row in _window(i, record)), key=_first_three),
+        readings=sorted(
+            (_readings(i, record) for i, record in enumerate(batch.windows) if record.readings), key=_first_three
+        ),
         diagnoses=sorted((row for row, _ in diagnoses), key=_first_three),
         components=sorted((row for _, components in diagnoses for row in components), key=_first_three),
         alerts=sorted((_alert(i, record) for i, record in enumerate(batch.alerts)), key=_first_three),
     )
 
 
-def _first_three(row: WindowRow | DiagnosisRow | ComponentRow | AlertRow) -> tuple[object, ...]:
+def _first_three(row: WindowRow | ReadingsRow | DiagnosisRow | ComponentRow | AlertRow) -> tuple[object, ...]:
     return row[:3]
 
 
@@ -140,6 +155,28 @@ def _window(index: int, record: WindowRecord) -> list[WindowRow]:
         )
         for i, channel in enumerate(record.channels)
     ]
+
+
+def _readings(index: int, record: WindowRecord) -> ReadingsRow:
+    where = f"windows.{index}.readings"
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for item in record.readings:
+        if not _is_boot(item.boot) or not 0 <= item.first <= item.last < _MAX_INT64:
+            raise _unfit(
+                where, f"are ({item.boot[:20]!r}, {item.first}, {item.last}); a boot id and a range are needed"
+            )
+        ranges.setdefault(item.boot, []).append((item.first, item.last))
+    return ReadingsRow(
+        record.machine,
+        _time(record.start_us, where),
+        len({channel.sensor for channel in record.channels}),
+        list(ranges),
+        [NumberRanges.of(held) for held in ranges.values()],
+    )
+
+
+def _is_boot(name: str) -> bool:
+    return 0 < len(name) <= 128 and "\0" not in name
 
 
 def _samples(channel: ChannelRecord, where: str) -> npt.NDArray[np.float32]:

@@ -17,6 +17,8 @@ BEGIN
     END;
     PERFORM create_hypertable('windows', by_range('start_time', INTERVAL '1 day'),
                               create_default_indexes => FALSE, if_not_exists => TRUE, migrate_data => TRUE);
+    PERFORM create_hypertable('window_readings', by_range('start_time', INTERVAL '7 days'),
+                              create_default_indexes => FALSE, if_not_exists => TRUE, migrate_data => TRUE);
     PERFORM create_hypertable('diagnoses', by_range('start_time', INTERVAL '7 days'),
                               create_default_indexes => FALSE, if_not_exists => TRUE, migrate_data => TRUE);
     PERFORM create_hypertable('component_diagnoses', by_range('start_time', INTERVAL '7 days'),

@@ -24,6 +24,11 @@ SELECT machine, start_time, sensor, end_time, step_us, samples FROM incoming_win
 ORDER BY machine, start_time, sensor
 ON CONFLICT DO NOTHING;
 
+-- name: insert_window_readings
+-- As a whole or not at all: of a window cut twice, the first is the one that is kept.
+INSERT INTO window_readings (machine, start_time, channels, boots, numbers)
+VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
+
 -- name: insert_diagnosis
 INSERT INTO diagnoses (machine, start_time, end_time, overall_health, completeness,
                        model_name, model_version, model_sha256, document)

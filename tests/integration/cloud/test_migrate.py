@@ -14,7 +14,7 @@ from cloud_sync.cloud.migrate import migrate, migrations, schema_status
 from cloud_sync.cloud.queries import read_sql
 from edge_runtime.errors import DatabaseError
 
-LARGE_TABLES = ("component_diagnoses", "diagnoses", "windows")
+LARGE_TABLES = ("component_diagnoses", "diagnoses", "window_readings", "windows")
 
 
 async def connect(url: str) -> psycopg.AsyncConnection:

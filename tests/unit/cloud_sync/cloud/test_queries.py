@@ -8,7 +8,7 @@ import pytest
 from cloud_sync.cloud.migrate import migrations
 from cloud_sync.cloud.queries import load_queries, read_sql
 
-QUERY_FILES = ("access.sql", "ingest.sql", "migrate.sql", "read.sql")
+QUERY_FILES = ("access.sql", "ingest.sql", "ledger.sql", "migrate.sql", "read.sql")
 
 
 @pytest.mark.parametrize("file", QUERY_FILES)
@@ -37,6 +37,7 @@ def test_what_the_code_asks_for_is_there() -> None:
     for file, modules in {
         "access.sql": ["access"],
         "ingest.sql": ["ingest"],
+        "ledger.sql": ["ledger"],
         "migrate.sql": ["migrate"],
         "read.sql": ["fleet", "read_api"],
     }.items():

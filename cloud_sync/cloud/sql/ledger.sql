@@ -1,0 +1,58 @@
+-- name: snapshot
+-- What follows in this transaction is of one moment.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+-- name: machine
+SELECT name FROM machines WHERE name = %(machine)s;
+
+-- name: boots
+-- One row a boot. `received`: numbers in windows that are there whole. `expired`: in windows from before the oldest that
+-- is there, which retention has taken. `twice`: in more than one window. Of ranges in order of their beginnings, one
+-- overlaps an earlier one where it begins before the furthest end so far.
+WITH present AS MATERIALIZED (
+    SELECT start_time, count(*) AS channels FROM windows WHERE machine = %(machine)s GROUP BY start_time
+), judged AS (
+    SELECT start_time, boots, numbers, coalesce(present.channels, 0) >= window_readings.channels AS whole,
+           start_time < (SELECT min(start_time) FROM present) AS expired
+    FROM window_readings LEFT JOIN present USING (start_time) WHERE machine = %(machine)s
+), ranges AS (
+    SELECT boot, start_time, whole, expired, held,
+           max(upper(held)) OVER (PARTITION BY boot, whole OR expired ORDER BY lower(held), upper(held)
+                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reach
+    FROM judged CROSS JOIN LATERAL unnest(boots, numbers) AS part (boot, multirange)
+    CROSS JOIN LATERAL unnest(multirange) AS held
+)
+SELECT boot, count(DISTINCT start_time) FILTER (WHERE whole) AS windows,
+       coalesce(range_agg(held) FILTER (WHERE whole), '{}') AS received,
+       coalesce(range_agg(held) FILTER (WHERE expired AND NOT whole), '{}') AS expired,
+       coalesce(range_agg(int8range(lower(held), least(upper(held), reach)))
+                FILTER (WHERE lower(held) < reach AND (whole OR expired)), '{}') AS twice
+FROM ranges GROUP BY boot ORDER BY boot;
+
+-- name: incomplete
+-- Windows of which rows are missing, with the sensors that are there; the latest first.
+SELECT start_time, ARRAY(
+    SELECT sensor FROM windows
+    WHERE windows.machine = %(machine)s AND windows.start_time = window_readings.start_time ORDER BY sensor) AS sensors
+FROM window_readings
+WHERE machine = %(machine)s
+  AND start_time >= coalesce((SELECT min(start_time) FROM windows WHERE machine = %(machine)s), '-infinity')
+  AND channels > (
+    SELECT count(*) FROM windows
+    WHERE windows.machine = %(machine)s AND windows.start_time = window_readings.start_time)
+ORDER BY start_time DESC LIMIT %(limit)s;
+
+-- name: overlapping
+-- Windows that hold any of these numbers of a boot, and which of them; the latest first.
+SELECT start_time, part.numbers * %(twice)s::int8multirange AS numbers
+FROM window_readings CROSS JOIN LATERAL unnest(boots, numbers) AS part (boot, numbers)
+WHERE machine = %(machine)s AND part.boot = %(boot)s AND part.numbers && %(twice)s::int8multirange
+ORDER BY start_time DESC LIMIT %(limit)s;
+
+-- name: unaccounted
+-- Windows of which the box hasn't said what readings they hold; the latest first.
+SELECT DISTINCT start_time FROM windows
+WHERE machine = %(machine)s AND NOT EXISTS (
+    SELECT FROM window_readings
+    WHERE window_readings.machine = %(machine)s AND window_readings.start_time = windows.start_time)
+ORDER BY start_time DESC LIMIT %(limit)s;
