@@ -26,8 +26,8 @@ from agent.sources.mqtt_settings import MqttSettings
 from agent.status import AgentStatus
 from agent.store.store import Store
 from agent.updater import RECENT_WINDOWS, make_updater
-from cloud_sync.edge.centre import open_client, tls_context
-from cloud_sync.edge.tuf_fetcher import update_client
+from cloud_sync.edge.centre_client import CentreClient
+from cloud_sync.edge.gate import Gate
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.errors import BackendError, BundleError, ConfigurationError
@@ -35,6 +35,7 @@ from edge_runtime.machine import Machine
 from edge_runtime.slots import Slots
 
 HOUSEKEEPING = "housekeeping"
+UPDATE_TIMEOUT_S = 30.0
 
 
 class Assembly:
@@ -185,18 +186,20 @@ class Assembly:
         centre = settings.centre
         if centre is None:
             return None
+        jitter = random.Random(self._machine.name)  # noqa: S311 - spreads a fleet, guards nothing
         uplink = Uplink(
-            await resources.enter_async_context(open_client(centre.url, ca_file=centre.ca_file)),
+            await resources.enter_async_context(CentreClient(centre.link)),
             self._queues,
             settings.credential_file,
+            Gate(centre.limits, jitter, time.monotonic()),
             report=self._centre_status,
-            jitter=random.Random(self._machine.name),  # noqa: S311 - spreads a fleet, guards nothing
+            jitter=jitter,
         )
         return lambda: uplink.run(self._new_records)
 
     async def _model_updates(self, settings: AgentSettings, resources: AsyncExitStack) -> Run | None:
-        """The updater, where there is a centre and a trust root is installed."""
-        if settings.centre is None:
+        """The updater, where there is a centre, a trust root is installed, and the network isn't metered."""
+        if settings.centre is None or settings.centre.metered:
             return None
         updater = make_updater(
             settings,
@@ -206,7 +209,7 @@ class Assembly:
             core=self._core,
             status=self._status,
             recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
-            client=resources.enter_context(update_client(tls_context(settings.centre.ca_file))),
+            client=resources.enter_context(settings.centre.link.open_blocking(UPDATE_TIMEOUT_S)),
         )
         return partial(updater.run, settings.model.check_interval_s) if updater else None
 

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from agent.store.store import Store
-from cloud_sync.wire import Batch
+from cloud_sync.edge.lane import Lane
+from cloud_sync.edge.sealed_batch import SealedBatch
 from edge_runtime.alert import Alert
 from edge_runtime.errors import StoreDamagedError
 
@@ -70,14 +71,23 @@ class StoreQueues:
         """The broker has this alert."""
         await self._core.call(self._store.mark_published, row)
 
-    async def next_batch(self) -> Batch | None:
-        """The oldest batch that the centre hasn't acknowledged."""
-        return await self._core.call(self._store.next_batch)
+    async def next_batch(self, lanes: Sequence[Lane], max_bytes: int) -> SealedBatch | None:
+        """What is first to go of these lanes."""
+        return await self._core.call(self._store.next_batch, lanes, max_bytes)
 
-    async def acknowledge(self, boot: str, number: int) -> None:
+    async def acknowledge(self, boot: str, number: int, sent_bytes: int) -> None:
         """The centre has committed this batch."""
-        await self._core.call(self._store.acknowledge, boot, number)
+        await self._core.call(self._store.acknowledge, boot, number, sent_bytes)
 
-    async def set_aside(self, boot: str, number: int, reason: str) -> None:
-        """The centre will never take this batch; keep it apart and go on with the next."""
-        await self._core.call(self._store.set_aside, boot, number, reason)
+    async def refuse(self, boot: str, number: int, reason: str, sent_bytes: int) -> None:
+        """The centre won't take this batch: split it, or set its only record aside."""
+        await self._core.call(self._store.refuse, boot, number, reason, sent_bytes)
+
+    async def count_unanswered(self, lane: Lane, sent_bytes: int) -> None:
+        """So much was sent in vain."""
+        await self._core.call(self._store.count_unanswered, lane, sent_bytes)
+
+    async def sent_today(self) -> int:
+        """Bytes sent to the centre on this UTC day."""
+        traffic = await self._core.call(self._store.traffic_today)
+        return sum(one.bytes for one in traffic.values())

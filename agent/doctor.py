@@ -21,7 +21,6 @@ from agent.sources.modbus.group_poll import GroupPoll
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt_settings import MqttSettings
 from agent.sources.poll_schedule import PollSchedule
-from cloud_sync.edge.centre import tls_context
 from cloud_sync.edge.credential import read_credential
 from edge_runtime.clock import ClockState
 from edge_runtime.errors import HydrosightError, SourceError
@@ -201,7 +200,8 @@ def _centre(centre: CentreSettings) -> str:
     """
     url = f"{centre.url.rstrip('/')}/health/ready"
     try:
-        answer = httpx.get(url, verify=tls_context(centre.ca_file), timeout=TIMEOUT_S)
+        with centre.link.open_blocking(TIMEOUT_S) as client:
+            answer = client.get(url)
     except httpx.HTTPError as error:
         hint = "Check the network, centre.url and centre.ca_file. Diagnosis goes on without the centre."
         raise HydrosightError(f"{url}: {error}", hint=hint) from error

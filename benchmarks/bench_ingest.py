@@ -26,6 +26,7 @@ from cloud_sync.cloud.access import create_token
 from cloud_sync.cloud.arrays import register_float32_arrays
 from cloud_sync.cloud.rows import rows_of
 from cloud_sync.edge.enrol import enrol
+from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, Batch, encode_batch
 from demo.postgres import Postgres
 from demo.process import Processes
@@ -113,7 +114,7 @@ async def measure(url: str, centre: Centre, kind: Load, boxes: int) -> tuple[flo
             await connection.execute("TRUNCATE windows, receipts")
             tokens = {m: (await create_token(connection, m, timedelta(hours=1))).token for m in machines}
         credentials = {
-            m: (await asyncio.to_thread(enrol, centre.url, tokens[m], m, "1", "")).credential for m in machines
+            m: (await asyncio.to_thread(enrol, Link(centre.url), tokens[m], m, "1", "")).credential for m in machines
         }
         batches = {m: [kind.batch(m, n) for n in range(BATCHES // boxes)] for m in machines}
         bodies = {m: [encode_batch(batch) for batch in items] for m, items in batches.items()}

@@ -3,8 +3,12 @@
 A batch is named by (boot, number) of the box that sealed it, and never changes once sealed: sent again it is the same
 bytes' worth of records, so the centre can acknowledge what it already has without looking inside. Unknown fields are
 ignored, so that either end may be a little ahead of the other.
+
+The body is one zstd frame or several: what they hold, one after the other, is the batch. So a box can pass its windows
+along as they lie in its store, each a frame of its own, without decompressing and compressing them again.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +20,8 @@ WIRE_SCHEMA = 1
 CONTENT_TYPE = "application/vnd.hydrosight.batch+msgpack+zstd"
 MAX_COMPRESSED_BYTES = 8 * 2**20
 MAX_BATCH_BYTES = 64 * 2**20
+_CHUNK_BYTES = 2**20
+_FIXMAP, _MAX_FIXMAP = 0x80, 0x0F  # msgpack's map of up to 15 entries: its number is in the low bits
 
 
 class ChannelRecord(msgspec.Struct, frozen=True):
@@ -67,22 +73,30 @@ class AlertRecord(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What one request carries. `boot` names the boot of the box that sealed the batch, `number` counts within it."""
+    """What one request carries. `boot` names the boot of the box that sealed the batch, `number` counts within it.
+
+    `backlog`: it holds what was left behind by an outage; newer windows were sent before it.
+    """
 
     boot: str
     number: int
     windows: tuple[WindowRecord, ...] = ()
     diagnoses: tuple[DiagnosisRecord, ...] = ()
     alerts: tuple[AlertRecord, ...] = ()
+    backlog: bool = False
     schema_version: int = WIRE_SCHEMA
 
 
-class Acknowledgement(msgspec.Struct, frozen=True):
-    """The centre has committed this batch; `duplicate` when it had done so before."""
+class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The centre has committed this batch; `duplicate` when it had done so before.
+
+    `rotate`: the credential that the box showed is to be replaced, before it expires.
+    """
 
     boot: str
     number: int
     duplicate: bool
+    rotate: bool = False
 
 
 class EnrolmentRequest(msgspec.Struct, frozen=True):
@@ -94,12 +108,16 @@ class EnrolmentRequest(msgspec.Struct, frozen=True):
     machine_file: str = ""
 
 
-class Enrolment(msgspec.Struct, frozen=True):
-    """The box's own identity. `credential` is shown this once and stored hashed at the centre."""
+class Enrolment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The box's own identity. `credential` is shown this once and stored hashed at the centre.
+
+    `expires_us`: when the credential is no longer accepted, by the centre's clock; None for never.
+    """
 
     agent: str
     credential: str
     machine: str
+    expires_us: int | None = None
 
 
 Numbers = tuple[tuple[int, int], ...]
@@ -164,9 +182,22 @@ LEDGER_WINDOWS = 10_000
 Message = TypeVar("Message", bound=msgspec.Struct)
 
 
-def encode_batch(batch: Batch) -> bytes:
-    """Serialise and compress."""
-    return zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(batch))
+def encode_batch(batch: Batch, windows: Sequence[bytes] = ()) -> bytes:
+    """Serialise and compress.
+
+    Args:
+        batch: without windows of its own when `windows` are given.
+        windows: its windows, each a zstd frame that holds the msgpack of a WindowRecord; they go as they are.
+    """
+    compressor = zstandard.ZstdCompressor(level=3)
+    if not windows:
+        return compressor.compress(msgspec.msgpack.encode(batch))
+    fields = {name: getattr(batch, name) for name in batch.__struct_fields__ if name != "windows"}
+    count, rest = len(fields) + 1, msgspec.msgpack.encode(fields)[1:]
+    assert count <= _MAX_FIXMAP  # noqa: S101  a batch has that many fields at most
+    array_header = msgspec.msgpack.encode([None] * len(windows))[: -len(windows)]  # a nil is one byte
+    head = bytes([_FIXMAP | count]) + rest + msgspec.msgpack.encode("windows") + array_header
+    return b"".join([compressor.compress(head), *windows])
 
 
 def decode_batch(body: bytes) -> Batch:
@@ -177,16 +208,20 @@ def decode_batch(body: bytes) -> Batch:
         MessageTooLargeError: larger than MAX_BATCH_BYTES once decompressed.
     """
     try:
-        declared = zstandard.get_frame_parameters(body).content_size
-        if declared > MAX_BATCH_BYTES:  # an undeclared size is the largest unsigned value, and refused too
-            raise MessageTooLargeError(
-                f"batch is over {MAX_BATCH_BYTES} bytes once decompressed, or doesn't say its size",
-                hint="Send smaller batches, encoded with cloud_sync.wire.encode_batch.",
-            )
-        raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_BATCH_BYTES)
+        zstandard.get_frame_parameters(body)  # an empty body would pass for no frames at all
+        reader = zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True)
+        chunks, size = [], 0
+        while chunk := reader.read(_CHUNK_BYTES):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BATCH_BYTES:
+                raise MessageTooLargeError(
+                    f"batch is over {MAX_BATCH_BYTES} bytes once decompressed",
+                    hint="Send smaller batches, encoded with cloud_sync.wire.encode_batch.",
+                )
     except zstandard.ZstdError as error:
         raise WireError(f"batch is not zstd: {error}", hint="Encode with cloud_sync.wire.encode_batch.") from error
-    return decode_msgpack(raw, Batch)
+    return decode_msgpack(b"".join(chunks), Batch)
 
 
 def decode_msgpack(raw: bytes, message: type[Message]) -> Message:

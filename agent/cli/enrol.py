@@ -34,12 +34,11 @@ def enrol(
         machine = load_machine(settings.machine)
         token = _read_token(token_file)
         enrolment = enrol_at_centre(
-            settings.centre.url,
+            settings.centre.link,
             token,
             machine.name,
             agent_version(),
             settings.machine.read_text(encoding="utf-8"),
-            ca_file=settings.centre.ca_file,
         )
         settings.credential_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_credential(settings.credential_file, enrolment)

@@ -5,7 +5,7 @@ schema       the tables, each explained, and their migrations
 readings     readings in the file, by blocks · block: their codec · columns: of one sensor, as small as they go
 payload      compression with a checksum
 records      windows, diagnoses and alerts in the file
-outbox       what waits for the centre, in sealed batches
+outbox       what waits for the centre, in lanes and sealed batches, and what it refused · traffic: what was sent to it
 retention    what is shed when room runs out · losses: the ledger of it · reserve: room to shed in on a full disk
 salvage      what is done with a damaged file · file_format: as much of SQLite's as that takes
 wear         what is written to the disk, and for how much content

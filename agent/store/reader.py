@@ -9,12 +9,15 @@ from typing import Self
 from agent.store.accounts import AccountTable, BootAccount
 from agent.store.connection import connect_read_only, store_errors
 from agent.store.losses import Loss, LossLedger
+from agent.store.outbox import DeadLetter, LaneContent, Outbox
 from agent.store.readings import ReadingTable
 from agent.store.records import RecordTable
 from agent.store.retention import Retention
 from agent.store.schema import MIGRATIONS
 from agent.store.statistics import BufferStatistics, measure
+from agent.store.traffic import Traffic, TrafficTable
 from agent.store.wear import WearTable
+from cloud_sync.edge.lane import Lane
 from cloud_sync.wire import WindowRecord
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
@@ -56,6 +59,8 @@ class StoreReader:
         self._ledger = LossLedger(connection)
         self._accounts = AccountTable(connection)
         self._wear = WearTable(connection)
+        self._outbox = Outbox(connection, self._records, self._ledger, self._accounts)
+        self._traffic = TrafficTable(connection)
 
     @classmethod
     def open_read_only(
@@ -147,6 +152,21 @@ class StoreReader:
         with store_errors(self._path):
             records = self._records.of_ids(self._accounts.windows_of(boot, numbers))
             return [record for record in records if isinstance(record, WindowRecord)]
+
+    def lanes(self) -> dict[Lane, LaneContent]:
+        """What waits for the centre, by lane."""
+        with store_errors(self._path):
+            return self._outbox.lanes()
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """What the centre refused, in the order it was recorded."""
+        with store_errors(self._path):
+            return self._outbox.dead_letters()
+
+    def traffic_today(self) -> dict[Lane, Traffic]:
+        """What was sent to the centre on this UTC day, by lane."""
+        with store_errors(self._path):
+            return self._traffic.of_day(self._now_us())
 
     def statistics(self) -> BufferStatistics:
         """What the store holds, how fast that grows and how long it lasts."""

@@ -118,12 +118,12 @@ class RecordTable:
             (record_class, limit),
         )
 
-    def of_batch(self, batch_id: int) -> Iterator[tuple[int, Record]]:
-        """Row ids and records of a sealed batch, in the order they were sealed."""
+    def of_batch(self, batch_id: int, without: RecordClass) -> Iterator[tuple[int, Record]]:
+        """Row ids and records of a sealed batch, but for those of one class, in the order they were stored."""
         return self._decoded(
             "SELECT record.id, record.record_class, payload FROM outbox JOIN record ON record.id = record_id "
-            "WHERE batch_id = ? ORDER BY outbox.id",
-            (batch_id,),
+            "WHERE batch_id = ? AND record.record_class <> ? ORDER BY outbox.id",
+            (batch_id, without),
         )
 
     def of_ids(self, record_ids: Iterable[int]) -> list[Record]:
@@ -131,6 +131,20 @@ class RecordTable:
         query = "SELECT id, record_class, payload FROM record WHERE id = ?"
         found = [record for row_id in record_ids for _, record in self._decoded(query, (row_id,))]
         return sorted(found, key=place)
+
+    def packed_of_batch(self, batch_id: int, record_class: RecordClass) -> Iterator[bytes]:
+        """The records of one class of a sealed batch as they were packed, checked, in the order they were stored."""
+        for row_id, payload in self._connection.execute(
+            "SELECT record.id, payload FROM outbox JOIN record ON record.id = record_id "
+            "WHERE batch_id = ? AND record.record_class = ? ORDER BY outbox.id",
+            (batch_id, record_class),
+        ):
+            try:
+                unpack(payload)
+            except StoreDamagedError:
+                self.damaged.add(row_id)
+            else:
+                yield payload
 
     def windows(self, limit: int) -> list[Window]:
         """The newest windows, newest first."""

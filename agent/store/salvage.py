@@ -160,7 +160,8 @@ def _open_damaged(path: Path) -> sqlite3.Connection | None:
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, folder: Path, now_us: int) -> int:
     """Bring over the rows of one table that are whole. Returns how many weren't."""
-    columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    there = _columns(source, table)
+    columns = [name for name in _columns(target, table) if name in there or not there]
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
     lost = 0
     for rows, unreadable in _readable(source, table, columns):
@@ -175,6 +176,14 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, fo
                 except (StoreDamagedError, sqlite3.IntegrityError):
                     lost += 1
     return lost
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Names of a table's columns; a file of an older schema may lack some. Empty when they can't be read."""
+    try:
+        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    except _UNREADABLE:
+        return []
 
 
 def _readable(source: sqlite3.Connection, table: str, columns: list[str]) -> Iterator[tuple[list[_Row], int]]:
@@ -243,8 +252,9 @@ def _settle(target: sqlite3.Connection, lost: dict[str, int], damaged: Path, fin
     target.execute("DELETE FROM batch")
     if lost["outbox"]:
         target.execute(
-            "INSERT OR IGNORE INTO outbox (record_class, record_id, raw_bytes) "
-            "SELECT record_class, id, raw_bytes FROM record ORDER BY id"
+            "INSERT OR IGNORE INTO outbox (record_class, record_id, raw_bytes, lane) "
+            "SELECT record_class, id, raw_bytes, iif(record_class = 'window', 'backlog', record_class) "
+            "FROM record ORDER BY id"
         )
     if lost["progress"]:
         newest = RecordTable(target).windows(1)

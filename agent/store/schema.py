@@ -8,8 +8,10 @@
 `record`     one row for each window, diagnosis and alert: what the centre is to have. `key` makes it unique. `bytes` is
              the length of the packed payload, `raw_bytes` before packing. See records.py.
 `publication`  records (alerts) that the MQTT broker hasn't acknowledged.
-`batch`      sealed batches that the centre hasn't acknowledged.
-`outbox`     records that the centre hasn't acknowledged, in a batch or (null) in none yet.
+`batch`      sealed batches that the centre hasn't acknowledged, each of one lane.
+`outbox`     records that the centre hasn't acknowledged, in a batch or (null) in none yet, with their lane. Where the
+             lane is "set aside" the centre has refused the record, at `refused_us` and for `reason`. See outbox.py.
+`traffic`    one row for each day and lane: what was sent to the centre.
 `progress`   one row: where the next window starts.
 `account`    what became of readings, by ranges of their numbers: see accounts.py.
 `window_reading`  numbers of the readings in each window that is in the store.
@@ -34,8 +36,7 @@ _MARK = 0x4859 << 16
 
 TABLES = (
     *("boot", "progress", "loss", "account", "record", "window_reading", "publication", "outbox", "batch"),
-    "wear",
-    "reading_block",
+    *("traffic", "wear", "reading_block"),
 )
 """In the order of their worth, which is the order of salvage."""
 
@@ -137,7 +138,28 @@ def _wear(database: sqlite_utils.Database) -> None:
     database.create_table("wear", columns, pk="id", not_null=columns.keys() - {"id"}, strict=True)
 
 
-MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts, _wear)
+def _lanes(database: sqlite_utils.Database) -> None:
+    """Lanes and dead letters. Batches of several lanes are sealed anew; the centre ignores what it has."""
+    connection = database.conn
+    connection.execute("UPDATE outbox SET batch_id = NULL")
+    connection.execute("DELETE FROM batch")
+    connection.execute("ALTER TABLE batch ADD COLUMN lane TEXT NOT NULL DEFAULT 'backlog'")
+    connection.execute("ALTER TABLE outbox ADD COLUMN lane TEXT NOT NULL DEFAULT 'backlog'")
+    connection.execute("ALTER TABLE outbox ADD COLUMN reason TEXT")
+    connection.execute("ALTER TABLE outbox ADD COLUMN refused_us INTEGER")
+    connection.execute("UPDATE outbox SET lane = record_class WHERE record_class <> 'window'")
+    connection.execute("DROP INDEX idx_outbox_batch_id_record_class")
+    connection.execute("CREATE INDEX idx_outbox_batch_id_lane ON outbox (batch_id, lane)")
+    database.create_table(
+        "traffic",
+        {"id": int, "day": int, "lane": str, "batches": int, "bytes": int},
+        pk="id",
+        not_null={"day", "lane", "batches", "bytes"},
+        strict=True,
+    ).create_index(["day", "lane"], unique=True)
+
+
+MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts, _wear, _lanes)
 """Number n takes a file from schema n to n + 1. Append only: files made by every released version are out there."""
 
 

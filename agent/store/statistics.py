@@ -27,7 +27,7 @@ class BufferStatistics:
         oldest_us: earliest source time of a reading, None without readings.
         newest_us: latest one.
         records: number of windows, diagnoses and alerts in the store.
-        pending: how many of them the centre hasn't acknowledged.
+        pending: how many of them wait for the centre; what it refused doesn't wait.
         unpublished_alerts: how many alerts the broker hasn't acknowledged.
         batches: sealed batches that the centre hasn't acknowledged.
         readings_bytes_per_day: growth by readings at the rate of the last day.
@@ -98,7 +98,7 @@ def measure(
         oldest_us=oldest_us,
         newest_us=newest_us,
         records=_counts(connection, "record"),
-        pending=_counts(connection, "outbox"),
+        pending=_counts(connection, "outbox WHERE lane <> 'set aside'"),
         unpublished_alerts=connection.execute("SELECT count(*) FROM publication").fetchone()[0],
         batches=connection.execute("SELECT count(*) FROM batch").fetchone()[0],
         readings_bytes_per_day=readings_rate,
@@ -122,8 +122,8 @@ def _daily(connection: sqlite3.Connection, table: str, now_us: int) -> float:
     return float(size * DAY_US / (now_us - first_us))
 
 
-def _counts(connection: sqlite3.Connection, table: str) -> dict[RecordClass, int]:
-    rows = dict(connection.execute(f"SELECT record_class, count(*) FROM {table} GROUP BY 1").fetchall())  # noqa: S608
+def _counts(connection: sqlite3.Connection, rows_of: str) -> dict[RecordClass, int]:
+    rows = dict(connection.execute(f"SELECT record_class, count(*) FROM {rows_of} GROUP BY 1").fetchall())  # noqa: S608
     return {name: rows.get(name, 0) for name in RecordClass if name is not RecordClass.READING}
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Self, TypeVar
@@ -14,7 +15,7 @@ from agent.store.lock import WriterLock
 from agent.store.losses import Cause
 from agent.store.numbering import MINUTES, WindowPlan, runs_of
 from agent.store.open_readings import OpenReadings
-from agent.store.outbox import Outbox
+from agent.store.outbox import MAX_RAW_BYTES
 from agent.store.reader import StoreReader, box_clock_us
 from agent.store.records import RECORD_CLASSES, Record, alert_record, diagnosis_record, window_record
 from agent.store.reserve import Reserve
@@ -30,7 +31,9 @@ from agent.store.retention import (
 )
 from agent.store.salvage import Salvage, open_sound
 from agent.store.wear import WriteMeter
-from cloud_sync.wire import Batch, ReadingRange
+from cloud_sync.edge.lane import EVERY_LANE, Lane
+from cloud_sync.edge.sealed_batch import SealedBatch
+from cloud_sync.wire import ReadingRange
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreFullError
@@ -77,7 +80,6 @@ class Store(StoreReader):
 
     def _use(self, connection: Connection) -> None:
         super()._use(connection)
-        self._outbox = Outbox(connection, self._records, self._ledger, self._accounts)
         self._shedder = Shedder(connection, self._outbox, self._ledger, self._accounts)
         self._metered_bytes = 0
 
@@ -212,33 +214,59 @@ class Store(StoreReader):
         """The broker has acknowledged this alert."""
         self._write(lambda: self._records.mark_published(row_id), FREE_TO_GO)
 
-    def next_batch(self) -> Batch | None:
-        """The oldest batch that the centre hasn't acknowledged, or else a new one of what waits; None if nothing does.
+    def next_batch(self, lanes: Sequence[Lane] = EVERY_LANE, max_bytes: int = MAX_RAW_BYTES) -> SealedBatch | None:
+        """What is first to go of these lanes; None if nothing waits there. A batch is sealed when it is its turn.
 
-        Until it is acknowledged it is the same every time, also after a restart.
+        Until it is acknowledged or refused it is the same every time, also after a restart.
+
+        Args:
+            lanes: those that may be sent now, the first to go first.
+            max_bytes: about how much a batch that has yet to be sealed may hold, before compression.
         """
-        while True:
-            with store_errors(self._path):
-                sealed = self._outbox.oldest()
-                waiting = sealed is None and self._outbox.waiting()
-            if sealed:
+        for lane in lanes:
+            while True:
                 with store_errors(self._path):
-                    batch = self._outbox.content(sealed)
-                if batch.windows or batch.diagnoses or batch.alerts:
-                    return batch
-                self.set_aside(batch.boot, batch.number, "all of it is damaged")
-            elif waiting:
-                self._write(lambda: self._outbox.seal(self._boot_id), FREE_TO_GO)
-            else:
-                return None
+                    batch_id = self._outbox.sealed(lane)
+                    if batch_id is not None and (batch := self._outbox.content(batch_id)):
+                        return batch
+                    waiting = batch_id is None and self._outbox.waiting(lane)
+                if batch_id is not None:
+                    self._write(partial(self._outbox.give_up, batch_id, self._now_us()), FREE_TO_GO)
+                elif waiting:
+                    self._write(partial(self._outbox.seal, lane, self._boot_id, max_bytes), FREE_TO_GO)
+                else:
+                    break
+        return None
 
-    def acknowledge(self, boot: str, number: int) -> None:
-        """The centre has committed this batch. Harmless when it was acknowledged before."""
-        self._write(lambda: self._outbox.close(boot, number), FREE_TO_GO)
+    def acknowledge(self, boot: str, number: int, sent_bytes: int = 0) -> None:
+        """The centre has committed this batch, for which so much was sent. Harmless when it was acknowledged before."""
 
-    def set_aside(self, boot: str, number: int, reason: str) -> None:
-        """The centre will never take this batch: its records stay in the store but aren't sent; the ledger says so."""
-        self._write(lambda: self._outbox.refuse(boot, number, reason, self._now_us()), FREE_TO_GO)
+        def write() -> None:
+            if lane := self._outbox.close(boot, number, self._now_us()):
+                self._traffic.note(lane, 1, sent_bytes, self._now_us())
+
+        self._write(write, FREE_TO_GO)
+
+    def refuse(self, boot: str, number: int, reason: str, sent_bytes: int = 0) -> None:
+        """The centre won't take this batch: it is split in two, or, if it is a single record, becomes a dead letter."""
+
+        def write() -> None:
+            if lane := self._outbox.refuse(boot, number, self._boot_id, reason, self._now_us()):
+                self._traffic.note(lane, 0, sent_bytes, self._now_us())
+
+        self._write(write, FREE_TO_GO)
+
+    def count_unanswered(self, lane: Lane, sent_bytes: int) -> None:
+        """So much was sent to the centre in vain."""
+        self._write(lambda: self._traffic.note(lane, 0, sent_bytes, self._now_us()), FREE_TO_GO)
+
+    def retry_dead_letter(self, dead_letter_id: int) -> None:
+        """Put a dead letter back into the queue. Harmless when there is none of that id any more."""
+        self._write(lambda: self._outbox.retry(dead_letter_id), FREE_TO_GO)
+
+    def drop_dead_letter(self, dead_letter_id: int) -> None:
+        """Give up sending a dead letter and write that into the ledger. Harmless likewise."""
+        self._write(lambda: self._outbox.drop(dead_letter_id, self._now_us()), FREE_TO_GO)
 
     def keep_within(self, retention: Retention) -> None:
         """Other limits count from the next `prune` on."""

@@ -1,8 +1,7 @@
-"""How a box talks to the centre: over verified TLS always, and with answers turned into our own errors."""
+"""What the centre's address may be, and what its answers mean: turned into our own errors."""
 
 import ipaddress
-import ssl
-from pathlib import Path
+from email.utils import parsedate_to_datetime
 
 import httpx
 import msgspec
@@ -11,9 +10,8 @@ from edge_runtime.errors import CentreUnreachableError, ConfigurationError, Cred
 
 PROBLEM_TYPE = "application/problem+json"
 _OUR_PROBLEM = "urn:hydrosight:problem:"
-_FINAL = frozenset({400, 413, 422})
+_FINAL = frozenset({400, 408, 413, 422})
 _MAX_RETRY_AFTER_S = 3600.0
-TIMEOUT = httpx.Timeout(60, connect=10)  # a commit may take the centre half a minute
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -48,31 +46,7 @@ def check_url(url: str) -> httpx.URL:
     return parsed
 
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """What certificates to believe: those of the CA in `ca_file` alone, or the system's.
-
-    Raises:
-        ConfigurationError: the file can't be read or holds no certificate.
-    """
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationError(
-            f"ca_file {ca_file}: can't be used: {error.strerror or error}",
-            hint="It must be a PEM file with the certificate of the centre's CA.",
-        ) from error
-
-
-def open_client(url: str, ca_file: Path | None = None) -> httpx.AsyncClient:
-    """A client for the centre, to be kept: making one, and a TLS connection, costs more than a request.
-
-    Raises:
-        ConfigurationError: the URL or the CA file is wrong.
-    """
-    return httpx.AsyncClient(base_url=check_url(url), verify=tls_context(ca_file), timeout=TIMEOUT)
-
-
-def unreachable(error: httpx.HTTPError, url: str) -> CentreUnreachableError:
+def unreachable(error: Exception, url: str) -> CentreUnreachableError:
     """What a failed request means for whoever reads the log."""
     what = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in what:
@@ -89,11 +63,11 @@ def unreachable(error: httpx.HTTPError, url: str) -> CentreUnreachableError:
 def raise_for_answer(response: httpx.Response) -> None:
     """Do nothing for a success; else say what the centre said.
 
-    Only what is surely the centre's own answer is final: a proxy on the way that has a limit of its own is not.
+    Only what is surely the centre's own answer is final; but a request too large for something on the way stays that.
 
     Raises:
         CredentialError: it doesn't accept the credential or token (401, 403).
-        RefusedError: it would refuse the same again (400, 413, 422).
+        RefusedError: it would refuse the same again (400, 413, 422), or it took too long to arrive (408).
         CentreUnreachableError: anything else; to be tried again.
     """
     if response.is_success:
@@ -102,8 +76,10 @@ def raise_for_answer(response: httpx.Response) -> None:
     said = problem.detail or f"HTTP {response.status_code} {response.reason_phrase}"
     if response.status_code in {401, 403}:
         raise CredentialError(f"the centre says: {said}", hint=problem.hint or "Enrol this box again.")
-    if response.status_code in _FINAL and problem.type.startswith(_OUR_PROBLEM):
-        raise RefusedError(f"the centre says: {said}", status=response.status_code, hint=problem.hint)
+    ours = problem.type.startswith(_OUR_PROBLEM)
+    if (response.status_code in _FINAL and ours) or response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        who = "the centre" if ours else "something on the way to the centre"
+        raise RefusedError(f"{who} says: {said}", status=response.status_code, hint=problem.hint)
     raise CentreUnreachableError(
         f"{response.url.copy_with(path='/', query=None)} says: {said}",
         hint=problem.hint or "Is it the centre, and is nothing on the way that answers for it?",
@@ -121,9 +97,15 @@ def _problem(response: httpx.Response) -> Problem:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds of a Retry-After header. Its other form, a date, needs a right clock: it is left to the back-off."""
-    value: str = response.headers.get("retry-after", "")
-    return min(float(value), _MAX_RETRY_AFTER_S) if value.isascii() and value.isdigit() else None
+    """Seconds of a Retry-After header. A date is taken by the answerer's own clock, which it sends as `Date`."""
+    value: str = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), _MAX_RETRY_AFTER_S)
+    try:
+        until, now = (parsedate_to_datetime(text) for text in (value, response.headers.get("date", "")))
+        return min(max((until - now).total_seconds(), 0.0), _MAX_RETRY_AFTER_S)
+    except (ValueError, TypeError):  # not two dates, or only one of them with a zone
+        return None
 
 
 def _is_loopback(host: str) -> bool:

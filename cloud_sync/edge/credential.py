@@ -1,6 +1,10 @@
 """The file with the box's own identity: written whole and synced, readable by its owner alone."""
 
+import fcntl
+import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,8 +20,34 @@ def write_credential(path: Path, enrolment: Enrolment) -> None:
     Raises:
         ConfigurationError: the file can't be written.
     """
-    try:
+    with _writing(path):
         replace_file(path, msgspec.json.encode(enrolment), mode=0o600)
+
+
+def succeed_credential(path: Path, former: Enrolment, successor: Enrolment) -> bool:
+    """Store the successor of a credential, unless another has taken its place meanwhile, as by a new enrolment.
+
+    Raises:
+        ConfigurationError: the file can't be written.
+        CredentialError: it can't be read any more.
+    """
+    with _writing(path):
+        if read_credential(path) != former:
+            return False
+        replace_file(path, msgspec.json.encode(successor), mode=0o600)
+    return True
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """One writer at a time, be it the agent or a command beside it."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
     except OSError as error:
         raise ConfigurationError(
             f"credential file {path}: can't be written: {error.strerror}",

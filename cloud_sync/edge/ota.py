@@ -81,7 +81,7 @@ class ModelUpdates:
         download_dir: where parts of downloads and the newest unpacked bundle lie; nothing else may.
         base_url: of the signed repository, above its `metadata/` and `targets/`.
         root: the root metadata that this box was given by hand; the anchor of all trust.
-        client: reused for all requests; see `update_client`.
+        client: reused for all requests; see `cloud_sync.edge.link`.
         reference_time: what time it is at least, in UTC: the later of the clock and its floor.
         agent_version: models that need a newer agent are left alone; the installed version by default.
     """

@@ -4,7 +4,6 @@ Nothing that arrives is trusted here: the TUF updater checks length and hash of 
 """
 
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,11 +23,6 @@ METADATA_DEADLINE_S = 60.0
 TARGET_DEADLINE_S = 1800.0
 _CANT_RESUME = (httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-
-
-def update_client(verify: ssl.SSLContext | bool = True) -> httpx.Client:
-    """An HTTP client for updates, to be kept: it takes neither proxies nor certificates from the environment."""
-    return httpx.Client(verify=verify, trust_env=False, timeout=httpx.Timeout(30.0, connect=10.0))
 
 
 class ResumingFetcher(FetcherInterface):

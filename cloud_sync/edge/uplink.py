@@ -1,40 +1,41 @@
 """The uplink: batches from the outbox to the centre, each until it is acknowledged. The outbox is the queue.
 
-It runs beside diagnosis and never in its way. When the centre can't be reached it waits longer and longer, with jitter,
-so that a fleet doesn't come back all at once; when the centre doesn't accept the credential it waits for another one to
-be enrolled; a batch that the centre can't take is set aside, so that it doesn't hold up those behind it.
+It runs beside diagnosis and never in its way. What may go, and when, the gate says. When the centre can't be reached
+the uplink waits longer and longer, with jitter; when the centre doesn't accept the credential it waits for another one
+to be enrolled; a batch that the centre can't take is split, until what it can't take is alone and can be set aside.
 """
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 import httpx
 import structlog
 
-from cloud_sync.edge.centre import raise_for_answer, unreachable
+from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import read_credential
-from cloud_sync.wire import CONTENT_TYPE, Acknowledgement, Batch, decode_json, encode_batch
-from edge_runtime.errors import CentreError, CentreUnreachableError, CredentialError, RefusedError, WireError
+from cloud_sync.edge.gate import Gate, Permit
+from cloud_sync.edge.retry import RETRY_POLICY, RetryPolicy
+from cloud_sync.edge.rotation import rotate_credential
+from cloud_sync.edge.sealed_batch import Outbox, SealedBatch
+from cloud_sync.wire import CONTENT_TYPE, Acknowledgement, decode_json
+from edge_runtime.errors import (
+    CentreError,
+    CentreUnreachableError,
+    ConfigurationError,
+    CredentialError,
+    RefusedError,
+    WireError,
+)
 
 _log = structlog.get_logger(__name__)
-
-
-class Outbox(Protocol):
-    """The queue of batches on the box."""
-
-    async def next_batch(self) -> Batch | None:
-        """The oldest batch that isn't acknowledged, the same each time until it is; None when there is nothing."""
-
-    async def acknowledge(self, boot: str, number: int) -> None:
-        """The centre has it on disk: it may go."""
-
-    async def set_aside(self, boot: str, number: int, reason: str) -> None:
-        """The centre can't take it: out of the queue, kept for a person to look at."""
+_PATH = "/api/v1/ingest"
+_ROTATE_AGAIN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,128 +48,183 @@ class UplinkStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How long to wait, seconds.
+class UplinkState:
+    """What the uplink is at.
 
     Attributes:
-        base_s: upper bound of the first wait; it doubles with every failure.
-        cap_s: where doubling ends.
-        idle_s: how often to look into an empty outbox, when nobody calls.
-        credential_s: how often to offer a credential that was refused once more.
-        credential_look_s: how often to look whether there is another one.
+        last_success: when the centre last acknowledged a batch.
+        failures: tries in vain since.
+        next_try: when it tries again after a failure; None when it isn't waiting for that.
+        waits: why it doesn't send everything at once.
     """
 
-    base_s: float = 1.0
-    cap_s: float = 300.0
-    idle_s: float = 60.0
-    credential_s: float = 900.0
-    credential_look_s: float = 5.0
-
-    def wait_s(self, failures: int, retry_after_s: float | None, jitter: random.Random) -> float:
-        """Wait before the next try after `failures` in a row (1 or more).
-
-        Full jitter over an exponential bound (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
-        2015), on top of what the centre asked for.
-        """
-        bound = min(self.cap_s, self.base_s * 2.0 ** min(failures - 1, 60))
-        return (retry_after_s or 0.0) + jitter.uniform(0.0, bound)
+    last_success: datetime | None = None
+    failures: int = 0
+    next_try: datetime | None = None
+    waits: tuple[str, ...] = ()
 
 
 class Uplink:
     """Sends what is in the outbox.
 
     Args:
-        client: for the centre, from `cloud_sync.edge.centre.open_client`.
+        client: of the centre.
         outbox: the queue.
         credential_file: read for every batch, so that a new enrolment is taken up at once.
+        gate: what may go now.
         report: gets every change of status.
         jitter: seeded by the machine's name, so that boxes of a fleet differ.
         policy: how long to wait.
+        monotonic: clock of waits, s.
+        now: the box's local time, with its zone.
         sleep: `asyncio.sleep`, or a test's.
+
+    Attributes:
+        state: what it is at now.
     """
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: CentreClient,
         outbox: Outbox,
         credential_file: Path,
+        gate: Gate,
         *,
         report: Callable[[UplinkStatus], None],
         jitter: random.Random,
-        policy: RetryPolicy = RetryPolicy(),
+        policy: RetryPolicy = RETRY_POLICY,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.state = UplinkState()
         self._client = client
         self._outbox = outbox
         self._credential_file = credential_file
+        self._gate = gate
         self._report = report
         self._jitter = jitter
         self._policy = policy
+        self._monotonic = monotonic
+        self._now = now
         self._sleep = sleep
-        self._state = "unknown"
+        self._said = "unknown"
+        self._rotates_from_s = 0.0
 
-    async def send_one(self) -> bool:
-        """Send the oldest batch. True when it is dealt with (acknowledged or set aside), False when there is none.
+    async def run(self, wake: asyncio.Event) -> None:
+        """Send until cancelled. Set `wake` when there is something new in the outbox."""
+        while True:
+            wake.clear()
+            permit = await self._permit()
+            try:
+                dealt_with = await self.send_one(permit)
+            except CredentialError as error:
+                self._say(error)
+                self.state = replace(self.state, waits=("the centre doesn't accept this box",))
+                await self._wait_for_credential()
+            except CentreUnreachableError as error:
+                self._say(error)
+                await self._back_off(error)
+            else:
+                if not dealt_with:
+                    await self._wait(wake, permit)
+
+    async def send_one(self, permit: Permit) -> bool:
+        """Send what is first to go. True when it is dealt with, False when nothing that may go waits.
 
         Raises:
             CredentialError: the centre doesn't accept this box; the batch stays.
             CentreUnreachableError: no acknowledgement; the batch stays.
         """
-        batch = await self._outbox.next_batch()
+        began_s = self._monotonic()
+        batch = await self._outbox.next_batch(permit.lanes, permit.max_bytes)
         if batch is None:
             return False
-        body = await asyncio.to_thread(encode_batch, batch)
+        busy_s = self._monotonic() - began_s
         try:
-            acknowledgement = await self._post(body)
+            acknowledgement = await self._post(batch)
         except RefusedError as error:
-            _log.error("batch set aside", boot=batch.boot, number=batch.number, reason=str(error), hint=error.hint)
-            await self._outbox.set_aside(batch.boot, batch.number, str(error))
-            return True
+            await self._refused(batch, error)
+        except CentreUnreachableError:
+            self._gate.failed(len(batch.body), self._monotonic())
+            await self._outbox.count_unanswered(batch.lane, len(batch.body))
+            raise
+        else:
+            answered_s = self._monotonic()
+            await self._outbox.acknowledge(batch.boot, batch.number, len(batch.body))
+            busy_s += self._monotonic() - answered_s
+            self._succeeded()
+            if acknowledgement.rotate:
+                await self._rotate()
+        self._gate.sent(batch.lane, len(batch.body), busy_s, self._monotonic())
+        return True
+
+    async def _permit(self) -> Permit:
+        permit = self._gate.permit(self._monotonic(), self._now(), await self._outbox.sent_today())
+        waits = tuple(f"{', '.join(hold.lanes)}: {hold.why}" for hold in permit.holds)
+        self.state = replace(self.state, next_try=None, waits=waits)
+        return permit
+
+    async def _post(self, batch: SealedBatch) -> Acknowledgement:
+        credential = (await asyncio.to_thread(read_credential, self._credential_file)).credential
+        answer = await self._client.post(_PATH, batch.body, CONTENT_TYPE, credential)
+        try:
+            acknowledgement = decode_json(answer, Acknowledgement)
+        except WireError as error:
+            raise CentreUnreachableError(
+                f"what answers isn't the centre: {error}",
+                hint="Is something on the way that answers for the centre, such as a login page?",
+            ) from error
         if (acknowledgement.boot, acknowledgement.number) != (batch.boot, batch.number):
             raise CentreUnreachableError(
                 f"the centre acknowledges batch {acknowledgement.number} of {acknowledgement.boot}, "
                 f"which isn't what was sent ({batch.number} of {batch.boot})",
                 hint="Is something on the way that answers for the centre?",
             )
-        await self._outbox.acknowledge(batch.boot, batch.number)
-        return True
+        return acknowledgement
 
-    async def run(self, wake: asyncio.Event) -> None:
-        """Send until cancelled. Set `wake` when there is something new in the outbox."""
-        failures = 0
-        while True:
-            wake.clear()
-            try:
-                dealt_with = await self.send_one()
-            except CredentialError as error:
-                self._say(error)
-                await self._wait_for_credential()
-            except CentreUnreachableError as error:
-                self._say(error)
-                failures += 1
-                await self._sleep(self._policy.wait_s(failures, error.retry_after_s, self._jitter))
-            else:
-                failures = 0
-                if dealt_with:
-                    self._say(None)
-                else:
-                    await _wait(wake, self._policy.idle_s)
+    async def _refused(self, batch: SealedBatch, error: RefusedError) -> None:
+        """Split the batch; set a single record aside, unless it was merely too slow, which isn't the record's fault.
 
-    async def _post(self, body: bytes) -> Acknowledgement:
-        credential = (await asyncio.to_thread(read_credential, self._credential_file)).credential
-        headers = {"Content-Type": CONTENT_TYPE, "Authorization": f"Bearer {credential}"}
+        Raises:
+            CentreUnreachableError: nothing can be made smaller; to be tried again.
+        """
+        if batch.records == 1:
+            if error.status == httpx.codes.REQUEST_TIMEOUT:
+                self._gate.failed(len(batch.body), self._monotonic())
+                raise CentreUnreachableError(str(error), hint="The network is too slow for a window.") from error
+            _log.error("record set aside", lane=batch.lane, reason=str(error), hint="See: hydrosight sync dead-letters")
+        await self._outbox.refuse(batch.boot, batch.number, str(error), len(batch.body))
+
+    def _succeeded(self) -> None:
+        self.state = replace(self.state, last_success=self._now(), failures=0)
+        self._say(None)
+
+    async def _back_off(self, error: CentreUnreachableError) -> None:
+        failures = self.state.failures + 1
+        wait_s = self._policy.wait_s(failures, error.retry_after_s, self._jitter)
+        next_try = self._now() + timedelta(seconds=wait_s)
+        self.state = replace(self.state, failures=failures, next_try=next_try, waits=(str(error),))
+        await self._sleep(wait_s)
+
+    async def _wait(self, wake: asyncio.Event, permit: Permit) -> None:
+        """Until there is something new, a hold ends, or it is time for a look all the same."""
+        timeout_s = min(self._policy.idle_s, permit.again_s or self._policy.idle_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):  # unlike wait_for of Python 3.11, it never swallows a cancellation
+                await wake.wait()
+
+    async def _rotate(self) -> None:
+        """Renew the credential; when that fails the old one serves on, and it is tried again later."""
+        if self._monotonic() < self._rotates_from_s:
+            return
+        self._rotates_from_s = self._monotonic() + _ROTATE_AGAIN_S
         try:
-            response = await self._client.post("/api/v1/ingest", content=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise unreachable(error, str(self._client.base_url)) from error
-        raise_for_answer(response)
-        try:
-            return decode_json(response.content, Acknowledgement)
-        except WireError as error:
-            raise CentreUnreachableError(
-                f"{self._client.base_url} doesn't answer as the centre does: {error}",
-                hint="Is something on the way that answers for the centre, such as a login page?",
-            ) from error
+            renewed = await rotate_credential(self._client, self._credential_file)
+        except (CentreError, ConfigurationError) as error:
+            _log.warning("credential not renewed", reason=str(error), hint=error.hint)
+        else:
+            _log.info("credential renewed" if renewed else "credential was enrolled anew meanwhile")
 
     async def _wait_for_credential(self) -> None:
         """Until the credential file changes, or it is time to offer the same one again."""
@@ -186,17 +242,11 @@ class Uplink:
 
     def _say(self, error: CentreError | None) -> None:
         """Report a change: of the kind of trouble, or that it is over, or that the first batch got through."""
-        state = "healthy" if error is None else type(error).__name__
-        if state != self._state:
-            self._state = state
+        said = "healthy" if error is None else type(error).__name__
+        if said != self._said:
+            self._said = said
             self._report(
                 UplinkStatus(healthy=True, message="batches reach the centre")
                 if error is None
                 else UplinkStatus(healthy=False, message=str(error), hint=error.hint)
             )
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):  # unlike wait_for of Python 3.11, it never swallows a cancellation
-            await event.wait()

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,11 +10,14 @@ import httpx
 import psycopg
 import pytest
 
-from cloud_sync.edge.centre import open_client
+from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.enrol import enrol
-from cloud_sync.edge.uplink import RetryPolicy, Uplink, UplinkStatus
-from cloud_sync.wire import Batch
+from cloud_sync.edge.gate import Gate, Limits
+from cloud_sync.edge.link import Link
+from cloud_sync.edge.retry import RetryPolicy
+from cloud_sync.edge.uplink import Uplink, UplinkStatus
+from tests.memory_outbox import MemoryOutbox, sealed
 from tests.servers.batches import SENSORS, make_batch
 from tests.servers.centre import Centre
 from tests.servers.postgres import PostgresServer, fresh_database
@@ -25,35 +27,15 @@ WINDOWS = 2
 ENROLMENT = {"token": "hse_000000000000_AAAA", "machine": "rig", "agent_version": "1"}
 
 
-class Outbox:
-    """A queue that notes what was acknowledged."""
-
-    def __init__(self) -> None:
-        self._waiting = deque(make_batch("rig", number, windows=WINDOWS) for number in range(BATCHES))
-        self.acknowledged: list[int] = []
-        self.emptied = asyncio.Event()
-
-    async def next_batch(self) -> Batch | None:
-        return self._waiting[0] if self._waiting else None
-
-    async def acknowledge(self, boot: str, number: int) -> None:
-        self.acknowledged.append(number)
-        self._waiting.popleft()
-        if not self._waiting:
-            self.emptied.set()
-
-    async def set_aside(self, boot: str, number: int, reason: str) -> None:
-        pytest.fail(f"batch {number} was set aside: {reason}")
-
-
 @pytest.mark.slow
 def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_path: Path) -> None:
     """The box sends in a thread; processes are killed and started in this one, which outlives them."""
-    outbox, reports = Outbox(), list[UplinkStatus]()
+    batches = (sealed(make_batch("rig", number, windows=WINDOWS)) for number in range(BATCHES))
+    outbox, reports = MemoryOutbox(batches), list[UplinkStatus]()
     with fresh_database(postgres_server.url) as url, ThreadPoolExecutor(1) as box:
         centre = Centre(url, tmp_path / "centre.log")
         try:
-            write_credential(tmp_path / "credential", enrol(centre.url, centre.token("rig"), "rig", "1", ""))
+            write_credential(tmp_path / "credential", enrol(Link(centre.url), centre.token("rig"), "rig", "1", ""))
             sending = box.submit(asyncio.run, _send_all(centre.url, outbox, tmp_path / "credential", reports))
             kills = _kill_at_random(random.Random(20), centre, postgres_server, outbox)
             sending.result(60)
@@ -62,6 +44,7 @@ def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_pat
             centre.stop()
 
         assert kills >= 4
+        assert outbox.refused == []
         assert sorted(outbox.acknowledged) == list(range(BATCHES))
         assert any(not report.healthy for report in reports)
         with psycopg.connect(url) as connection:
@@ -74,17 +57,18 @@ def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_pat
             assert whole == (BATCHES * WINDOWS,)
 
 
-async def _send_all(url: str, outbox: Outbox, credential: Path, reports: list[UplinkStatus]) -> None:
+async def _send_all(url: str, outbox: MemoryOutbox, credential: Path, reports: list[UplinkStatus]) -> None:
     policy = RetryPolicy(base_s=0.02, cap_s=0.2)
-    async with open_client(url) as client, asyncio.timeout(120):
+    async with CentreClient(Link(url)) as client, asyncio.timeout(120):
         jitter = random.Random("rig")
-        uplink = Uplink(client, outbox, credential, report=reports.append, jitter=jitter, policy=policy)
+        gate = Gate(Limits(spread_s=0), jitter, time.monotonic())
+        uplink = Uplink(client, outbox, credential, gate, report=reports.append, jitter=jitter, policy=policy)
         sending = asyncio.create_task(uplink.run(asyncio.Event()))
         await outbox.emptied.wait()
         sending.cancel()
 
 
-def _kill_at_random(dice: random.Random, centre: Centre, postgres: PostgresServer, outbox: Outbox) -> int:
+def _kill_at_random(dice: random.Random, centre: Centre, postgres: PostgresServer, outbox: MemoryOutbox) -> int:
     """SIGKILL one or the other, at times of chance, until most is sent; how often."""
     kills = 0
     while len(outbox.acknowledged) < BATCHES * 0.8 and kills < 12:

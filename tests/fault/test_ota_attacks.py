@@ -10,8 +10,8 @@ import pytest
 from tuf.api.metadata import Metadata, MetaFile, Timestamp
 
 from cloud_sync.cloud.registry_keys import Keys, create_keys
+from cloud_sync.edge.link import Link
 from cloud_sync.edge.ota import ModelUpdates
-from cloud_sync.edge.tuf_fetcher import update_client
 from edge_runtime.errors import CentreUnreachableError, UpdateError
 from tests.model_centre import Centre
 from tests.servers.file_server import FileServer
@@ -25,7 +25,7 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with update_client() as client:
+    with Link("http://127.0.0.1").open_blocking(30) as client:
         yield client
 
 

@@ -8,6 +8,7 @@ from typing import Self
 from agent.models import agent_version
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.enrol import enrol
+from cloud_sync.edge.link import Link
 from edge_runtime.machine_file import load_machine
 from tests.rig.agent import HEALTHY, Agent
 from tests.rig.listener import Listener
@@ -66,5 +67,5 @@ def enrol_at(centre: Centre, agent: Agent) -> None:
     token = centre.token(MACHINE_NAME)
     agent.settings["centre"] = {"url": centre.url}
     agent.data.mkdir(parents=True, exist_ok=True)
-    enrolment = enrol(centre.url, token, MACHINE_NAME, agent_version(), MACHINE.read_text(encoding="utf-8"))
+    enrolment = enrol(Link(centre.url), token, MACHINE_NAME, agent_version(), MACHINE.read_text(encoding="utf-8"))
     write_credential(agent.data / "credential.json", enrolment)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from cloud_sync.edge.enrol import enrol
+from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
 from tests.servers.centre import Centre
 
@@ -21,7 +22,7 @@ def centre(postgres_url: str, tmp_path: Path) -> Iterator[Centre]:
 
 @pytest.fixture
 def box(centre: Centre) -> Enrolment:
-    return enrol(centre.url, centre.token("rig"), "rig", "0.1.0", "name: rig\n")
+    return enrol(Link(centre.url), centre.token("rig"), "rig", "0.1.0", "name: rig\n")
 
 
 @pytest.fixture

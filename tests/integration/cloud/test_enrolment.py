@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from cloud_sync.edge.enrol import enrol
+from cloud_sync.edge.link import Link
 from cloud_sync.wire import Enrolment
 from edge_runtime.errors import CentreUnreachableError, ConfigurationError, CredentialError, RefusedError
 from tests.integration.cloud.conftest import send
@@ -21,7 +22,7 @@ from tests.servers.centre import Centre
 def test_a_token_from_the_command_line_enrols_a_box(centre: Centre, postgres_url: str) -> None:
     said = json.loads(centre.run("enroll", "rig", "--json").stdout)
 
-    enrolment = enrol(centre.url, said["token"], "rig", "0.1.0", "name: rig\n")
+    enrolment = enrol(Link(centre.url), said["token"], "rig", "0.1.0", "name: rig\n")
 
     assert enrolment.machine == "rig"
     assert send(centre.url, enrolment.credential, make_batch("rig", 0)).status_code == 200
@@ -40,10 +41,10 @@ def test_no_secret_is_stored_in_the_clear(centre: Centre, box: Enrolment, postgr
 
 def test_a_used_token_is_refused(centre: Centre) -> None:
     token = centre.token("rig")
-    enrol(centre.url, token, "rig", "0.1.0", "")
+    enrol(Link(centre.url), token, "rig", "0.1.0", "")
 
     with pytest.raises(CredentialError, match="used before") as refused:
-        enrol(centre.url, token, "rig", "0.1.0", "")
+        enrol(Link(centre.url), token, "rig", "0.1.0", "")
 
     assert "hydrosight-cloud enroll rig" in refused.value.hint
 
@@ -64,7 +65,7 @@ def test_an_expired_token_is_refused(centre: Centre) -> None:
     token = centre.token("rig", valid_for=timedelta(seconds=-1))
 
     with pytest.raises(CredentialError, match="expired"):
-        enrol(centre.url, token, "rig", "0.1.0", "")
+        enrol(Link(centre.url), token, "rig", "0.1.0", "")
 
 
 def test_a_revoked_token_is_refused(centre: Centre) -> None:
@@ -72,26 +73,26 @@ def test_a_revoked_token_is_refused(centre: Centre) -> None:
     assert centre.run("machine", "revoke", "rig").returncode == 0
 
     with pytest.raises(CredentialError, match="revoked"):
-        enrol(centre.url, token, "rig", "0.1.0", "")
+        enrol(Link(centre.url), token, "rig", "0.1.0", "")
 
 
 @pytest.mark.parametrize("token", ["nonsense", "hse_000000000000_AAAA", "hsa_1_2", "hse_1", ""])
 def test_a_wrong_token_is_refused(centre: Centre, token: str) -> None:
     with pytest.raises(CredentialError, match="token"):
-        enrol(centre.url, token, "rig", "0.1.0", "")
+        enrol(Link(centre.url), token, "rig", "0.1.0", "")
 
 
 def test_a_token_for_another_machine_is_refused_and_stays_unused(centre: Centre) -> None:
     token = centre.token("rig")
 
     with pytest.raises(CredentialError, match="'rig', not 'press'"):
-        enrol(centre.url, token, "press", "0.1.0", "")
+        enrol(Link(centre.url), token, "press", "0.1.0", "")
 
-    assert enrol(centre.url, token, "rig", "0.1.0", "").machine == "rig"
+    assert enrol(Link(centre.url), token, "rig", "0.1.0", "").machine == "rig"
 
 
 def test_a_new_box_takes_the_place_of_the_old_one(centre: Centre, box: Enrolment) -> None:
-    replacement = enrol(centre.url, centre.token("rig"), "rig", "0.1.0", "")
+    replacement = enrol(Link(centre.url), centre.token("rig"), "rig", "0.1.0", "")
 
     assert send(centre.url, box.credential, make_batch("rig", 0)).status_code == 401
     assert send(centre.url, replacement.credential, make_batch("rig", 0)).status_code == 200
@@ -102,17 +103,17 @@ def test_a_request_that_is_not_one_is_refused(centre: Centre) -> None:
 
     assert answer.status_code == 400
     with pytest.raises(RefusedError, match="agent_version"):
-        enrol(centre.url, centre.token("rig"), "rig", "x" * 65, "")
+        enrol(Link(centre.url), centre.token("rig"), "rig", "x" * 65, "")
 
 
 def test_http_to_another_host_is_refused_before_the_token_leaves() -> None:
     with pytest.raises(ConfigurationError, match="not encrypted"):
-        enrol("http://centre.example.com", "hse_1_2", "rig", "0.1.0", "")
+        enrol(Link("http://centre.example.com"), "hse_1_2", "rig", "0.1.0", "")
 
 
 def test_nobody_answers() -> None:
     with pytest.raises(CentreUnreachableError, match="no answer"):
-        enrol("http://127.0.0.1:1", "hse_1_2", "rig", "0.1.0", "")
+        enrol(Link("http://127.0.0.1:1"), "hse_1_2", "rig", "0.1.0", "")
 
 
 def test_tls_is_verified(postgres_url: str, tmp_path: Path) -> None:
@@ -130,8 +131,8 @@ def test_tls_is_verified(postgres_url: str, tmp_path: Path) -> None:
         token = centre.token("rig")
         for ca_file in (None, tmp_path / "stranger.pem"):
             with pytest.raises(CentreUnreachableError, match="isn't one to believe") as refused:
-                enrol(centre.url, token, "rig", "0.1.0", "", ca_file=ca_file)
+                enrol(Link(centre.url, ca_file), token, "rig", "0.1.0", "")
             assert "ca_file" in refused.value.hint
-        assert enrol(centre.url, token, "rig", "0.1.0", "", ca_file=tmp_path / "ca.pem").machine == "rig"
+        assert enrol(Link(centre.url, tmp_path / "ca.pem"), token, "rig", "0.1.0", "").machine == "rig"
     finally:
         centre.stop()

@@ -4,7 +4,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cloud_sync.edge.tuf_fetcher import update_client
+from cloud_sync.edge.link import Link
 from tests.model_centre import Centre
 from tests.servers.file_server import FileServer
 
@@ -19,7 +19,7 @@ def file_server(tmp_path: Path) -> Iterator[FileServer]:
 @pytest.fixture
 def http_client() -> Iterator[httpx.Client]:
     """The client of a box."""
-    with update_client() as client:
+    with Link("http://127.0.0.1").open_blocking(30) as client:
         yield client
 
 

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 
-from cloud_sync.edge.tuf_fetcher import TARGET_DEADLINE_S, ResumingFetcher, update_client
+from cloud_sync.edge.link import Link
+from cloud_sync.edge.tuf_fetcher import TARGET_DEADLINE_S, ResumingFetcher
 from tests.servers.file_server import FileServer
 
 CONTENT = bytes(range(256)) * 100
@@ -138,5 +139,5 @@ def test_transfer_is_asked_for_uncompressed(tmp_path: Path) -> None:
 
 def test_client_ignores_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    with update_client() as client:
+    with Link("http://127.0.0.1").open_blocking(30) as client:
         assert client.trust_env is False

@@ -20,6 +20,7 @@ from agent.store.records import RecordClass
 from agent.store.retention import Retention, Stage
 from agent.store.schema import migrate
 from agent.store.store import Store
+from cloud_sync.edge.lane import Lane
 from cloud_sync.wire import ReadingRange
 from edge_runtime.errors import StoreDamagedError
 from edge_runtime.number_ranges import NumberRanges
@@ -108,8 +109,8 @@ def test_a_window_waits_until_its_batch_is_acknowledged(store):
     store.append(at(0, 61))
     store.record(window(0), diagnosis(0), [])
     assert store.accounts()[0].unsent == numbers((0, 0))
-    batch = store.next_batch()
-    assert batch.windows[0].readings == (ReadingRange("boot-1", 0, 0),)
+    batch = store.next_batch((Lane.FRESH,))
+    assert batch.opened().windows[0].readings == (ReadingRange("boot-1", 0, 0),)
     store.acknowledge(batch.boot, batch.number)
     assert store.accounts()[0].unsent == numbers()
     assert store.accounts()[0].fates == {Fate.WINDOW: numbers((0, 0))}
@@ -118,8 +119,10 @@ def test_a_window_waits_until_its_batch_is_acknowledged(store):
 def test_a_refused_window_is_accounted_for_as_that(store):
     store.append(at(0))
     store.record(window(0), diagnosis(0), [])
-    batch = store.next_batch()
-    store.set_aside(batch.boot, batch.number, "no")
+    batch = store.next_batch((Lane.FRESH,))
+    store.refuse(batch.boot, batch.number, "no")
+    assert store.accounts()[0].unsent == numbers((0, 0)), "it may yet be sent again"
+    store.drop_dead_letter(store.dead_letters()[0].id)
     assert store.accounts()[0].fates == {Fate.REFUSED: numbers((0, 0))}
 
 
@@ -140,7 +143,7 @@ def test_what_is_shed_stays_accounted_for(path):
             store.append(readings(second, rate_hz=50))
         store.record(window(0, samples=60), diagnosis(0), [])
         before = store.accounts()[0]
-        batch = store.next_batch()
+        batch = store.next_batch((Lane.FRESH,))
         store.acknowledge(batch.boot, batch.number)
         for minute in range(2, 60):
             store.append(readings(minute * 60, rate_hz=50))

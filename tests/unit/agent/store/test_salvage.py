@@ -9,6 +9,7 @@ from agent.store.file_format import PAGE_BYTES as PAGE
 from agent.store.losses import Cause
 from agent.store.records import RecordClass
 from agent.store.store import Store
+from cloud_sync.edge.lane import Lane
 from tests.stored import MINUTE_US, alert, diagnosis, readings, window
 
 
@@ -98,7 +99,7 @@ def test_what_waited_for_the_centre_still_waits_under_a_number_never_used(path):
     with Store.open(path, "boot-1") as store:
         batch = store.next_batch()
         assert batch.boot != "boot-1"
-        assert len(batch.windows) == len(batch.diagnoses) == len(batch.alerts) == 10
+        assert {content.records for content in store.lanes().values()} == {10, 8, 2}
         assert len(store.unpublished_alerts()) == 10
 
 
@@ -110,7 +111,7 @@ def test_when_the_outbox_is_lost_everything_is_sent_again(path):
     overwrite(path, pages_of(path, "outbox")[0])
     with Store.open(path, "boot-2") as store:
         assert store.statistics().pending == store.statistics().records
-        assert len(store.next_batch().windows) == 11
+        assert store.lanes()[Lane.BACKLOG].records == 11
 
 
 def test_when_the_cursor_is_lost_it_is_found_again_from_the_windows(path):

@@ -1,14 +1,18 @@
 import sqlite3
 from contextlib import closing
 
+import msgspec
 import pytest
 
 from agent.store import schema
 from agent.store.connection import connect
+from agent.store.payload import pack
+from agent.store.records import alert_record, window_record
 from agent.store.schema import MIGRATIONS, TABLES, check, migrate
 from agent.store.store import Store
+from cloud_sync.edge.lane import Lane
 from edge_runtime.errors import StoreDamagedError, StoreError
-from tests.stored import readings
+from tests.stored import alert, readings, window
 
 
 @pytest.fixture
@@ -58,6 +62,34 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_its_content(path, monkeyp
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
         assert connection.execute("SELECT count(*) FROM note").fetchone() == (0,)
+
+
+def test_batches_of_before_there_were_lanes_are_sealed_anew(path, monkeypatch):
+    """The first schema, filled by hand: its records go out under new numbers; the centre ignores what it has."""
+    with monkeypatch.context() as older:
+        older.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
+        connection = connect(path)
+        migrate(connection)
+    payloads = [msgspec.msgpack.encode(item) for item in (window_record(window(0)), alert_record(alert("a", 0)))]
+    with closing(connection):
+        connection.execute("INSERT INTO boot (name, opened_us, batches) VALUES ('old', 0, 1)")
+        connection.execute("INSERT INTO batch (boot_id, number) VALUES (1, 1)")
+        for record_class, key, raw in zip(("window", "alert"), ("0", "a/raised"), payloads, strict=True):
+            connection.execute(
+                "INSERT INTO record (record_class, machine, key, time_us, stored_us, bytes, raw_bytes, payload) "
+                "VALUES (?, 'press', ?, 0, 0, ?, ?, ?)",
+                (record_class, key, len(raw), len(raw), pack(raw)),
+            )
+            connection.execute(
+                "INSERT INTO outbox (record_class, record_id, raw_bytes, batch_id) "
+                "VALUES (?, last_insert_rowid(), 1, 1)",
+                (record_class,),
+            )
+    with Store.open(path, "boot-1") as store:
+        assert store.salvage is None
+        first, second = store.next_batch((Lane.ALERT,)), store.next_batch((Lane.BACKLOG,))
+        assert [(batch.boot, batch.number) for batch in (first, second)] == [("boot-1", 1), ("boot-1", 2)]
+        assert len(first.opened().alerts) == len(second.opened().windows) == 1
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(connection, monkeypatch):

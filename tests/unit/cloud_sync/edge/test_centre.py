@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.edge.centre import check_url, tls_context
+from cloud_sync.edge.centre import check_url
+from cloud_sync.edge.link import Link
 from edge_runtime.errors import ConfigurationError
 
 
@@ -43,4 +44,4 @@ def test_a_ca_file_that_is_none_is_refused(tmp_path: Path) -> None:
 
     for path in (tmp_path / "ca.pem", tmp_path / "missing.pem"):
         with pytest.raises(ConfigurationError, match=str(path)):
-            tls_context(path)
+            Link("https://centre", path).tls_context()
