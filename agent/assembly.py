@@ -119,7 +119,13 @@ class Assembly:
         if isinstance(settings, ModbusSettings):
             source = ModbusSource(settings, now_us=_now_us)
         else:
-            source = MqttSource(settings, now_us=_now_us)
+            source = MqttSource(
+                settings,
+                machine=self._machine.name,
+                sensors=frozenset(self._machine.sensor_index),
+                now_us=_now_us,
+                hurry=self.intake.hurry,
+            )
         part = source_part_name(source.name)
         self._status.report(part, healthy=True, message="started")
         return Part(part, partial(source.run, self.intake.deliver, self._source_status))

@@ -84,15 +84,14 @@ class Recorder:
         """Store what has arrived; what went wrong with that, if anything did."""
         taken = self._intake.take()
         readings = taken.readings
-        if not readings:
-            return None
-        try:
-            await self._core.call(self._pipeline.store_readings, readings)
-        except StoreError as error:
-            self._intake.put_back(taken)
-            return error
+        if readings:
+            try:
+                await self._core.call(self._pipeline.store_readings, readings)
+            except StoreError as error:
+                self._intake.put_back(taken)
+                return error
+            self._status.stored(len(readings), readings[-1].source_time_us)
         taken.confirm()
-        self._status.stored(len(readings), readings[-1].source_time_us)
         return None
 
     async def _diagnose(self) -> tuple[int, StoreError | None]:

@@ -49,6 +49,7 @@ class SourceCounters:
         readings: delivered.
         late_polls: left out because the one before took too long.
         malformed: messages that weren't understood.
+        unknown: values of sensors that the machine doesn't have.
         reconnects: connections after the first.
         exceptions: Modbus exceptions that devices answered, by code.
     """
@@ -56,6 +57,7 @@ class SourceCounters:
     readings: int = 0
     late_polls: int = 0
     malformed: int = 0
+    unknown: int = 0
     reconnects: int = 0
     exceptions: dict[int, int] = field(default_factory=dict)
 

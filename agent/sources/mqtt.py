@@ -1,53 +1,76 @@
 """Sensors that publish over MQTT."""
 
 import asyncio
-import logging
-import math
 import random
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import aiomqtt
-from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.reasoncodes import ReasonCode
+import structlog
 
 from agent.sources.backoff import backoff_delays
 from agent.sources.base import UNREACHABLE, Deliver, Report, SourceCounters, StatusLine
-from agent.sources.mqtt_settings import MqttSettings, TopicSettings
-from agent.sources.payload import parse_payload
-from edge_runtime.cancellation import check_cancelled
+from agent.sources.mqtt_broker import broker_of
+from agent.sources.mqtt_connection import BrokerRefusedError, BrokerUnreachableError, MqttConnection
+from agent.sources.mqtt_message import Message
+from agent.sources.mqtt_route import Routes
+from agent.sources.mqtt_session import Arrival, Batch, Session
+from agent.sources.mqtt_settings import MqttSettings, Protocol, ProtocolChoice
 from edge_runtime.errors import SourceError
-from edge_runtime.quality import Quality
 from edge_runtime.reading import Reading
 
+log = structlog.get_logger("agent.sources.mqtt")
 FIRST_RETRY_S = 0.5
 GOOD_AGAIN = 10
 """Messages in a row that a topic must get right after a wrong one before the fault counts as over."""
 
-AT_LEAST_ONCE = 1
+MAX_UNSTORED = 100_000
+"""Readings that may wait to be stored while the broker keeps them too; then we hang up until half of them are."""
 
-# What paho logs comes back as an exception too, and is reported once.
-_QUIET = logging.getLogger(f"{__name__}.paho")
-_QUIET.setLevel(logging.CRITICAL)
+MAX_NOTED = 1_000
+"""Topics and sensors that are told apart when they are wrong or unknown; more are only counted."""
 
 
 class MqttSource:
-    """Reads one topic per sensor from a broker, and reconnects by itself.
+    """Reads topics of a broker, and reconnects by itself.
 
     Its session outlives the connection: what is published with QoS 1 while it is away, the broker keeps for it.
     """
 
-    def __init__(self, settings: MqttSettings, *, now_us: Callable[[], int], rng: random.Random | None = None) -> None:
-        """`now_us` gives the box's time, microseconds since 1970 UTC; `rng` the jitter of the back-off."""
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        machine: str,
+        now_us: Callable[[], int],
+        sensors: frozenset[str] = frozenset(),
+        hurry: Callable[[], None] = lambda: None,
+        rng: random.Random | None = None,
+    ) -> None:
+        """What it reads, and for whom.
+
+        Args:
+            settings: of the broker and its topics.
+            machine: its name, a part of the client id.
+            now_us: the box's time, microseconds since 1970 UTC.
+            sensors: that topics or payloads may name beside those in the settings.
+            hurry: called when the broker waits for readings to be stored.
+            rng: the jitter of the back-off.
+        """
         self.name = settings.name
         self.sensors = settings.sensors
         self.counters = SourceCounters()
         self._settings = settings
-        self._topics = {topic.topic: topic for topic in settings.topics}
+        self._client_id = settings.identifier(machine)
+        self._routes = Routes(settings, sensors, self._publish)
         self._good_since_fault: dict[str, int] = {}
+        self._unknown: set[str] = set()
         self._now_us = now_us
+        self._hurry = hurry
         self._rng = rng or random.Random()  # noqa: S311  jitter isn't a secret
         self._retries = self._fresh_retries()
+        self._protocol = settings.first_protocol
+        self._session = Session()
+        self._room = asyncio.Event()
+        self._connection: MqttConnection | None = None
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Read until cancelled."""
@@ -55,15 +78,15 @@ class MqttSource:
         while True:
             try:
                 await self._read(deliver, status)
-            except aiomqtt.MqttError as error:
-                check_cancelled()  # a broker that doesn't answer our goodbye raises in its place
-                status.faulty(
-                    f"{self}: no connection: {error}",
-                    "Check that the broker runs and host, port, username and TLS settings are right.",
-                    kind=str(error) if isinstance(error, MqttConnectError) else UNREACHABLE,
-                )
+            except BrokerRefusedError as error:
+                if error.unsupported and self._may_step_down():
+                    continue
+                status.faulty(f"{self}: {error}", error.hint)
+            except BrokerUnreachableError as error:
+                status.faulty(f"{self}: {error}", error.hint, kind=UNREACHABLE)
             except SourceError as error:
-                status.faulty(str(error), error.hint)
+                status.faulty(f"{self}: {error}", error.hint)
+            await self._room_for_more()
             await asyncio.sleep(next(self._retries))
             self.counters.reconnects += 1
 
@@ -74,108 +97,131 @@ class MqttSource:
         """Connect, subscribe and take messages until the connection breaks.
 
         Raises:
-            SourceError: a file is missing, or the broker refuses a topic.
-            MqttError: of aiomqtt: no connection.
+            SourceError: it did, a file is missing, or the broker refuses us or a topic.
         """
-        async with self._client() as client:
-            subscriptions = [(topic, AT_LEAST_ONCE) for topic in self._topics]
-            answers = await client.subscribe(subscriptions)
-            check_cancelled()
-            for topic, granted in zip(self._topics, answers, strict=True):
-                if isinstance(granted, ReasonCode) and granted.is_failure:
-                    raise SourceError(
-                        f"{self}: the broker refuses topic {topic}", hint="Let this user read it in the broker's ACL."
-                    )
+        self._connection = connection = MqttConnection(broker_of(self._settings, self._protocol, self._client_id))
+        try:
+            self._session.connected(resumed=await connection.open())
+            await self._subscribe(connection)
             self._retries = self._fresh_retries()
             if not self._good_since_fault:
                 status.healthy()
-            async for message in client.messages:
-                reading = self._understand(message, status)
-                if reading is not None:
-                    self.counters.readings += 1
-                    deliver((reading,))
+            waits = self._settings.acknowledge.waits(self._protocol)
+            window = self._settings.in_flight_with(self._protocol)
+            while True:
+                self._take(await connection.messages(), deliver, status, waits=waits)
+                if 2 * self._session.messages >= window:
+                    self._hurry()
+                if self._session.readings > MAX_UNSTORED:
+                    raise SourceError(
+                        f"{self._session.readings} readings wait to be stored; the broker keeps the rest meanwhile",
+                        hint="`hydrosight status` says what is wrong with the store.",
+                    )
+        finally:
+            self._connection = None
+            connection.close()
 
-    def _understand(self, message: aiomqtt.Message, status: StatusLine) -> Reading | None:
-        """The reading in a message; None when there is none, or when nobody can say how old it is."""
-        topic = self._topics.get(message.topic.value)
-        if topic is None:
-            return None
-        received_us = self._now_us()
+    async def _subscribe(self, connection: MqttConnection) -> None:
+        filters = [topic.pattern.filter for topic in self._settings.topics]
+        for topic, why in zip(filters, await connection.subscribe(filters), strict=True):
+            if why:
+                raise SourceError(
+                    f"the broker refuses topic {topic}: {why}", hint="Let this user read it in the broker's ACL."
+                )
+
+    def _take(self, messages: Sequence[Message], deliver: Deliver, status: StatusLine, *, waits: bool) -> None:
+        """Deliver what has arrived together; what needs it is acknowledged now, or once it is stored."""
+        kept: list[int] = []
+        promised: list[Reading] = []
+        others: list[Reading] = []
+        for message in messages:
+            if not message.number or not waits:
+                others.extend(self._understand(message, status))
+                continue
+            match self._session.arrived(message):
+                case Arrival.NEW:
+                    kept.append(message.number)
+                    promised.extend(self._understand(message, status))
+                case Arrival.STORED:
+                    self._acknowledge((message.number,))
+        self.counters.readings += len(promised) + len(others)
+        if others:
+            deliver(others)
+        if kept:
+            batch = self._session.delivered(kept, len(promised))
+            deliver(promised, lambda: self._stored(batch))
+        if not waits:
+            self._acknowledge(message.number for message in messages if message.number)
+
+    def _stored(self, batch: Batch) -> None:
+        self._acknowledge(self._session.stored(batch))
+        if self._session.readings <= MAX_UNSTORED // 2:
+            self._room.set()
+
+    def _understand(self, message: Message, status: StatusLine) -> Sequence[Reading]:
+        """The readings in a message; none when it isn't understood, which is counted and said."""
+        found = self._routes.find(message.topic)
+        if found is None:
+            return ()
+        route, named = found
         try:
-            payload = parse_payload(bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b"")
+            understood = route.understand(message, named, self._now_us())
         except SourceError as error:
-            self._note_malformed(topic, str(error), status)
-            return None
-        self._note_good(topic, status)
-        if payload.time_us is None and message.retain:
-            return None
-        value = payload.value * topic.scale + topic.offset
-        return Reading(
-            sensor=topic.sensor,
-            value=value if math.isfinite(value) else math.nan,
-            quality=Quality.GOOD if math.isfinite(value) else Quality.BAD,
-            source_time_us=received_us if payload.time_us is None else payload.time_us,
-            received_time_us=received_us,
-        )
+            self._note_malformed(message.topic, error, status)
+            return ()
+        if self._good_since_fault:
+            self._note_good(message.topic, status)
+        if understood.unknown:
+            self._note_unknown(understood.unknown, message.topic)
+        return understood.readings
 
-    def _note_malformed(self, topic: TopicSettings, why: str, status: StatusLine) -> None:
+    def _note_malformed(self, topic: str, error: SourceError, status: StatusLine) -> None:
         self.counters.malformed += 1
-        if topic.topic not in self._good_since_fault:
+        if topic not in self._good_since_fault:
+            if len(self._good_since_fault) >= MAX_NOTED:
+                return
             status.faulty(
-                f"{self}: topic {topic.topic}: {why}",
-                'Publish a number, or {"value": 1.5, "time": "2015-01-01T00:00:00Z"}.',
+                f"{self}: topic {topic}: {error}",
+                error.hint or 'Publish a number, or {"value": 1.5, "time": "2015-01-01T00:00:00Z"}, or set `payload`.',
             )
-        self._good_since_fault[topic.topic] = 0
+        self._good_since_fault[topic] = 0
 
-    def _note_good(self, topic: TopicSettings, status: StatusLine) -> None:
-        if topic.topic in self._good_since_fault:
-            self._good_since_fault[topic.topic] += 1
-            if self._good_since_fault[topic.topic] >= GOOD_AGAIN:
-                del self._good_since_fault[topic.topic]
+    def _note_good(self, topic: str, status: StatusLine) -> None:
+        if topic in self._good_since_fault:
+            self._good_since_fault[topic] += 1
+            if self._good_since_fault[topic] >= GOOD_AGAIN:
+                del self._good_since_fault[topic]
                 if not self._good_since_fault:
                     status.healthy()
 
-    def _client(self) -> aiomqtt.Client:
-        settings = self._settings
-        return aiomqtt.Client(
-            settings.host,
-            settings.port,
-            identifier=settings.identifier,
-            clean_session=False,
-            username=settings.username,
-            password=self._password(),
-            tls_context=self._tls_context(),
-            keepalive=settings.keepalive_s,
-            timeout=settings.timeout_s,
-            logger=_QUIET,
-        )
+    def _note_unknown(self, names: Sequence[str], topic: str) -> None:
+        self.counters.unknown += len(names)
+        for name in names:
+            if name not in self._unknown and len(self._unknown) < MAX_NOTED:
+                self._unknown.add(name)
+                log.warning("unknown_sensor", source=self.name, topic=topic, sensor=name)
 
-    def _password(self) -> str | None:
-        file = self._settings.password_file
-        if file is None:
-            return None
-        try:
-            return file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(
-                f"{self}: password file {file} can't be read: {error}",
-                hint="Check the path and that this user may read the file.",
-            ) from error
+    def _acknowledge(self, numbers: Iterable[int]) -> None:
+        if self._connection is not None:
+            self._connection.acknowledge(numbers)
 
-    def _tls_context(self) -> ssl.SSLContext | None:
-        settings = self._settings
-        if not settings.tls:
-            return None
-        try:
-            context = ssl.create_default_context(cafile=settings.ca_file)
-            if settings.certificate_file:
-                context.load_cert_chain(settings.certificate_file, settings.key_file)
-        except OSError as error:
-            raise SourceError(
-                f"{self}: ca_file, certificate_file or key_file can't be used: {error}",
-                hint="Check that the files are there, in PEM format, and that this user may read them.",
-            ) from error
-        return context
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._connection is not None:
+            self._connection.publish(topic, payload)
+
+    async def _room_for_more(self) -> None:
+        """Wait until enough is stored to connect again."""
+        while self._session.readings > MAX_UNSTORED // 2:
+            self._room.clear()
+            self._hurry()
+            await self._room.wait()
+
+    def _may_step_down(self) -> bool:
+        """Use 3.1.1 from now on, if we may."""
+        may = self._settings.protocol is ProtocolChoice.AUTO and self._protocol is Protocol.V5
+        if may:
+            self._protocol = Protocol.V311
+        return may
 
     def _fresh_retries(self) -> Iterator[float]:
         return backoff_delays(FIRST_RETRY_S, self._settings.longest_retry_s, self._rng)

@@ -40,7 +40,7 @@ def modbus_source(port, name="plc", **changes):
 def mqtt_source(port):
     settings = {"name": "rig", "host": "127.0.0.1", "port": port, "client_id": "test", "longest_retry_s": 0.3}
     settings |= {"topics": [{"topic": "rig/F", "sensor": "F"}], "keepalive_s": 5, "timeout_s": 1}
-    return MqttSource(MqttSettings.model_validate(settings), now_us=now_us, rng=random.Random(1))
+    return MqttSource(MqttSettings.model_validate(settings), machine="rig", now_us=now_us, rng=random.Random(1))
 
 
 async def test_a_device_that_dies_is_said_once_and_read_again_when_it_is_back(device):

@@ -64,7 +64,7 @@ def sources_for(modbus, mosquitto, *, speed):
     settings = SourceSettings.model_validate(yaml.safe_load(text)["sources"])
     arrivals = itertools.count()
     now_us = arrivals.__next__
-    return ModbusSource(settings.modbus[0], now_us=now_us), MqttSource(settings.mqtt[0], now_us=now_us)
+    return ModbusSource(settings.modbus[0], now_us=now_us), MqttSource(settings.mqtt[0], machine="zema", now_us=now_us)
 
 
 def expected_value(sensor, value):

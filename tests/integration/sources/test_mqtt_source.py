@@ -20,13 +20,16 @@ ARRIVAL_US = 1_700_000_000_000_000
 NEW_YEAR_US = 1_420_070_400_000_000
 
 
-def source_of(broker, **changes):
+def source_of(broker, *, hurry=lambda: None, **changes):
     topics = ({"topic": "rig/FS1", "sensor": "FS1"}, {"topic": "rig/FS2", "sensor": "FS2", "scale": 60, "offset": 1})
     settings = {"name": "rig", "host": broker.host, "port": broker.port, "client_id": "test", "longest_retry_s": 0.5}
     arrivals = itertools.count(ARRIVAL_US)
     return MqttSource(
         MqttSettings.model_validate({**settings, "topics": topics, **changes}),
+        machine="rig",
+        sensors=frozenset({"FS1", "FS2", "PS1"}),
         now_us=lambda: next(arrivals),
+        hurry=hurry,
         rng=random.Random(1),
     )
 

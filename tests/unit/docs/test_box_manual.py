@@ -56,6 +56,8 @@ def test_every_setting_is_in_the_manual(key):
 )
 def test_the_manual_gives_the_right_default(key, default):
     shown = str(default).lower() if isinstance(default, bool) else str(default)
+    if isinstance(default, tuple):
+        shown = ".".join(default)
     assert ROWS[key] == shown
 
 

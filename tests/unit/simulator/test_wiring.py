@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources.payload import parse_payload
+from agent.sources.payloads.json_value import JsonPayload
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
@@ -55,9 +55,10 @@ def test_temperatures_out_of_range_or_missing_do_not_wrap_around(wiring):
 
 @given(st.integers(0, 2**52), st.floats(allow_infinity=False))
 def test_messages_are_what_the_agent_understands(time_us, value):
-    payload = parse_payload(mqtt_payload(time_us, value))
-    assert payload.time_us == time_us
-    assert payload.value == value or (math.isnan(payload.value) and math.isnan(value))
+    read = JsonPayload(format="json").reader(publish=lambda _topic, _payload: None)
+    (samples,) = read("rig/FS1", mqtt_payload(time_us, value), 0)
+    assert samples.times_us == (time_us,)
+    assert samples.values == (value,) or (math.isnan(samples.values[0]) and math.isnan(value))
 
 
 def test_a_message_has_the_agreed_form():
