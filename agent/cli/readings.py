@@ -3,6 +3,8 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import typer
+
 from agent.cli.output import (
     DEFAULT,
     ConfigOption,
@@ -13,6 +15,7 @@ from agent.cli.output import (
     settings_from,
     time_text,
 )
+from agent.cli.readings_export import export
 from agent.cli.store_access import open_store
 from agent.running_agent import fetch_status
 from agent.settings import AgentSettings
@@ -25,11 +28,18 @@ from edge_runtime.reading import Reading
 _STYLE = {Quality.GOOD: "green", Quality.UNCERTAIN: "yellow", Quality.BAD: "bold red"}
 
 
-def readings(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+app = typer.Typer()
+app.command("export")(export)
+
+
+@app.callback(invoke_without_command=True)
+def readings(context: typer.Context, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Show the newest stored reading of each sensor: its quality, with the reason where it isn't good, and its place.
 
     While the agent runs, also how the sensor is: what most of its readings were of late.
     """
+    if context.invoked_subcommand:
+        return
     with reported_errors():
         settings = settings_from(config)
         machine = load_machine(settings.machine)

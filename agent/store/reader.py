@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +29,8 @@ from edge_runtime.window import Window
 
 LATEST_WITHIN_US = 3_600_000_000
 """A sensor silent for longer than this, against the others, has no latest reading."""
+PORTION_US = 300_000_000
+"""Of a long period, so much is in memory at a time."""
 
 
 def box_clock_us() -> int:
@@ -86,6 +88,22 @@ class StoreReader:
         """Each sensor's readings with start_us <= source time < end_us, every time once; silent sensors are missing."""
         with store_errors(self._path):
             return self._readings.series(start_us, end_us)
+
+    def portions(self, start_us: int, end_us: int) -> Iterator[tuple[int, dict[str, Series]]]:
+        """The same, some minutes at a time, so that a long period fits into little memory.
+
+        Yields:
+            The moment up to which readings have been given, and `series` since the portion before.
+        """
+        while start_us < end_us:
+            until_us = min(start_us + PORTION_US, end_us)
+            series = self.series(start_us, until_us)
+            if not series:
+                with store_errors(self._path):
+                    next_us = self._readings.next_source_time(until_us)
+                until_us = min(end_us, max(until_us, end_us if next_us is None else next_us))
+            yield until_us, series
+            start_us = until_us
 
     def latest_readings(self) -> list[Reading]:
         """The newest reading of each sensor heard within the last hour of source time, by name."""

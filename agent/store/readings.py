@@ -78,6 +78,12 @@ class ReadingTable:
         row = self._connection.execute("SELECT max(last_time_us) FROM reading_block").fetchone()
         return None if row[0] is None else int(row[0])
 
+    def next_source_time(self, since_us: int) -> int | None:
+        """No reading after `since_us` is earlier than this, or than that; None when there is none."""
+        query = "SELECT min(first_time_us) FROM reading_block WHERE last_time_us >= ?"
+        row = self._connection.execute(query, (since_us,)).fetchone()
+        return None if row[0] is None else int(row[0])
+
     def spans(self, since_us: int) -> list[tuple[int, int]]:
         """First and last source time of every block that reaches to `since_us` or beyond."""
         return self._connection.execute(

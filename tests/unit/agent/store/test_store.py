@@ -60,6 +60,24 @@ def test_series_holds_only_the_interval_and_only_sensors_heard_in_it(store):
     assert store.series(5 * SECOND_US, 6 * SECOND_US) == {}
 
 
+def test_portions_leave_nothing_out_and_skip_what_is_empty(store):
+    for second in (0, 299, 300, 301, 86_400, 1_000_000):
+        store.append(readings(second, ["PS1"]))
+    # One block that begins before the others and ends after them.
+    store.append([*readings(100, ["PS1"]), *readings(2_000_000, ["PS1"])])
+    portions = list(store.portions(0, 2_000_001 * SECOND_US))
+    times = [time_us for _, series in portions for one in series.values() for time_us in one.times_us.tolist()]
+    seconds = (0, 100, 299, 300, 301, 86_400, 1_000_000, 2_000_000)
+    assert times == [second * SECOND_US + tenth * 100_000 for second in seconds for tenth in range(10)]
+    assert portions[-1][0] == 2_000_001 * SECOND_US
+    assert [reached for reached, _ in portions] == sorted(reached for reached, _ in portions)
+
+
+def test_portions_of_an_empty_period_end_at_once(store):
+    store.append(readings(0))
+    assert len(list(store.portions(10**15, 10**16))) == 1
+
+
 def test_a_reading_delivered_twice_comes_out_once_with_the_later_value(store):
     first = Reading("PS1", 1.0, Quality.GOOD, 100, 200)
     again = Reading("PS1", 2.0, Quality.UNCERTAIN, 100, 300)
