@@ -1,11 +1,18 @@
-"""The box's clock and how far it can be trusted: the thin driver of `edge_runtime.clock`."""
+"""The box's clock: the thin driver of `edge_runtime.clock` and `edge_runtime.timeline`.
+
+The whole agent has one, and takes every `now` from it.
+"""
 
 import ctypes
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
-from edge_runtime.clock import ClockAssessment, assess, raise_floor, read_floor
+from edge_runtime.clock import ClockAssessment, ClockState, assess, raise_floor, read_floor
+from edge_runtime.timeline import ClockLook, ClockStep, Timeline, begin, go_on
 
 # It can't be earlier than when this file was made or installed.
 BUILD_TIME_US = int(Path(__file__).stat().st_mtime * 1e6)
@@ -13,19 +20,74 @@ _TIME_ERROR = 5
 _TIMEX_BYTES = 512
 
 
-class BoxClock:
-    """Looks at the clock and remembers the floor in a file."""
+def look_at_clocks() -> ClockLook:
+    """The system's clocks now."""
+    synchronised = kernel_says_synchronised()
+    return ClockLook(time.time_ns() // 1000, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000, synchronised)
 
-    def __init__(self, floor_file: Path) -> None:
+
+def system_monotonic_us() -> int:
+    """Time since the machine was switched on."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+class BoxClock:
+    """Tells the time, and remembers the floor in a file.
+
+    `now_us` may be asked in any thread; all else belongs to one.
+    """
+
+    def __init__(
+        self,
+        floor_file: Path,
+        look: Callable[[], ClockLook] = look_at_clocks,
+        monotonic_us: Callable[[], int] = system_monotonic_us,
+    ) -> None:
         self._floor_file = floor_file
         self._floor_us = read_floor(floor_file, BUILD_TIME_US)
+        self._look = look
+        self._monotonic_us = monotonic_us
+        self._timeline = begin(look(), self._floor_us)
+
+    @property
+    def state(self) -> ClockState:
+        """How far it could be trusted at the last step."""
+        return self._timeline.state
+
+    def now_us(self) -> int:
+        """The time, microseconds since 1970, UTC. It goes on evenly between two calls of `follow`."""
+        return self._timeline.time_us(self._monotonic_us())
+
+    def resume(self, earlier: Timeline | None, latest_us: int) -> ClockStep | None:
+        """Go on where an earlier run of the agent stopped.
+
+        Args:
+            earlier: its time, if the machine wasn't switched off since; None otherwise.
+            latest_us: the last moment that it has stamped; a suspect clock doesn't fall behind it.
+
+        Returns:
+            The step from the earlier run's time to what is known now, if there is one.
+        """
+        if earlier is not None:
+            self._timeline = earlier
+            return self.follow()
+        if self.state is ClockState.SUSPECT:
+            behind_us = max(0, latest_us - self.now_us())
+            self._timeline = Timeline(self._timeline.offset_us + behind_us, ClockState.SUSPECT)
+        return None
+
+    def follow(self) -> ClockStep | None:
+        """Look at the wall clock and follow it as far as it can be trusted; gives the step that this took, if any."""
+        self._timeline, step = go_on(self._timeline, self._look(), self._floor_us)
+        return step
 
     def assess(self) -> ClockAssessment:
-        """Judge the clock now."""
-        return assess(time.time_ns() // 1000, self._floor_us, synchronised=kernel_says_synchronised())
+        """Judge the wall clock now."""
+        look = self._look()
+        return assess(look.wall_us, self._floor_us, synchronised=look.synchronised)
 
-    def look(self) -> ClockAssessment:
-        """Judge the clock now; a synchronised one raises the floor.
+    def keep_floor(self) -> ClockAssessment:
+        """Judge the wall clock now; a synchronised one raises the floor, also for the next start.
 
         Raises:
             OSError: the floor can't be written.
@@ -36,8 +98,8 @@ class BoxClock:
         return assessment
 
     def at_least(self) -> datetime:
-        """What time it is at least, UTC: the later of the clock and its floor."""
-        return datetime.fromtimestamp(max(time.time(), self._floor_us / 1e6), UTC)
+        """What time it is at least, UTC: the later of the wall clock and its floor."""
+        return datetime.fromtimestamp(max(self._look().wall_us, self._floor_us) / 1e6, UTC)
 
     def signed(self, moment: datetime) -> None:
         """The centre has signed that this moment is past: the floor is at least there."""
@@ -46,6 +108,17 @@ class BoxClock:
 
 def kernel_says_synchronised() -> bool:
     """Whether a time service steers the kernel's clock (adjtimex(2), whoever the service is)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    state = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    state = _libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     return state not in (-1, _TIME_ERROR)
+
+
+def kernel_boot_id() -> str:
+    """What Linux calls the time since the machine was switched on; empty where nobody says."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ""
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

@@ -72,7 +72,7 @@ class Updater:
         current = self._current()
         name = current.bundle.manifest.name
         above = max(self._models.slots.highest_release, current.bundle.manifest.release)
-        await asyncio.to_thread(self._clock.look)
+        await asyncio.to_thread(self._clock.keep_floor)
         candidate = await asyncio.to_thread(self._updates.check, name, above)
         if self._updates.signed_at:
             await asyncio.to_thread(self._clock.signed, self._updates.signed_at)

@@ -24,7 +24,7 @@ def box(monkeypatch):
 
 def test_a_synchronised_clock_raises_the_floor_for_the_next_start(box, tmp_path):
     file = tmp_path / "floor"
-    assert BoxClock(file).look().state is ClockState.SYNCED
+    assert BoxClock(file).keep_floor().state is ClockState.SYNCED
     seen_s = box.now_s
     box.now_s -= 3600
     later = BoxClock(file)
@@ -35,7 +35,7 @@ def test_a_synchronised_clock_raises_the_floor_for_the_next_start(box, tmp_path)
 def test_a_clock_nobody_steers_leaves_the_floor_where_it_is(box, tmp_path):
     box.synchronised = False
     clock = BoxClock(tmp_path / "floor")
-    assert clock.look().state is ClockState.BOUNDED
+    assert clock.keep_floor().state is ClockState.BOUNDED
     assert not (tmp_path / "floor").exists()
 
 
@@ -59,7 +59,7 @@ def test_what_the_centre_signed_is_past(box, tmp_path):
 def test_a_floor_that_cannot_be_written_is_told(box, tmp_path):
     clock = BoxClock(tmp_path / "missing" / "floor")
     with pytest.raises(OSError, match="missing"):
-        clock.look()
+        clock.keep_floor()
 
 
 def test_the_kernel_is_asked():
