@@ -7,6 +7,7 @@ payload      compression with a checksum
 records      windows, diagnoses and alerts in the file
 outbox       what waits for the centre, in lanes and sealed batches, and what it refused · traffic: what was sent to it
 retention    what is shed when room runs out · losses: the ledger of it · reserve: room to shed in on a full disk
+clock_ledger the ledger of the clock · restamp: times put right once the clock is known
 salvage      what is done with a damaged file · file_format: as much of SQLite's as that takes
 wear         what is written to the disk, and for how much content
 statistics   what the store holds, how fast that grows, how long it lasts

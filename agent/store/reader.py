@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from agent.store.accounts import AccountTable, BootAccount
+from agent.store.clock_ledger import ClockEntry, ClockLedger
 from agent.store.connection import connect_read_only, store_errors
 from agent.store.losses import Loss, LossLedger
 from agent.store.outbox import DeadLetter, LaneContent, Outbox
@@ -63,6 +64,7 @@ class StoreReader:
         self._wear = WearTable(connection)
         self._outbox = Outbox(connection, self._records, self._ledger, self._accounts)
         self._traffic = TrafficTable(connection)
+        self._clock_ledger = ClockLedger(connection)
 
     @classmethod
     def open_read_only(
@@ -185,6 +187,11 @@ class StoreReader:
         """What was sent to the centre on this UTC day, by lane."""
         with store_errors(self._path):
             return self._traffic.of_day(self._now_us())
+
+    def clock_entries(self) -> list[ClockEntry]:
+        """The ledger of the clock, the latest first."""
+        with store_errors(self._path):
+            return self._clock_ledger.entries()
 
     def statistics(self) -> BufferStatistics:
         """What the store holds, how fast that grows and how long it lasts."""

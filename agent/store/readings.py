@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
 from agent.store.accounts import NumbersByBoot
 from agent.store.block import Block, decode_block, encode_block
+from agent.store.clock_ledger import Place
 from agent.store.numbering import Run, decode_runs, encode_runs, joined
 from edge_runtime.errors import StoreDamagedError
 from edge_runtime.number_ranges import NumberRanges
@@ -84,6 +85,11 @@ class ReadingTable:
         row = self._connection.execute(query, (since_us,)).fetchone()
         return None if row[0] is None else int(row[0])
 
+    def newest_arrival(self) -> int:
+        """When the newest block was stored, by the box's clock then; 0 when there is none."""
+        row = self._connection.execute("SELECT stored_us FROM reading_block ORDER BY id DESC LIMIT 1").fetchone()
+        return int(row[0]) if row else 0
+
     def spans(self, since_us: int) -> list[tuple[int, int]]:
         """First and last source time of every block that reaches to `since_us` or beyond."""
         return self._connection.execute(
@@ -130,15 +136,16 @@ class ReadingTable:
                     )
         return [found[sensor] for sensor in sorted(found)]
 
-    def merge(self, now_us: int) -> int:
+    def merge(self, now_us: int, apart: Collection[Place] = ()) -> int:
         """Make one block of the oldest run of small ones that is long enough: a third of the room, far fewer rows.
 
-        A run is of one boot and without a gap in its numbers, so that the merged block has one range of them.
+        A run is of one boot and without a gap in its numbers, so that the merged block has one range of them. Readings
+        on both sides of a place in `apart` stay apart.
 
         Returns:
             The number of blocks merged; 0 when there is nothing worth merging.
         """
-        run = self._run()
+        run = self._run(apart)
         if not run:
             return 0
         first, last = run[0], run[-1]
@@ -172,7 +179,7 @@ class ReadingTable:
         runs = joined(run for count, data in rows for run in decode_runs(data, count))
         return sum(row[0] for row in rows), encode_runs(runs)
 
-    def _run(self) -> list[int]:
+    def _run(self, apart: Collection[Place]) -> list[int]:
         """Ids of the oldest blocks to be merged, none merged since the store was opened; none while there are few."""
         run: list[int] = []
         boot, counter, total = -1, -1, 0
@@ -181,7 +188,7 @@ class ReadingTable:
             (self._merged_to,),
         ):
             full = total + readings > MERGE_READINGS or len(run) == MERGE_BLOCKS
-            if run and (full or boot_id != boot or first_counter != counter):
+            if run and (full or boot_id != boot or first_counter != counter or Place(boot_id, first_counter) in apart):
                 if len(run) >= (2 if full else MERGE_LEFT_OVER):
                     return run
                 self._merged_to = run[-1]

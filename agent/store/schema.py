@@ -18,6 +18,7 @@
 `loss`       the ledger of loss: one row for what was lost of one kind, for one cause, on one day.
 `wear`       a row for each day, its id the days since 1970: how long writing was measured, the bytes written to the
              disk, and the bytes of payload they were written for. See wear.py.
+`clock_step` the ledger of the clock: one row for each start, step or change of trust. See clock_ledger.py.
 
 Every table is read and salvaged by its integer `id`. Times are microseconds since 1970, UTC.
 """
@@ -35,7 +36,7 @@ _MARK = 0x4859 << 16
 """`application_id` is this plus the schema's number. It repeats `user_version`, so that damage to either is found."""
 
 TABLES = (
-    *("boot", "progress", "loss", "account", "record", "window_reading", "publication", "outbox", "batch"),
+    *("boot", "progress", "loss", "clock_step", "account", "record", "window_reading", "publication", "outbox", "batch"),
     *("traffic", "wear", "reading_block"),
 )
 """In the order of their worth, which is the order of salvage."""
@@ -159,7 +160,32 @@ def _lanes(database: sqlite_utils.Database) -> None:
     ).create_index(["day", "lane"], unique=True)
 
 
-MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts, _wear, _lanes)
+def _clock_ledger(database: sqlite_utils.Database) -> None:
+    """The clock's starts and steps."""
+    columns = {
+        "boot_id": int,
+        "counter": int,
+        "kernel": str,
+        "monotonic_us": int,
+        "wall_us": int,
+        "before_us": int,
+        "after_us": int,
+        "state_before": str,
+        "state_after": str,
+        "from_boot_id": int,
+        "from_counter": int,
+        "restamped": int,
+    }
+    database.create_table(
+        "clock_step",
+        {"id": int, **columns, "left_boot_id": int, "left_counter": int},
+        pk="id",
+        not_null=columns.keys(),
+        strict=True,
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts, _wear, _lanes, _clock_ledger)
 """Number n takes a file from schema n to n + 1. Append only: files made by every released version are out there."""
 
 

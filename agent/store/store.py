@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from agent.store.accounts import Fate, NumbersByBoot
 from agent.store.block import Block
+from agent.store.clock_ledger import Place
 from agent.store.connection import store_errors, transaction
 from agent.store.lock import WriterLock
 from agent.store.losses import Cause
@@ -19,6 +20,7 @@ from agent.store.outbox import MAX_RAW_BYTES
 from agent.store.reader import StoreReader, box_clock_us
 from agent.store.records import RECORD_CLASSES, Record, alert_record, diagnosis_record, window_record
 from agent.store.reserve import Reserve
+from agent.store.restamp import restamp
 from agent.store.retention import (
     EVERYTHING,
     FOR_DIAGNOSES,
@@ -39,11 +41,13 @@ from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreFullError
 from edge_runtime.number_ranges import NumberRanges
 from edge_runtime.reading import Reading
+from edge_runtime.timeline import ClockStep, Timeline
 from edge_runtime.window import Window
 
 T = TypeVar("T")
 PRUNE_STEPS = 16
 """Most transactions of one `prune`, so that it never holds up storing for long."""
+RESTAMP_STEPS = 8
 _VACUUM_PAGES = 4096
 _EVER_US = -(2**63)
 
@@ -146,22 +150,45 @@ class Store(StoreReader):
         self._begin(salvage)
         return salvage
 
-    def append(self, readings: Sequence[Reading], plan: WindowPlan = MINUTES) -> None:
-        """Store readings, all or none of them. They are numbered without a gap in this boot."""
-        if readings:
-            self.append_block(Block.of(readings), plan)
+    def earlier_time(self, kernel: str) -> tuple[Timeline | None, int]:
+        """The box's time as an earlier run of the agent left it, and the latest moment that it has stamped.
 
-    def append_block(self, block: Block, plan: WindowPlan = MINUTES) -> None:
+        Args:
+            kernel: names the time since the machine was switched on; an earlier run's clock goes on only within it.
+        """
+        with store_errors(self._path):
+            return self._clock_ledger.latest(kernel), self._readings.newest_arrival()
+
+    def start_clock(self, step: ClockStep, kernel: str) -> None:
+        """Write down how this run's time begins. Before the first reading."""
+        self._write(lambda: self._clock_ledger.start(step, self._place(), kernel), FREE_TO_GO)
+
+    def append(
+        self, readings: Sequence[Reading], plan: WindowPlan = MINUTES, step_after: ClockStep | None = None
+    ) -> None:
+        """Store readings, all or none of them. They are numbered without a gap in this boot.
+
+        `step_after`: the box's clock was set after them and before the next ones.
+        """
+        if readings:
+            self.append_block(Block.of(readings), plan, step_after)
+        elif step_after:
+            self._write(lambda: self._clock_ledger.note(step_after, self._place()), FREE_TO_GO)
+
+    def append_block(self, block: Block, plan: WindowPlan = MINUTES, step_after: ClockStep | None = None) -> None:
         """Store the readings of a block, all or none of them. They are numbered without a gap, see numbering.py.
 
         Args:
             block: not empty.
             plan: how windows will be cut from it.
+            step_after: the box's clock was set after them and before the next ones.
         """
         runs = runs_of(block, plan)
 
         def write() -> None:
             self._readings.append(self._boot_id, self._counter, block, runs, self._now_us())
+            if step_after:
+                self._clock_ledger.note(step_after, Place(self._boot_id, self._counter + len(block)))
 
         self._write(write, FOR_READINGS)
         self._open.add(self._boot_id, self._counter, runs)
@@ -273,14 +300,17 @@ class Store(StoreReader):
         self._retention = retention
 
     def prune(self) -> int:
-        """Merge small blocks, note what was written, and keep within the retention, as far as short transactions go.
+        """Tidy up and keep within the retention, as far as a few short transactions go.
+
+        Tidying up: stamp readings anew, merge small blocks, note what was written.
 
         Call it now and then, such as every minute.
 
         Returns:
             Bytes shed.
         """
-        with suppress(StoreFullError):  # both can wait
+        with suppress(StoreFullError):  # all that can wait
+            self._restamp()
             self._commit(self._tidy)
         shed = 0
         for _ in range(PRUNE_STEPS):
@@ -306,6 +336,15 @@ class Store(StoreReader):
     def _counted(self) -> int:
         return self._counter
 
+    def _restamp(self) -> None:
+        """Give readings their right times, some at a time."""
+        for _ in range(RESTAMP_STEPS):
+            if not self._commit(lambda: restamp(self._connection, self._clock_ledger)):
+                return
+
+    def _place(self) -> Place:
+        return Place(self._boot_id, self._counter)
+
     def _note_boot(self) -> None:
         self._connection.execute(
             "INSERT OR IGNORE INTO boot (name, opened_us, batches) VALUES (?, ?, 0)", (self.boot, self._now_us())
@@ -314,7 +353,8 @@ class Store(StoreReader):
         self._boot_id = int(row[0])
 
     def _tidy(self) -> None:
-        self._readings.merge(self._now_us())
+        if self._clock_ledger.restamping() is None:
+            self._readings.merge(self._now_us(), self._clock_ledger.places())
         payload_bytes = self._readings.stored_bytes + self._records.stored_bytes
         if lap := self._meter.lap():
             self._wear.note(self._now_us(), *lap, payload_bytes - self._metered_bytes)

@@ -1,0 +1,140 @@
+"""The ledger of the clock: every start, every step, every change in how far the box's time could be trusted.
+
+Readings lie in one order whatever the clock did: by boot and number. A row says from which place in that order on its
+time was used, and where the *timeline* began that it belongs to: the readings stamped by one clock that ran evenly, or
+brought onto that clock's time since. When the clock becomes known, the readings of its timeline are stamped anew, and
+stay on it; `left` says as far as which place that is still to be done.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from edge_runtime.clock import ClockState
+from edge_runtime.timeline import ClockStep, Timeline
+
+MAX_ROWS = 10_000
+_COLUMNS = (
+    "monotonic_us, wall_us, before_us, after_us, state_before, state_after, boot.name, counter, kernel, restamped, "
+    "left_counter IS NOT NULL"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A place in the order of all readings: before number `counter` of a boot."""
+
+    boot_id: int
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEntry:
+    """One row.
+
+    Attributes:
+        step: what happened; a start is a step by nothing.
+        boot: the run of the agent in which it did.
+        counter: readings of it with lower numbers were stamped before.
+        kernel: names the time since the machine was switched on.
+        restamped: readings whose times were moved by the step so far.
+        restamping: whether there are more to come.
+    """
+
+    step: ClockStep
+    boot: str
+    counter: int
+    kernel: str
+    restamped: int
+    restamping: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Restamping:
+    """Readings from `begin` up to `left` are to be moved by `shift_us`. `entry`: the row's id."""
+
+    entry: int
+    begin: Place
+    left: Place
+    shift_us: int
+
+
+class ClockLedger:
+    """The `clock_step` table. Writing methods run inside the caller's transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def start(self, step: ClockStep, place: Place, kernel: str) -> None:
+        """Note how a run of the agent begins. One that follows another since the machine was switched on goes on with
+        its timeline."""
+        self._note(step, place, kernel, self._timeline(step, place, kernel))
+
+    def note(self, step: ClockStep, place: Place) -> None:
+        """Note a step of the present run."""
+        row = self._connection.execute("SELECT kernel FROM clock_step ORDER BY id DESC LIMIT 1").fetchone()
+        kernel = str(row[0]) if row else ""
+        self._note(step, place, kernel, self._timeline(step, place, kernel))
+
+    def latest(self, kernel: str) -> Timeline | None:
+        """The box's time as it was last set since the machine was switched on; None if it wasn't."""
+        row = self._connection.execute(
+            "SELECT kernel, after_us - monotonic_us, state_after FROM clock_step ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        return Timeline(int(row[1]), ClockState(row[2])) if row and kernel and row[0] == kernel else None
+
+    def entries(self) -> list[ClockEntry]:
+        """Every row, the latest first."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM clock_step JOIN boot ON boot.id = boot_id ORDER BY clock_step.id DESC"  # noqa: S608
+        )
+        return [
+            ClockEntry(
+                ClockStep(*row[:4], ClockState(row[4]), ClockState(row[5])), row[6], row[7], row[8], row[9], bool(row[10])
+            )
+            for row in rows
+        ]
+
+    def places(self) -> set[Place]:
+        """Where the clock was set: readings on both sides of such a place are never merged."""
+        return {Place(*row) for row in self._connection.execute("SELECT boot_id, counter FROM clock_step")}
+
+    def restamping(self) -> Restamping | None:
+        """What is to be stamped anew, the earliest step first; None when nothing is."""
+        row = self._connection.execute(
+            "SELECT id, from_boot_id, from_counter, left_boot_id, left_counter, after_us - before_us FROM clock_step "
+            "WHERE left_counter IS NOT NULL ORDER BY id LIMIT 1"
+        ).fetchone()
+        return Restamping(row[0], Place(row[1], row[2]), Place(row[3], row[4]), row[5]) if row else None
+
+    def restamped(self, entry: int, left: Place | None, readings: int) -> None:
+        """So many more readings have been moved, down to `left`; None when none is left."""
+        self._connection.execute(
+            "UPDATE clock_step SET left_boot_id = ?, left_counter = ?, restamped = restamped + ? WHERE id = ?",
+            (left and left.boot_id, left and left.counter, readings, entry),
+        )
+
+    def _timeline(self, step: ClockStep, place: Place, kernel: str) -> Place:
+        """Where the timeline begins that is used from `place` on."""
+        row = self._connection.execute(
+            "SELECT kernel, from_boot_id, from_counter FROM clock_step ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        evenly = step.shift_us == 0 and step.state_before is step.state_after
+        goes_on = row and kernel and row[0] == kernel and (evenly or step.trusted_more)
+        return Place(row[1], row[2]) if goes_on else place
+
+    def _note(self, step: ClockStep, place: Place, kernel: str, begin: Place) -> None:
+        left = place if step.corrects and begin < place else None
+        self._connection.execute(
+            "INSERT INTO clock_step (boot_id, counter, kernel, monotonic_us, wall_us, before_us, after_us, "
+            "state_before, state_after, from_boot_id, from_counter, left_boot_id, left_counter, restamped) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            (
+                *(place.boot_id, place.counter, kernel, step.monotonic_us, step.wall_us, step.before_us, step.after_us),
+                *(step.state_before, step.state_after, begin.boot_id, begin.counter),
+                *(left and left.boot_id, left and left.counter),
+            ),
+        )
+        self._connection.execute(
+            "DELETE FROM clock_step WHERE id <= (SELECT max(id) FROM clock_step) - ? AND left_counter IS NULL",
+            (MAX_ROWS,),
+        )
