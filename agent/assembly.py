@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 
 from agent.alerts import AlertTracker
+from agent.box_clock import BoxClock
+from agent.clock_keeper import CLOCK, ClockKeeper, DoubtedArrivals
 from agent.core import CoreThread, StoreQueues
 from agent.housekeeping import Housekeeping
 from agent.intake import Intake
@@ -48,12 +49,19 @@ class Assembly:
     """
 
     def __init__(
-        self, settings: AgentSettings, machine: Machine, store: Store, core: CoreThread, status: AgentStatus
+        self,
+        settings: AgentSettings,
+        machine: Machine,
+        store: Store,
+        core: CoreThread,
+        status: AgentStatus,
+        clock: BoxClock,
     ) -> None:
         self._machine = machine
         self._store = store
         self._core = core
         self._status = status
+        self._clock = clock
         self._queues = StoreQueues(core, store)
         self._models = Models(
             machine,
@@ -79,7 +87,9 @@ class Assembly:
         self._publisher: Publisher | None = None
         self._new_records = asyncio.Event()
         self.intake = Intake()
-        self.recorder = Recorder(core, self._pipeline, self.intake, self._models, status, (self._announce,))
+        self.recorder = Recorder(
+            core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow
+        )
         self.housekeeping = Housekeeping(core, store, status, min_free_bytes=settings.store.min_free_bytes)
 
     @property
@@ -93,7 +103,7 @@ class Assembly:
         Raises:
             ConfigurationError: one of them can't be made.
         """
-        parts = [Part(HOUSEKEEPING, self.housekeeping.run)]
+        parts = [Part(HOUSEKEEPING, self.housekeeping.run), Part(CLOCK, ClockKeeper(self._clock, self._status).run)]
         parts += await self.parts(settings, self._makers)
         return [*parts, *(self.source_part(one) for one in settings.sources.every)]
 
@@ -117,18 +127,18 @@ class Assembly:
         """A source, ready to run."""
         source: Source
         if isinstance(settings, ModbusSettings):
-            source = ModbusSource(settings, now_us=_now_us)
+            source = ModbusSource(settings, now_us=self._clock.now_us)
         else:
             source = MqttSource(
                 settings,
                 machine=self._machine.name,
                 sensors=frozenset(self._machine.sensor_index),
-                now_us=_now_us,
+                now_us=self._clock.now_us,
                 hurry=self.intake.hurry,
             )
         part = source_part_name(source.name)
         self._status.report(part, healthy=True, message="started")
-        return Part(part, partial(source.run, self.intake.deliver, self._source_status))
+        return Part(part, partial(source.run, DoubtedArrivals(self._clock, self.intake.deliver), self._source_status))
 
     async def tune(self, settings: AgentSettings, names: Collection[str]) -> None:
         """Let those of the named parts that are never replaced take up these settings.
@@ -216,6 +226,7 @@ class Assembly:
             status=self._status,
             recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
             client=resources.enter_context(settings.centre.link.open_blocking(UPDATE_TIMEOUT_S)),
+            clock=self._clock,
         )
         return partial(updater.run, settings.model.check_interval_s) if updater else None
 
@@ -237,7 +248,3 @@ def source_part_name(source: str) -> str:
 
 def _lateness_us(settings: AgentSettings) -> int:
     return round(settings.windows.lateness_s * 1e6)
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

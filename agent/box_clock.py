@@ -58,7 +58,7 @@ class BoxClock:
         """The time, microseconds since 1970, UTC. It goes on evenly between two calls of `follow`."""
         return self._timeline.time_us(self._monotonic_us())
 
-    def resume(self, earlier: Timeline | None, latest_us: int) -> ClockStep | None:
+    def resume(self, earlier: Timeline | None, latest_us: int) -> ClockStep:
         """Go on where an earlier run of the agent stopped.
 
         Args:
@@ -66,15 +66,17 @@ class BoxClock:
             latest_us: the last moment that it has stamped; a suspect clock doesn't fall behind it.
 
         Returns:
-            The step from the earlier run's time to what is known now, if there is one.
+            The step from its time to what is known now; one by nothing where that is the same, or where this is the
+            first run since the machine was switched on.
         """
-        if earlier is not None:
-            self._timeline = earlier
-            return self.follow()
-        if self.state is ClockState.SUSPECT:
+        if earlier is None and self.state is ClockState.SUSPECT:
             behind_us = max(0, latest_us - self.now_us())
-            self._timeline = Timeline(self._timeline.offset_us + behind_us, ClockState.SUSPECT)
-        return None
+            earlier = Timeline(self._timeline.offset_us + behind_us, ClockState.SUSPECT)
+        look = self._look()
+        timeline, step = go_on(earlier or begin(look, self._floor_us), look, self._floor_us)
+        self._timeline = timeline
+        now_us = timeline.time_us(look.monotonic_us)
+        return step or ClockStep(look.monotonic_us, look.wall_us, now_us, now_us, timeline.state, timeline.state)
 
     def follow(self) -> ClockStep | None:
         """Look at the wall clock and follow it as far as it can be trusted; gives the step that this took, if any."""

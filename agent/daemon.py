@@ -9,11 +9,12 @@ import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import structlog
 
 from agent.assembly import Assembly
+from agent.box_clock import BoxClock, kernel_boot_id
+from agent.clock_keeper import begin_time
 from agent.configuration import Configuration
 from agent.core import CoreThread
 from agent.health import HealthServer
@@ -40,10 +41,8 @@ class Orders:
 
 def boot_id() -> str:
     """A name for this run: the kernel's boot id, so that reboots can be told apart, and a part of the run's own."""
-    kernel = ""
-    with suppress(OSError):
-        kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8] + "-"
-    return kernel + uuid.uuid4().hex[:12]
+    kernel = kernel_boot_id()[:8]
+    return f"{kernel}-{uuid.uuid4().hex[:12]}" if kernel else uuid.uuid4().hex[:12]
 
 
 async def run_agent(
@@ -51,10 +50,11 @@ async def run_agent(
     reread: Callable[[], Configuration],
     orders: Orders,
     announce: Callable[[int], None],
+    clock: BoxClock | None = None,
 ) -> None:
     """Run the agent until it is told to stop. `announce` gets the health server's port once every part is started.
 
-    `reread` gives the configuration anew when the agent is told to reload.
+    `reread` gives the configuration anew when the agent is told to reload. `clock` is the system's if none is given.
 
     Raises:
         ConfigurationError: something in the settings can't work; nothing was started.
@@ -64,11 +64,15 @@ async def run_agent(
     _make_data_directory(settings)
     core = CoreThread()
     try:
-        store = await core.call(Store.open, settings.store_file, boot_id(), retention=settings.store.retention)
+        clock = clock or BoxClock(settings.clock_floor_file)
+        store = await core.call(
+            Store.open, settings.store_file, boot_id(), retention=settings.store.retention, now_us=clock.now_us
+        )
         _tell(store.salvage)
         core.mend_with(lambda: _tell(store.reopen()))
         try:
-            await Agent(configuration, reread, store, core).run(orders, announce)
+            await core.call(begin_time, clock, store, kernel_boot_id())
+            await Agent(configuration, reread, store, core, clock).run(orders, announce)
         finally:
             await core.call(store.close)
     finally:
@@ -95,12 +99,18 @@ class Agent:
     """One run of the daemon, over an open store."""
 
     def __init__(
-        self, configuration: Configuration, reread: Callable[[], Configuration], store: Store, core: CoreThread
+        self,
+        configuration: Configuration,
+        reread: Callable[[], Configuration],
+        store: Store,
+        core: CoreThread,
+        clock: BoxClock,
     ) -> None:
         self._configuration = configuration
         self._reread = reread
         self._store = store
         self._core = core
+        self._clock = clock
         self._status = AgentStatus()
         self._notifier = Notifier()
 
@@ -108,7 +118,9 @@ class Agent:
         """Start every part, wait until told to stop, end every part in order."""
         settings, machine = self._configuration.settings, self._configuration.machine
         async with AsyncExitStack() as stack:
-            assembly = await self._core.call(Assembly, settings, machine, self._store, self._core, self._status)
+            assembly = await self._core.call(
+                Assembly, settings, machine, self._store, self._core, self._status, self._clock
+            )
             self._status.report("store", healthy=True, message=str(settings.store_file))
             self._status.report("model", healthy=True, message=str(assembly.diagnoser.bundle.path))
             view = HealthView(self._status, lambda: assembly.housekeeping.statistics)

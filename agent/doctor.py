@@ -142,7 +142,7 @@ def _reachable(what: str, broker: MqttSettings | BrokerSettings) -> Check:
 
 
 def _clock(settings: AgentSettings) -> Check:
-    assessment = BoxClock(settings.data_directory / "clock-floor").assess()
+    assessment = BoxClock(settings.clock_floor_file).assess()
     match assessment.state:
         case ClockState.SYNCED:
             return Check("clock", Verdict.GOOD, "synchronised")

@@ -1,11 +1,13 @@
 """Readings between the sources and the store: held in memory until they are durable, and bounded."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge_runtime.reading import Reading
+from edge_runtime.timeline import ClockStep
 
 MAX_HELD = 200_000
 
@@ -17,10 +19,12 @@ class Taken:
     Attributes:
         unsecured: readings that exist nowhere else, in order of arrival.
         secured: deliveries whose sender keeps them until it hears that they are stored, in order of arrival.
+        step_after: the box's clock was set after they had arrived and before the next ones.
     """
 
     unsecured: list[Reading] = field(default_factory=list)
     secured: list[tuple[Sequence[Reading], Callable[[], None]]] = field(default_factory=list)
+    step_after: ClockStep | None = None
 
     @property
     def readings(self) -> list[Reading]:
@@ -44,6 +48,7 @@ class Intake:
     def __init__(self, limit: int = MAX_HELD) -> None:
         self._limit = limit
         self._held = Taken()
+        self._before_steps: deque[Taken] = deque()
         self._hurry = asyncio.Event()
         self.dropped = 0
 
@@ -64,22 +69,40 @@ class Intake:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), timeout_s)
 
+    def clock_set(self, step: ClockStep) -> None:
+        """What is held was stamped before this step, and is taken apart from what comes after it."""
+        self._before_steps.append(replace(self._held, step_after=step))
+        self._held = Taken()
+
     def take(self) -> Taken:
-        """Everything held; the intake is then empty."""
+        """Everything held; the intake is then empty. If the clock was set, only what came before that."""
+        if self._before_steps:
+            self.hurry()
+            return self._before_steps.popleft()
         taken, self._held = self._held, Taken()
         self._hurry.clear()
         return taken
 
     def put_back(self, taken: Taken) -> None:
         """These couldn't be stored: they stand before whatever has come since."""
-        self._held = Taken(taken.unsecured + self._held.unsecured, taken.secured + self._held.secured)
+        if taken.step_after:
+            self._before_steps.appendleft(taken)
+        else:
+            self._held = Taken(taken.unsecured + self._held.unsecured, taken.secured + self._held.secured)
         self._bound()
 
     def _bound(self) -> None:
-        excess = len(self._held.unsecured) - self._limit
-        if excess > 0:
-            del self._held.unsecured[:excess]
-            self.dropped += excess
+        parts = (*self._before_steps, self._held)
+        excess = sum(len(part.unsecured) for part in parts) - self._limit
+        for part in parts:
+            if excess <= 0:
+                return
+            dropped = min(excess, len(part.unsecured))
+            del part.unsecured[:dropped]
+            self.dropped += dropped
+            excess -= dropped
 
     def __len__(self) -> int:
-        return len(self._held.unsecured) + sum(len(readings) for readings, _ in self._held.secured)
+        parts = (*self._before_steps, self._held)
+        secured = sum(len(readings) for part in parts for readings, _ in part.secured)
+        return secured + sum(len(part.unsecured) for part in parts)

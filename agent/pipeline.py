@@ -20,6 +20,8 @@ from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.machine import Machine
 from edge_runtime.reading import Reading
 from edge_runtime.sensor_health import SensorHealth
+from edge_runtime.source_clocks import SourceClocks
+from edge_runtime.timeline import ClockStep
 from edge_runtime.trend import HISTORY_WINDOWS
 from edge_runtime.window import Window
 from edge_runtime.windowing import WindowSchedule, cut_window
@@ -49,6 +51,7 @@ class Pipeline:
         self._diagnoser = diagnoser
         self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
         self._plan = WindowPlan(self._length_us, frozenset(machine.sensor_index))
+        self._source_clocks = SourceClocks()
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
         self._history = store.health_history(HISTORY_WINDOWS)
         recent = store.diagnoses(limit=tracker.settings.looks_back)
@@ -70,17 +73,24 @@ class Pipeline:
         self._tracker = replace(self._tracker, settings=alerts)
         self._schedule.lateness_us = lateness_us
 
-    def store_readings(self, readings: Sequence[Reading]) -> None:
+    def store_readings(self, readings: Sequence[Reading], step_after: ClockStep | None = None) -> None:
         """Judge readings, make them durable and note how far the sources' clocks have got.
+
+        `step_after`: the box's clock was set after they had arrived and before the next ones.
 
         Raises:
             StoreError: they are not stored; give them again.
         """
+        readings, source_times_us = self._source_clocks.judge(readings)
         if readings:
             judged = self._judge.judge(Block.of(readings))
-            self._store.append_block(judged.block, self._plan)
+            self._store.append_block(judged.block, self._plan, step_after)
             self._judge.stored(judged)
-            self._schedule.observe({reading.source_time_us for reading in readings})
+            self._schedule.observe(source_times_us)
+        elif step_after:
+            self._store.append((), step_after=step_after)
+        if step_after:
+            self._schedule.clock_set(step_after.shift_us)
 
     def sensor_health(self) -> tuple[SensorHealth, ...]:
         """How well each sensor is, by the readings stored so far."""

@@ -18,6 +18,7 @@ from agent.models import Models
 from agent.pipeline import Outcome, Pipeline
 from agent.status import AgentStatus
 from edge_runtime.errors import BackendError, BundleError, StoreError, UpdateError
+from edge_runtime.timeline import ClockStep
 
 log = structlog.get_logger("agent.recorder")
 STORE = "store"
@@ -43,13 +44,16 @@ class Recorder:
         models: Models,
         status: AgentStatus,
         listeners: Sequence[Callable[[Outcome], None]],
+        follow_clock: Callable[[], ClockStep | None] = lambda: None,
     ) -> None:
+        """`follow_clock` looks at the wall clock and sets the box's; readings taken before were stamped before."""
         self._core = core
         self._pipeline = pipeline
         self._intake = intake
         self._models = models
         self._status = status
         self._listeners = listeners
+        self._follow_clock = follow_clock
         self._dropped = 0
         self._failures = 0
 
@@ -79,17 +83,24 @@ class Recorder:
     async def drain(self) -> None:
         """Store what has arrived, and diagnose as much as one beat does; the rest is due again at the next start."""
         await self.beat()
+        if len(self._intake):
+            await self.beat()
 
     async def _store(self) -> StoreError | None:
         """Store what has arrived; what went wrong with that, if anything did."""
+        # Nothing may come between: sources stamp in this thread, so what is taken now was stamped before the step.
+        if step := self._follow_clock():
+            log.warning("clock_set", shift_s=step.shift_us / 1e6, before=step.state_before, after=step.state_after)
+            self._intake.clock_set(step)
         taken = self._intake.take()
         readings = taken.readings
-        if readings:
+        if readings or taken.step_after:
             try:
-                await self._core.call(self._pipeline.store_readings, readings)
+                await self._core.call(self._pipeline.store_readings, readings, taken.step_after)
             except StoreError as error:
                 self._intake.put_back(taken)
                 return error
+        if readings:
             self._status.stored(len(readings), readings[-1].source_time_us)
         taken.confirm()
         return None

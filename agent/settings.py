@@ -217,6 +217,11 @@ class AgentSettings(_Section):
         return self.data_directory / "store.db"
 
     @property
+    def clock_floor_file(self) -> Path:
+        """Holds the latest moment that is known to be past."""
+        return self.data_directory / "clock-floor"
+
+    @property
     def running_file(self) -> Path:
         """Written while the agent runs: its process id and the port it answers on."""
         return self.data_directory / "running.json"

@@ -99,6 +99,7 @@ def make_updater(
     status: AgentStatus,
     recent: Callable[[], Awaitable[list[Window]]],
     client: httpx.Client,
+    clock: BoxClock,
 ) -> Updater | None:
     """The updater, or None where no trust root is installed. Closing `client` ends a download that is under way.
 
@@ -114,7 +115,6 @@ def make_updater(
             f"model.trust_root {settings.model.trust_root}: {error.strerror}",
             hint="Copy root.json of the model registry there, or leave trust_root out to do without updates.",
         ) from error
-    clock = BoxClock(settings.data_directory / "clock-floor")
     updates = ModelUpdates(
         settings.data_directory / "tuf",
         settings.data_directory / "downloads",

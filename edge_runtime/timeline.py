@@ -1,4 +1,4 @@
-"""The box's own time: carried on by a clock that nobody can set, and corrected by the wall clock as far as it is trusted.
+"""The box's own time: carried on by a clock that nobody can set, and set by the wall clock as far as it is trusted.
 
 Between two looks at the wall clock time goes on by the monotonic clock alone. A look tells the wall clock's state (see
 edge_runtime.clock). A suspect one is left aside: time goes on as before. Any other is followed, in one step, which is

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Float64Array, Int64Array, Series
+from edge_runtime.timeline import STEP_US
 from edge_runtime.window import ChannelWindow, Float32Array, Window
 
 BoolArray = npt.NDArray[np.bool_]
@@ -100,7 +101,8 @@ class WindowSchedule:
     of a window that is done are too late for it.
 
     When all the readings seen together are older than the newest by more than STEP_BACK_US, the sources' clocks have
-    been set back (or had run ahead): the schedule begins anew there.
+    been set back (or had run ahead): the schedule begins anew there. So it does after the box's own clock was set back,
+    however little. What was open when that was set, is due at once: the rest of it has other times.
 
     Attributes:
         lateness_us: how much later than the newest reading another may still arrive.
@@ -112,15 +114,19 @@ class WindowSchedule:
         self._next_start_us = next_start_us
         self._newest_us: int | None = None
         self._open: set[int] = set()
+        self._ended: set[int] = set()
+        self._begin_anew = False
 
     def observe(self, source_times_us: Collection[int]) -> None:
         """Take note of readings with these source times, all that arrived together."""
         if not source_times_us:
             return
         newest = max(source_times_us)
-        if self._newest_us is not None and newest < self._newest_us - STEP_BACK_US:
+        reached = max((time for time in (self._newest_us, self._next_start_us) if time is not None), default=newest)
+        if self._begin_anew or newest < reached - STEP_BACK_US:
             self._next_start_us = None
             self._newest_us = newest
+            self._begin_anew = False
         self._newest_us = max(newest, self._newest_us or newest)
         floor = self._next_start_us
         starts = {time - time % self._length_us for time in source_times_us}
@@ -131,9 +137,16 @@ class WindowSchedule:
         if self._newest_us is None:
             return []
         last_us = self._newest_us - self.lateness_us - self._length_us
-        return sorted(start for start in self._open if start <= last_us)
+        return sorted(start for start in self._open if start <= last_us or start in self._ended)
+
+    def clock_set(self, shift_us: int) -> None:
+        """The box's clock, which may have stamped readings, was set by so much after what was observed."""
+        if abs(shift_us) >= STEP_US:
+            self._ended |= self._open
+            self._begin_anew = shift_us < 0
 
     def done(self, start_us: int) -> None:
         """The window from `start_us` is closed, and with it every earlier one."""
         self._next_start_us = max(start_us + self._length_us, self._next_start_us or 0)
         self._open = {start for start in self._open if start >= self._next_start_us}
+        self._ended &= self._open

@@ -65,8 +65,7 @@ class ClockLedger:
         self._connection = connection
 
     def start(self, step: ClockStep, place: Place, kernel: str) -> None:
-        """Note how a run of the agent begins. One that follows another since the machine was switched on goes on with
-        its timeline."""
+        """Note how a run of the agent begins: on the timeline of the last one, unless the machine was switched off."""
         self._note(step, place, kernel, self._timeline(step, place, kernel))
 
     def note(self, step: ClockStep, place: Place) -> None:
@@ -89,9 +88,9 @@ class ClockLedger:
         )
         return [
             ClockEntry(
-                ClockStep(*row[:4], ClockState(row[4]), ClockState(row[5])), row[6], row[7], row[8], row[9], bool(row[10])
+                ClockStep(monotonic_us, wall_us, before_us, after_us, ClockState(before), ClockState(after)), *others
             )
-            for row in rows
+            for monotonic_us, wall_us, before_us, after_us, before, after, *others in rows
         ]
 
     def places(self) -> set[Place]:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from statistics import median_low
 
 import numpy as np
 
@@ -116,12 +117,13 @@ class ReadingTable:
         return {sensor: series for sensor, series in joined.items() if len(series)}
 
     def latest(self, within_us: int) -> list[Reading]:
-        """Each sensor's reading of the latest source time, of those within `within_us` of the newest of all."""
-        newest = self.newest_source_time()
-        if newest is None:
-            return []
+        """Each sensor's reading of the latest source time, of those stored within the last `within_us`.
+
+        Those that are by more than that behind what is usual among the sensors are left out. A sensor whose clock runs
+        ahead of all others leaves out nobody.
+        """
         found: dict[str, Reading] = {}
-        for block in self._blocks("WHERE last_time_us >= ? ORDER BY id DESC", (newest - within_us,)):
+        for block in self._blocks("WHERE stored_us >= ? ORDER BY id DESC", (self.newest_arrival() - within_us,)):
             for sensor, rows in block.by_sensor():
                 last = rows.start + int(np.argmax(block.times_us[rows]))
                 time_us = int(block.times_us[last])
@@ -134,7 +136,8 @@ class ReadingTable:
                         int(block.received_us[last]),
                         Reason(reason_of(block.statuses)[last]),
                     )
-        return [found[sensor] for sensor in sorted(found)]
+        usual_us = median_low([one.source_time_us for one in found.values()]) if found else 0
+        return [found[sensor] for sensor in sorted(found) if found[sensor].source_time_us >= usual_us - within_us]
 
     def merge(self, now_us: int, apart: Collection[Place] = ()) -> int:
         """Make one block of the oldest run of small ones that is long enough: a third of the room, far fewer rows.

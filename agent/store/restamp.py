@@ -35,11 +35,11 @@ def restamp(connection: sqlite3.Connection, ledger: ClockLedger) -> bool:
             block = shifted(decode_block(payload), task.shift_us)
         except StoreDamagedError:
             continue  # it is found and counted wherever it is read
-        payload = encode_block(block)
+        encoded = encode_block(block)
         connection.execute(
             "UPDATE reading_block SET first_time_us = ?, last_time_us = ?, stored_us = stored_us + ?, bytes = ?, "
             "payload = ? WHERE id = ?",
-            (int(block.times_us.min()), int(block.times_us.max()), task.shift_us, len(payload), payload, block_id),
+            (int(block.times_us.min()), int(block.times_us.max()), task.shift_us, len(encoded), encoded, block_id),
         )
         moved += len(block)
         if moved >= SLICE_READINGS:

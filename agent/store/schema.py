@@ -36,8 +36,8 @@ _MARK = 0x4859 << 16
 """`application_id` is this plus the schema's number. It repeats `user_version`, so that damage to either is found."""
 
 TABLES = (
-    *("boot", "progress", "loss", "clock_step", "account", "record", "window_reading", "publication", "outbox", "batch"),
-    *("traffic", "wear", "reading_block"),
+    *("boot", "progress", "loss", "clock_step", "account", "record", "window_reading", "publication", "outbox"),
+    *("batch", "traffic", "wear", "reading_block"),
 )
 """In the order of their worth, which is the order of salvage."""
 

@@ -1,6 +1,7 @@
 import pytest
 
 from agent.assembly import Assembly
+from agent.box_clock import BoxClock
 from agent.core import CoreThread
 from agent.reload_plan import TAKEN_UP_BY
 from agent.status import AgentStatus
@@ -27,8 +28,8 @@ def core():
 
 
 @pytest.fixture
-def assembly(settings, open_store, core):
-    return Assembly(settings(), MACHINE, open_store(), core, AgentStatus())
+def assembly(settings, open_store, core, tmp_path):
+    return Assembly(settings(), MACHINE, open_store(), core, AgentStatus(), BoxClock(tmp_path / "floor"))
 
 
 def test_whatever_may_be_taken_up_has_a_taker(assembly):

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from edge_runtime.backends.base import ModelOutput
+from edge_runtime.clock import ClockState
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.errors import BackendError, StoreFullError
 from edge_runtime.quality import Reason, reason_of
 from edge_runtime.sensor_check import SensorFaultKind
+from edge_runtime.timeline import ClockStep
 from tests.models.tiny_bundle import WINDOW_US, build_tiny_bundle, tiny_machine
-from tests.tiny_agent import SECOND_US, load_diagnoser, make_pipeline, minutes, readings
+from tests.tiny_agent import LATENESS_US, MACHINE, SECOND_US, load_diagnoser, make_pipeline, minutes, readings
 
 HOUR_US = 3_600_000_000
 
@@ -225,3 +227,54 @@ def test_window_times_are_utc(open_store, diagnoser):
     (outcome,) = drain(pipeline)[:1]
     assert outcome.diagnosis.window_start == datetime(1970, 1, 1, tzinfo=UTC)
     assert outcome.diagnosis.window_end - outcome.diagnosis.window_start == timedelta(minutes=1)
+
+
+YEAR_US = 365 * 86_400 * SECOND_US
+NOW_US = 30_000_000 * WINDOW_US
+
+
+def clock_step(shift_us):
+    return ClockStep(0, NOW_US, NOW_US, NOW_US + shift_us, ClockState.BOUNDED, ClockState.BOUNDED)
+
+
+def due_starts(pipeline):
+    return [outcome.window.start_us for outcome in iter(pipeline.diagnose_next, None)]
+
+
+@pytest.mark.parametrize("shift_us", [-YEAR_US, -WINDOW_US, WINDOW_US, YEAR_US])
+def test_a_step_of_the_clock_ends_the_window_and_the_next_ones_follow_at_once(open_store, diagnoser, shift_us):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    half = NOW_US + WINDOW_US // 2
+    pipeline.store_readings(readings(NOW_US - WINDOW_US, half), clock_step(shift_us))
+    assert due_starts(pipeline) == [NOW_US - WINDOW_US, NOW_US]
+    pipeline.store_readings(readings(half + shift_us, NOW_US + shift_us + 3 * WINDOW_US))
+    stepped = due_starts(pipeline)
+    assert len(stepped) in {2, 3}
+    assert stepped[-1] == NOW_US + shift_us + WINDOW_US
+
+
+@pytest.mark.parametrize("shift_us", [-YEAR_US, YEAR_US])
+def test_a_restart_after_a_step_neither_stalls_nor_repeats(open_store, diagnoser, shift_us):
+    pipeline = make_pipeline(open_store(), diagnoser)
+    pipeline.store_readings(readings(NOW_US, NOW_US + WINDOW_US // 2), clock_step(shift_us))
+    assert due_starts(pipeline) == [NOW_US]
+    pipeline = make_pipeline(open_store(), diagnoser)
+    begin_us = NOW_US + shift_us + WINDOW_US
+    pipeline.store_readings(readings(begin_us, begin_us + 2 * WINDOW_US + LATENESS_US + SECOND_US))
+    assert due_starts(pipeline) == [begin_us, begin_us + WINDOW_US]
+
+
+def test_one_sensor_a_year_ahead_neither_hurries_windows_nor_stops_them(open_store, diagnoser):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser)
+    astray = MACHINE.sensors[0].name
+    for start_us in range(NOW_US, NOW_US + 3 * WINDOW_US, WINDOW_US // 6):
+        beat = [
+            dataclasses.replace(one, source_time_us=one.source_time_us + YEAR_US) if one.sensor == astray else one
+            for one in readings(start_us, start_us + WINDOW_US // 6)
+        ]
+        pipeline.store_readings(beat)
+    assert due_starts(pipeline) == [NOW_US, NOW_US + WINDOW_US]
+    latest = {one.sensor: one.source_time_us for one in store.latest_readings()}
+    assert latest.keys() == set(MACHINE.sensor_index)
+    assert {time for name, time in latest.items() if name != astray} == {NOW_US + 3 * WINDOW_US - SECOND_US}

@@ -198,6 +198,7 @@ def made(settings, trust_root):
             status=AgentStatus(),
             recent=None,
             client=client,
+            clock=BoxClock(settings.clock_floor_file),
         )
 
 
