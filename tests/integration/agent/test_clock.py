@@ -46,7 +46,7 @@ async def test_readings_of_1970_have_their_right_times_once_the_clock_is_known(t
     (tmp_path / "machine.yaml").write_text(TINY_MACHINE)
     build_tiny_bundle(tmp_path / "bundle")
     register = {"sensor": SENSOR, "address": 0}
-    modbus = {"name": "plc", "host": "127.0.0.1", "port": device.port}
+    modbus = {"name": "plc", "transport": {"type": "tcp", "host": device.host, "port": device.port}}
     settings = {
         "machine": "machine.yaml",
         "data_directory": "data",
