@@ -1,4 +1,4 @@
-"""Who may do what: enrolment tokens, agents and operators in the database.
+"""Who may do what: enrolment tokens, boxes and operators in the database; boxes' credentials are in credentials.py.
 
 Every function takes a connection that is in a transaction, and does one thing in it. Expiry is judged by the database's
 clock, which all servers share.
@@ -9,20 +9,13 @@ from datetime import datetime, timedelta
 
 import psycopg
 
+from cloud_sync.cloud import credentials
 from cloud_sync.cloud.queries import load_queries
 from cloud_sync.cloud.secret import Secret, SecretKind
 from cloud_sync.wire import Enrolment, EnrolmentRequest
 from edge_runtime.errors import ConfigurationError, CredentialError, RefusedError
 
 _QUERIES = load_queries("access.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class AgentIdentity:
-    """A box whose credential was right: it may write its own machine and nothing else."""
-
-    agent: str
-    machine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +40,12 @@ async def create_token(connection: psycopg.AsyncConnection, machine: str, valid_
     return EnrolmentToken(machine, secret.text, row[0])
 
 
-async def enrol(connection: psycopg.AsyncConnection, request: EnrolmentRequest) -> Enrolment:
+async def enrol(
+    connection: psycopg.AsyncConnection, request: EnrolmentRequest, lifetime: timedelta | None = None
+) -> Enrolment:
     """Turn a one-time token into a credential. The machine's earlier box, if there is one, loses its own.
+
+    `lifetime` is the credential's, None for one that doesn't expire.
 
     Raises:
         CredentialError: the token is wrong, used, revoked or expired.
@@ -77,33 +74,9 @@ async def enrol(connection: psycopg.AsyncConnection, request: EnrolmentRequest) 
     await connection.execute(_QUERIES["revoke_agents_of_machine"], {"machine": machine})
     await connection.execute(
         _QUERIES["insert_agent"],
-        {
-            "id": credential.id,
-            "machine": machine,
-            "secret_sha256": credential.sha256,
-            "agent_version": request.agent_version,
-        },
+        {"id": credential.id, "machine": machine, "agent_version": request.agent_version},
     )
-    return Enrolment(agent=credential.id, credential=credential.text, machine=machine)
-
-
-async def authenticate_agent(connection: psycopg.AsyncConnection, credential: str) -> AgentIdentity:
-    """Who presents this credential.
-
-    Raises:
-        CredentialError: nobody, or it was revoked.
-    """
-    secret = Secret.parse(credential, SecretKind.AGENT)
-    row = await (await connection.execute(_QUERIES["find_agent"], {"id": secret.id})).fetchone()
-    secret.check(None if row is None else row[1])
-    assert row is not None  # noqa: S101  check() refused None
-    machine, _, revoked = row
-    if revoked:
-        raise CredentialError(
-            f"the credential of agent {secret.id} was revoked",
-            hint=f"Enrol this box again, with a token from: hydrosight-cloud enroll {machine}",
-        )
-    return AgentIdentity(secret.id, machine)
+    return await credentials.issue(connection, credential.id, machine, credential, lifetime)
 
 
 async def authenticate_operator(connection: psycopg.AsyncConnection, token: str) -> str:

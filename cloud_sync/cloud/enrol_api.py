@@ -1,13 +1,14 @@
-"""POST /api/v1/enrol: a one-time token for a credential of the box's own."""
+"""POST /api/v1/enrol and /api/v1/credential/rotate: how a box gets a credential of its own, and the next one."""
 
 import msgspec
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from cloud_sync.cloud import access
+from cloud_sync.cloud import access, credentials
 from cloud_sync.cloud.body import read_body
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.metrics import CentreMetrics
+from cloud_sync.cloud.secret import bearer
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.wire import EnrolmentRequest, decode_json
 from edge_runtime.errors import CredentialError, RefusedError, WireError
@@ -27,7 +28,7 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
             enrolment_request = decode_json(body, EnrolmentRequest)
             _check(enrolment_request)
             async with database.transaction() as connection:
-                enrolment = await access.enrol(connection, enrolment_request)
+                enrolment = await access.enrol(connection, enrolment_request, settings.credential_lifetime)
         except (CredentialError, RefusedError, WireError) as error:
             metrics.enrolments.labels("refused").inc()
             _log.warning("enrolment refused", reason=str(error))
@@ -35,6 +36,15 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
         metrics.enrolments.labels("accepted").inc()
         _log.info("enrolled", agent=enrolment.agent, machine=enrolment.machine)
         return Response(msgspec.json.encode(enrolment), media_type="application/json")
+
+    @router.post("/credential/rotate", response_model=None, summary="A successor of the credential that is shown")
+    async def rotate(request: Request) -> Response:
+        credential = bearer(request.headers.get("authorization"))
+        async with database.transaction() as connection:
+            successor = await credentials.rotate(connection, credential, settings.credential_lifetime)
+        metrics.rotations.inc()
+        _log.info("credential renewed", agent=successor.agent, machine=successor.machine)
+        return Response(msgspec.json.encode(successor), media_type="application/json")
 
     return router
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import psycopg
 
-from cloud_sync.cloud.access import AgentIdentity
 from cloud_sync.cloud.arrays import register_float32_arrays
+from cloud_sync.cloud.credentials import AgentIdentity
 from cloud_sync.cloud.multiranges import to_multirange
 from cloud_sync.cloud.queries import load_queries
 from cloud_sync.cloud.rows import BatchRows, ReadingsRow, WindowRow
@@ -43,6 +43,7 @@ async def write_batch(
         "windows": len(batch.windows),
         "diagnoses": len(batch.diagnoses),
         "alerts": len(batch.alerts),
+        "backlog": batch.backlog,
     }
     inserted = await (await connection.execute(_QUERIES["insert_receipt"], receipt)).fetchone()
     if inserted is not None:
@@ -59,7 +60,7 @@ async def write_batch(
                 hint="The box sends what doesn't fit; it sets the batch aside. See: hydrosight buffer",
             ) from error
     await connection.execute(_QUERIES["note_seen"], {"agent": identity.agent})
-    return Acknowledgement(batch.boot, batch.number, duplicate=inserted is None)
+    return Acknowledgement(batch.boot, batch.number, duplicate=inserted is None, rotate=identity.rotate)
 
 
 async def _insert(connection: psycopg.AsyncConnection, query: str, rows: Sequence[tuple[object, ...]]) -> None:

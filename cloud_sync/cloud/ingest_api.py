@@ -6,7 +6,7 @@ import time
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from cloud_sync.cloud import access
+from cloud_sync.cloud import credentials
 from cloud_sync.cloud.body import read_body
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.ingest import write_batch
@@ -27,7 +27,9 @@ def ingest_api(database: Database, settings: CloudSettings, metrics: CentreMetri
     async def ingest(request: Request) -> Response:
         try:
             async with database.transaction() as connection:  # before the body: strangers don't get to send megabytes
-                identity = await access.authenticate_agent(connection, bearer(request.headers.get("authorization")))
+                identity = await credentials.authenticate(
+                    connection, bearer(request.headers.get("authorization")), settings.credential_lifetime
+                )
             body = await _batch_body(request, settings.body_timeout_s)
             started = time.monotonic()
             async with turns:
@@ -41,7 +43,7 @@ def ingest_api(database: Database, settings: CloudSettings, metrics: CentreMetri
             metrics.batches.labels("failed").inc()
             raise
         metrics.ingest_seconds.observe(time.monotonic() - started)
-        _count(metrics, acknowledgement, len(body), rows)
+        _count(metrics, acknowledgement, len(body), rows, backlog=batch.backlog)
         return Response(msgspec.json.encode(acknowledgement), media_type="application/json")
 
     return router
@@ -58,12 +60,15 @@ def _decode(body: bytes, machine: str) -> tuple[Batch, BatchRows]:
     return batch, rows_of(batch, machine)
 
 
-def _count(metrics: CentreMetrics, acknowledgement: Acknowledgement, size: int, rows: BatchRows) -> None:
+def _count(
+    metrics: CentreMetrics, acknowledgement: Acknowledgement, size: int, rows: BatchRows, *, backlog: bool
+) -> None:
     if acknowledgement.duplicate:
         metrics.batches.labels("duplicate").inc()
         return
     metrics.batches.labels("committed").inc()
     metrics.bytes.inc(size)
+    metrics.backlog_batches.inc(backlog)
     metrics.samples.inc(rows.samples)
     metrics.diagnoses.inc(len(rows.diagnoses))
     metrics.alerts.inc(len(rows.alerts))

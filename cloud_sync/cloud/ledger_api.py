@@ -3,7 +3,7 @@
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from cloud_sync.cloud import access
+from cloud_sync.cloud import access, credentials
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.ledger import read_ledger
 from cloud_sync.cloud.secret import bearer
@@ -18,7 +18,7 @@ def ledger_api(database: Database) -> APIRouter:
     )
     async def own(request: Request) -> Response:
         async with database.transaction() as connection:
-            identity = await access.authenticate_agent(connection, bearer(request.headers.get("authorization")))
+            identity = await credentials.authenticate(connection, bearer(request.headers.get("authorization")))
         return await _answer(identity.machine)
 
     @router.get(

@@ -38,6 +38,14 @@ class CentreMetrics:
             ["result"],
             registry=self._registry,
         )
+        self.rotations = Counter(
+            "hydrosight_centre_credential_rotations", "Credentials that boxes renewed.", registry=self._registry
+        )
+        self.backlog_batches = Counter(
+            "hydrosight_centre_backlog_batches",
+            "Committed batches of what an outage had left behind.",
+            registry=self._registry,
+        )
         self.database_up = Gauge(
             "hydrosight_centre_database_up",
             "1 when the database answers and has this server's schema.",

@@ -1,6 +1,7 @@
 """Settings of the centre: options of the command, over a YAML file, over the environment (`HYDROSIGHT_…`)."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -28,6 +29,7 @@ class CloudSettings(BaseSettings):
         database_timeout_s: a statement that takes longer is given up.
         body_timeout_s: a request whose body takes longer to arrive is refused.
         concurrent_ingests: batches that are decoded and written at once; each takes up to 150 MB.
+        credential_days: how long a box's credential is valid; the box renews it after two thirds of that. 0: for ever.
         retry_after_s: what boxes are told to wait when the database is down.
     """
 
@@ -44,6 +46,7 @@ class CloudSettings(BaseSettings):
     database_timeout_s: Seconds = 30
     body_timeout_s: Seconds = 60
     concurrent_ingests: Annotated[int, Field(ge=1, le=64)] = 4
+    credential_days: Annotated[float, Field(ge=0, le=3650)] = 90
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 5
 
     @model_validator(mode="after")
@@ -51,6 +54,11 @@ class CloudSettings(BaseSettings):
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key come together: give both or neither")
         return self
+
+    @property
+    def credential_lifetime(self) -> timedelta | None:
+        """Of credentials issued from now on; None for no end."""
+        return timedelta(days=self.credential_days) if self.credential_days else None
 
     def connection_string(self) -> str:
         """The database's URL, with its password.

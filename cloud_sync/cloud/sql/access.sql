@@ -22,11 +22,7 @@ UPDATE enrolment_tokens SET used_at = now() WHERE id = %(id)s;
 UPDATE machines SET machine_file = %(machine_file)s WHERE name = %(machine)s AND %(machine_file)s <> '';
 
 -- name: insert_agent
-INSERT INTO agents (id, machine, secret_sha256, agent_version)
-VALUES (%(id)s, %(machine)s, %(secret_sha256)s, %(agent_version)s);
-
--- name: find_agent
-SELECT machine, secret_sha256, revoked_at IS NOT NULL FROM agents WHERE id = %(id)s;
+INSERT INTO agents (id, machine, agent_version) VALUES (%(id)s, %(machine)s, %(agent_version)s);
 
 -- name: revoke_agent
 UPDATE agents SET revoked_at = now() WHERE id = %(id)s AND revoked_at IS NULL RETURNING id;

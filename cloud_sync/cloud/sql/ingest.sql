@@ -1,7 +1,7 @@
 -- name: insert_receipt
 -- First in the transaction. Another server with the same batch waits here for this one's commit, and then gets no row.
-INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts)
-VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s)
+INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts, backlog)
+VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s, %(backlog)s)
 ON CONFLICT DO NOTHING RETURNING number;
 
 -- name: note_seen

@@ -32,8 +32,8 @@ def test_a_token_from_the_command_line_enrols_a_box(centre: Centre, postgres_url
 
 def test_no_secret_is_stored_in_the_clear(centre: Centre, box: Enrolment, postgres_url: str) -> None:
     with psycopg.connect(postgres_url) as connection:
-        stored = connection.execute("SELECT secret_sha256 FROM agents").fetchone()[0]
-        everything = str(connection.execute("SELECT a, t FROM agents a, enrolment_tokens t").fetchall())
+        stored = connection.execute("SELECT secret_sha256 FROM credentials").fetchone()[0]
+        everything = str(connection.execute("SELECT a, t FROM credentials a, enrolment_tokens t").fetchall())
 
     assert len(stored) == 32
     assert box.credential.split("_", 2)[2] not in everything

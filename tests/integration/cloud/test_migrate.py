@@ -28,7 +28,7 @@ async def test_servers_that_start_together_migrate_once(postgres_url: str) -> No
 
     done = await asyncio.gather(*(start() for _ in range(6)))
 
-    assert sorted(done) == [0] * 5 + [len(migrations())]
+    assert sum(done) == len(migrations()), "they take turns, migration by migration"
     async with await connect(postgres_url) as connection:
         status = await schema_status(connection)
     assert status.pending == ()

@@ -8,7 +8,7 @@ import pytest
 from cloud_sync.cloud.migrate import migrations
 from cloud_sync.cloud.queries import load_queries, read_sql
 
-QUERY_FILES = ("access.sql", "ingest.sql", "ledger.sql", "migrate.sql", "read.sql")
+QUERY_FILES = ("access.sql", "credentials.sql", "ingest.sql", "ledger.sql", "migrate.sql", "read.sql")
 
 
 @pytest.mark.parametrize("file", QUERY_FILES)
