@@ -91,7 +91,9 @@ class Assembly:
         self.recorder = Recorder(
             core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow
         )
-        self.housekeeping = Housekeeping(core, store, status, min_free_bytes=settings.store.min_free_bytes)
+        self.housekeeping = Housekeeping(
+            core, store, status, min_free_bytes=settings.store.min_free_bytes, resend_file=settings.resend_file
+        )
 
     @property
     def diagnoser(self) -> Diagnoser:

@@ -1,14 +1,19 @@
-"""Now and then: keeps the store within its limits, takes its figures, and sees whether the disk has room."""
+"""Now and then: keeps the store within its limits, takes its figures, queues what is asked for, looks at the disk."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
 
 from agent.core import CoreThread
+from agent.resend import take_up
 from agent.status import AgentStatus
 from agent.store.statistics import BufferStatistics
 from agent.store.store import Store
 from edge_runtime.errors import StoreError
 
+log = structlog.get_logger("agent.housekeeping")
 INTERVAL_S = 30.0
 PART = "housekeeping"
 DISK = "disk"
@@ -24,11 +29,14 @@ class Housekeeping:
         min_free_bytes: with less room than that on the disk something is wrong.
     """
 
-    def __init__(self, core: CoreThread, store: Store, status: AgentStatus, *, min_free_bytes: int) -> None:
+    def __init__(
+        self, core: CoreThread, store: Store, status: AgentStatus, *, min_free_bytes: int, resend_file: Path
+    ) -> None:
         self._core = core
         self._store = store
         self._status = status
         self.min_free_bytes = min_free_bytes
+        self._resend_file = resend_file
         self._low = False
         self.statistics: BufferStatistics | None = None
 
@@ -45,6 +53,8 @@ class Housekeeping:
         """Once."""
         try:
             await self._core.call(self._store.prune)
+            if queued := await self._core.call(take_up, self._resend_file, self._store):
+                log.info("sent_again", records=queued)
             self.statistics = await self._core.call(self._store.statistics)
         except StoreError as error:
             self._status.report(PART, healthy=False, message=str(error), hint=error.hint)

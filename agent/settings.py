@@ -227,6 +227,11 @@ class AgentSettings(_Section):
         return self.data_directory / "running.json"
 
     @property
+    def resend_file(self) -> Path:
+        """Where a command leaves the windows that the agent is to send again."""
+        return self.data_directory / "resend.json"
+
+    @property
     def slots_directory(self) -> Path:
         """Where the model slots are."""
         return self.data_directory / "models"

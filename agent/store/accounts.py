@@ -137,11 +137,9 @@ class AccountTable:
                 "SELECT boot_id, first_counter, numbers FROM reading_block WHERE numbers > 0"
             )
         )
-        unsent = _by_boot(
-            self._connection.execute(
-                "SELECT boot_id, first, last FROM window_reading JOIN outbox USING (record_id)"
-            ).fetchall()
-        )
+        waiting = "SELECT boot_id, first, last FROM window_reading JOIN outbox USING (record_id) WHERE refused_us IS "
+        unsent = _by_boot(self._connection.execute(waiting + "NULL").fetchall())
+        set_aside = _by_boot(self._connection.execute(waiting + "NOT NULL").fetchall())
         undiagnosed = self.unaccounted(in_blocks)
         return [
             BootAccount(
@@ -150,7 +148,7 @@ class AccountTable:
                 read,
                 undiagnosed.get(boot_id, NumberRanges()),
                 unsent.get(boot_id, NumberRanges()),
-                self.of_boot(boot_id),
+                _with(self.of_boot(boot_id), Fate.REFUSED, set_aside.get(boot_id)),
             )
             for boot_id, name, opened_us in self._connection.execute(
                 "SELECT id, name, opened_us FROM boot ORDER BY id"
@@ -176,6 +174,10 @@ class AccountTable:
         return self._connection.execute(
             "SELECT boot_id, first, last FROM window_reading WHERE record_id = ?", (record_id,)
         ).fetchall()
+
+
+def _with(fates: dict[Fate, NumberRanges], fate: Fate, numbers: NumberRanges | None) -> dict[Fate, NumberRanges]:
+    return {**fates, fate: fates.get(fate, NumberRanges()) | numbers} if numbers else fates
 
 
 def _by_boot(rows: Iterable[tuple[int, int, int]]) -> dict[int, NumberRanges]:

@@ -126,6 +126,15 @@ class RecordTable:
             (batch_id, without),
         )
 
+    def unqueued(self, first_us: int, last_us: int) -> list[tuple[RecordClass, int, int]]:
+        """Class, row id and size before packing of records of this time that don't wait for the centre."""
+        rows = self._connection.execute(
+            "SELECT record_class, id, raw_bytes FROM record WHERE time_us BETWEEN ? AND ? "
+            "AND NOT EXISTS (SELECT 1 FROM outbox WHERE record_id = record.id) ORDER BY id",
+            (first_us, last_us),
+        )
+        return [(RecordClass(record_class), row_id, raw_bytes) for record_class, row_id, raw_bytes in rows]
+
     def of_ids(self, record_ids: Iterable[int]) -> list[Record]:
         """The records of these rows, the damaged ones left out, by time."""
         query = "SELECT id, record_class, payload FROM record WHERE id = ?"

@@ -299,6 +299,21 @@ class Store(StoreReader):
         """Other limits count from the next `prune` on."""
         self._retention = retention
 
+    def send_again(self, windows: Sequence[tuple[int, int]]) -> int:
+        """Queue records about these windows, by start and end, once more; those that wait already just wait.
+
+        Returns:
+            How many were queued.
+        """
+
+        def write() -> int:
+            records = [record for start, end in windows for record in self._records.unqueued(start, end)]
+            for record_class, record_id, raw_bytes in dict.fromkeys(records):
+                self._outbox.add(record_class, record_id, raw_bytes)
+            return len(set(records))
+
+        return self._write(write, FREE_TO_GO)
+
     def prune(self) -> int:
         """Tidy up and keep within the retention, as far as a few short transactions go.
 

@@ -1,14 +1,18 @@
 """The box, the database and the centre are killed at random while the machine runs; then rows are counted."""
 
+import json
 import random
 import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from agent.cli.main import app
 from agent.store.reader import StoreReader
 from tests.rig.agent import FAILED, Agent
 from tests.rig.arrived import Records, accepted, arrived, pending, stored
@@ -43,6 +47,7 @@ class Aftermath:
     readings: Readings
     blocks: list[tuple[int, int, int]]
     database_url: str
+    config: Path
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,7 @@ def aftermath(_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactor
         agent.kill()
         with agent.store() as store:
             records, readings = stored(store), store.series(0, 2**62)
-        yield Aftermath(played, promises, records, readings, blocks(agent), database_url)
+        yield Aftermath(played, promises, records, readings, blocks(agent), database_url, agent.config)
 
 
 def diagnosed_up_to(store: StoreReader) -> bool:
@@ -135,6 +140,21 @@ def test_nothing_was_taken_twice(aftermath: Aftermath) -> None:
         len(records.diagnoses),
         len(records.alerts),
     )
+
+
+def test_every_reading_is_accounted_for(aftermath: Aftermath) -> None:
+    """Of each run of the agent: what it read is at the centre, or in the window that wasn't over when it ended."""
+    result = CliRunner().invoke(app, ["sync", "reconcile", "--json", "--config", str(aftermath.config)])
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert (said["missing"], said["twice"]) == (0, 0), said["verdict"]
+    assert said["read"] == sum(count for _, _, count in aftermath.blocks)
+    assert len(said["boots"]) == len({boot for boot, _, _ in aftermath.blocks})
+    cursor_us = max(start for start, _ in aftermath.records.windows) + CYCLE_US
+    later = sum(int((series.times_us >= cursor_us).sum()) for series in aftermath.readings.values())
+    late = sum(last - first + 1 for boot in said["boots"] for first, last in boot["fates"].get("late", []))
+    assert said["at_centre"] + said["waiting"] + late == said["read"]
+    assert said["waiting"] >= later
 
 
 def test_alerts_are_raised_once_whatever_happened(aftermath: Aftermath) -> None:

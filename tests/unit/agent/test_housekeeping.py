@@ -35,7 +35,12 @@ async def rooms(tmp_path, disk):
     core = CoreThread()
     store = await core.call(Store.open, tmp_path / "store.db", "boot", retention=Retention(min_free_bytes=LIMIT))
     status = AgentStatus()
-    yield Housekeeping(core, store, status, min_free_bytes=LIMIT), store, core, status
+    yield (
+        Housekeeping(core, store, status, min_free_bytes=LIMIT, resend_file=tmp_path / "resend.json"),
+        store,
+        core,
+        status,
+    )
     await core.call(store.close)
     core.close()
 
