@@ -23,8 +23,8 @@ from agent.settings import AgentSettings
 from agent.sources.base import Source, SourceStatus
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.modbus.source import ModbusSource
-from agent.sources.mqtt import MqttSource
-from agent.sources.mqtt_settings import MqttSettings
+from agent.sources.mqtt.settings import MqttSettings
+from agent.sources.mqtt.source import MqttSource
 from agent.status import AgentStatus
 from agent.store.store import Store
 from agent.updater import RECENT_WINDOWS, make_updater

@@ -19,7 +19,7 @@ from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_s
 from agent.sources.modbus.connection import ModbusConnection
 from agent.sources.modbus.group_poll import GroupPoll
 from agent.sources.modbus.settings import ModbusSettings
-from agent.sources.mqtt_settings import MqttSettings
+from agent.sources.mqtt.settings import MqttSettings
 from agent.sources.poll_schedule import PollSchedule
 from cloud_sync.edge.credential import read_credential
 from edge_runtime.clock import ClockState

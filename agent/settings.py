@@ -10,7 +10,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agent.sources.modbus.settings import ModbusSettings
-from agent.sources.mqtt_settings import MqttSettings
+from agent.sources.mqtt.settings import MqttSettings
 from agent.store.retention import Retention
 from cloud_sync.edge.daily_hours import DailyHours
 from cloud_sync.edge.gate import Limits

@@ -10,7 +10,7 @@ from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_j
 from agent.configuration import Configuration, load_configuration
 from agent.reload_plan import ReloadPlan, plan_reload
 from agent.sources.modbus.settings import ModbusSettings
-from agent.sources.mqtt_settings import MqttSettings
+from agent.sources.mqtt.settings import MqttSettings
 from edge_runtime.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Check and show the settings, and what a change of them would do.")

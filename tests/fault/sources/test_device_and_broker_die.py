@@ -9,10 +9,11 @@ import pytest
 
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.modbus.source import ModbusSource
-from agent.sources.mqtt import MqttSource
-from agent.sources.mqtt_settings import MqttSettings
+from agent.sources.mqtt.settings import MqttSettings
+from agent.sources.mqtt.source import MqttSource
 from demo.process import free_port
 from tests.servers.modbus import ModbusDevice
+from tests.servers.mosquitto import Mosquitto
 from tests.servers.running_source import running, until
 
 
@@ -37,9 +38,9 @@ def modbus_source(port, name="plc", **changes):
     return ModbusSource(ModbusSettings.model_validate(settings), now_us=now_us, rng=random.Random(1))
 
 
-def mqtt_source(port):
+def mqtt_source(port, **changes):
     settings = {"name": "rig", "host": "127.0.0.1", "port": port, "client_id": "test", "longest_retry_s": 0.3}
-    settings |= {"topics": [{"topic": "rig/F", "sensor": "F"}], "keepalive_s": 5, "timeout_s": 1}
+    settings |= {"topics": [{"topic": "rig/F", "sensor": "F"}], "keepalive_s": 5, "timeout_s": 1, **changes}
     return MqttSource(MqttSettings.model_validate(settings), machine="rig", now_us=now_us, rng=random.Random(1))
 
 
@@ -126,7 +127,7 @@ async def publish_until(broker, condition):
 
 @pytest.mark.slow
 async def test_a_broker_that_hangs_is_noticed_and_does_not_hold_up_the_end(mosquitto):
-    proxy = FreezingProxy(mosquitto.port)
+    proxy = Proxy(mosquitto.port)
     async with proxy.serving() as port:
         source = mqtt_source(port)
         async with running(source) as received:
@@ -138,12 +139,88 @@ async def test_a_broker_that_hangs_is_noticed_and_does_not_hold_up_the_end(mosqu
     assert time.monotonic() - started < 10
 
 
-class FreezingProxy:
-    """Passes bytes on until it is frozen; its connections stay open."""
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_a_broker_that_flaps_loses_nothing_and_is_said_once_each_time(tmp_path, protocol):
+    """The connection is cut in the middle of messages, again and again, while storing lags behind."""
+    broker = Mosquitto(tmp_path, "allow_anonymous true\nmax_queued_messages 0")
+    proxy = Proxy(broker.port)
+    async with proxy.serving() as port:
+        source = mqtt_source(port, protocol=protocol, acknowledge="stored", longest_retry_s=0.05)
+        async with running(source) as received:
+            await publish_until(broker, lambda: bool(received.readings))
+            received.readings.clear()
+            received.stores = False
+            sending = asyncio.create_task(publish_numbers(broker, 3000))
+            while not sending.done():
+                await asyncio.sleep(0.15)
+                proxy.cut()
+                await asyncio.sleep(0.02)
+                received.store()
+            received.stores = True
+            received.store()
+            await until(lambda: len({reading.value for reading in received.readings if reading.value >= 0}) == 3000)
+    broker.stop()
+    assert source.counters.reconnects >= 3
+    faults = [status.healthy for status in received.statuses]
+    assert all(one != following for one, following in pairwise(faults))
+
+
+async def publish_numbers(broker, count):
+    async with aiomqtt.Client(broker.host, broker.port) as client:
+        for number in range(count):
+            await client.publish("rig/F", str(number).encode(), qos=1)
+
+
+async def test_a_broker_that_refuses_is_said_once_and_used_when_it_lets_us_in():
+    answers = [b"\x20\x02\x00\x03"] * 3 + [b"\x20\x02\x00\x00"]
+
+    async def answer(reader, writer):
+        await reader.read(1000)
+        writer.write(answers.pop(0))
+        await reader.read(1000)
+        writer.write(b"\x90\x03\x00\x01\x01\x30\x08\x00\x05rig/F7")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(mqtt_source(port, protocol="3.1.1")) as received:
+        await until(lambda: bool(received.readings))
+    assert received.healthy == [False, True]
+    assert "Server unavailable" in received.statuses[0].message
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_noise_instead_of_mqtt_is_a_fault_not_a_crash(seed):
+    noise = random.Random(seed)
+
+    async def talk_nonsense(reader, writer):
+        await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x00\x00" * (seed % 2) + noise.randbytes(2000))
+        await reader.read(1000)
+        writer.close()
+
+    server = await asyncio.start_server(talk_nonsense, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(mqtt_source(port, protocol="5")) as received:
+        await until(lambda: bool(received.statuses))
+    assert received.healthy[0] is False
+    assert received.readings == []
+
+
+class Proxy:
+    """Passes bytes on until it is frozen; its connections stay open until they are cut."""
 
     def __init__(self, port):
         self.port = port
         self.frozen = False
+        self._writers = []
+
+    def cut(self):
+        """Break every connection."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
 
     @asynccontextmanager
     async def serving(self):
@@ -155,6 +232,7 @@ class FreezingProxy:
 
     async def _relay(self, reader, writer):
         upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self._writers += [upstream_writer, writer]
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._pump(reader, upstream_writer))

@@ -12,7 +12,7 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from agent.settings import SourceSettings
 from agent.sources.modbus.source import ModbusSource
-from agent.sources.mqtt import MqttSource
+from agent.sources.mqtt.source import MqttSource
 from edge_runtime.machine_file import load_machine
 from edge_runtime.quality import Quality
 from edge_runtime.recording import Recording, read_recording

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources.payloads.json_value import JsonPayload
+from agent.sources.mqtt.payloads.json_value import JsonPayload
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine

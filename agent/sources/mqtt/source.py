@@ -8,12 +8,12 @@ import structlog
 
 from agent.sources.backoff import backoff_delays
 from agent.sources.base import UNREACHABLE, Deliver, Report, SourceCounters, StatusLine
-from agent.sources.mqtt_broker import broker_of
-from agent.sources.mqtt_connection import BrokerRefusedError, BrokerUnreachableError, MqttConnection
-from agent.sources.mqtt_message import Message
-from agent.sources.mqtt_route import Routes
-from agent.sources.mqtt_session import Arrival, Batch, Session
-from agent.sources.mqtt_settings import MqttSettings, Protocol, ProtocolChoice
+from agent.sources.mqtt.broker import broker_of
+from agent.sources.mqtt.connection import BrokerRefusedError, BrokerUnreachableError, MqttConnection
+from agent.sources.mqtt.message import Message
+from agent.sources.mqtt.route import Routes
+from agent.sources.mqtt.session import Arrival, Batch, Session
+from agent.sources.mqtt.settings import MqttSettings, Protocol, ProtocolChoice
 from edge_runtime.errors import SourceError
 from edge_runtime.reading import Reading
 
@@ -26,7 +26,10 @@ MAX_UNSTORED = 100_000
 """Readings that may wait to be stored while the broker keeps them too; then we hang up until half of them are."""
 
 MAX_NOTED = 1_000
-"""Topics and sensors that are told apart when they are wrong or unknown; more are only counted."""
+"""Topics with a fault that are told apart; more are only counted."""
+
+UNKNOWN_SHOWN = 20
+"""Unknown sensors that are named in the log; more are only counted."""
 
 
 class MqttSource:
@@ -197,7 +200,7 @@ class MqttSource:
     def _note_unknown(self, names: Sequence[str], topic: str) -> None:
         self.counters.unknown += len(names)
         for name in names:
-            if name not in self._unknown and len(self._unknown) < MAX_NOTED:
+            if name not in self._unknown and len(self._unknown) < UNKNOWN_SHOWN:
                 self._unknown.add(name)
                 log.warning("unknown_sensor", source=self.name, topic=topic, sensor=name)
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.sources.payloads.json_document import as_number, decode_json
-from agent.sources.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
-from agent.sources.payloads.times import TimeUnit, time_us
+from agent.sources.mqtt.payloads.json_document import as_number, decode_json
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
+from agent.sources.mqtt.payloads.times import TimeUnit, time_us
 from edge_runtime.errors import SourceError
 
 _SHORTEST_STEP_US, _LONGEST_STEP_US = 1e-3, 86_400e6

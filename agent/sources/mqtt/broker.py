@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass
 
-from agent.sources.mqtt_settings import MqttSettings, Protocol
+from agent.sources.mqtt.settings import MqttSettings, Protocol
 from edge_runtime.errors import SourceError
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agent.sources.mqtt_settings import TopicSettings
-from agent.sources.payloads.samples import Samples
+from agent.sources.mqtt.payloads.samples import Samples
+from agent.sources.mqtt.settings import TopicSettings
 
 NOW_US = 1_700_000_000_000_000
 NEW_YEAR_US = 1_420_070_400_000_000

@@ -1,8 +1,8 @@
 import pytest
 
-from agent.sources.payloads.times import TimeUnit, time_us
+from agent.sources.mqtt.payloads.times import TimeUnit, time_us
 from edge_runtime.errors import SourceError
-from tests.unit.agent.sources.payloads.reading import NEW_YEAR_US
+from tests.unit.agent.sources.mqtt.payloads.reading import NEW_YEAR_US
 
 
 @pytest.mark.parametrize(

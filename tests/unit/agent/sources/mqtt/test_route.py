@@ -3,9 +3,9 @@ import math
 
 import pytest
 
-from agent.sources.mqtt_message import Message
-from agent.sources.mqtt_route import Routes
-from agent.sources.mqtt_settings import MqttSettings
+from agent.sources.mqtt.message import Message
+from agent.sources.mqtt.route import Routes
+from agent.sources.mqtt.settings import MqttSettings
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason
 from edge_runtime.reading import Reading

@@ -12,9 +12,9 @@ from typing import Literal
 
 import cbor2
 
-from agent.sources.payloads.json_document import decode_json
-from agent.sources.payloads.number import finite
-from agent.sources.payloads.samples import PayloadSettings, Publish, Read, Samples, check_length, excerpt
+from agent.sources.mqtt.payloads.json_document import decode_json
+from agent.sources.mqtt.payloads.number import finite
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, check_length, excerpt
 from edge_runtime.errors import SourceError
 
 RELATIVE_BELOW_S = 2**28

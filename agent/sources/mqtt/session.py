@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from agent.sources.mqtt_message import Message
+from agent.sources.mqtt.message import Message
 
 
 class Arrival(Enum):

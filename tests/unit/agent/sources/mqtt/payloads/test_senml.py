@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.errors import SourceError
-from tests.unit.agent.sources.payloads.reading import NEW_YEAR_US, NOW_US, read
+from tests.unit.agent.sources.mqtt.payloads.reading import NEW_YEAR_US, NOW_US, read
 
 LABELS = {"bver": -1, "bn": -2, "bt": -3, "bu": -4, "bv": -5, "bs": -6}
 LABELS |= {"n": 0, "u": 1, "v": 2, "vs": 3, "vb": 4, "s": 5, "t": 6, "ut": 7, "vd": 8}

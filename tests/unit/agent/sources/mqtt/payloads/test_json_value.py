@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agent.sources.payloads.json_value import JsonPayload
-from agent.sources.payloads.samples import LONGEST_PAYLOAD
+from agent.sources.mqtt.payloads.json_value import JsonPayload
+from agent.sources.mqtt.payloads.samples import LONGEST_PAYLOAD
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason
-from tests.unit.agent.sources.payloads.reading import NEW_YEAR_US, read
+from tests.unit.agent.sources.mqtt.payloads.reading import NEW_YEAR_US, read
 
 
 @pytest.mark.parametrize(

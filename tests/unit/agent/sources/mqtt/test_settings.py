@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agent.sources.mqtt_settings import MqttSettings, Protocol
+from agent.sources.mqtt.settings import MqttSettings, Protocol
 
 
 def broker(*topics, **changes):

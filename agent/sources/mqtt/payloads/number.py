@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from agent.sources.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
 from edge_runtime.errors import SourceError
 
 _LONGEST_NUMBER = 64

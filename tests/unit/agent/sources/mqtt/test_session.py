@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from agent.sources.mqtt_message import Message
-from agent.sources.mqtt_session import Arrival, Session
+from agent.sources.mqtt.message import Message
+from agent.sources.mqtt.session import Arrival, Session
 
 
 def message(number, content=b"1", *, again=False):

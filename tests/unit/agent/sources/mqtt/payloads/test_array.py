@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.errors import SourceError
-from tests.unit.agent.sources.payloads.reading import NEW_YEAR_US, NOW_US, read
+from tests.unit.agent.sources.mqtt.payloads.reading import NEW_YEAR_US, NOW_US, read
 
 
 def array(settings="array", **document):

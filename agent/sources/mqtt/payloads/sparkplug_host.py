@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
-from agent.sources.payloads.number import finite
-from agent.sources.payloads.samples import Publish, Samples, check_length, excerpt
-from agent.sources.payloads.sparkplug_schema import DataType, Metric, Payload, decode, empty_payload
+from agent.sources.mqtt.payloads.number import finite
+from agent.sources.mqtt.payloads.samples import Publish, Samples, check_length, excerpt
+from agent.sources.mqtt.payloads.sparkplug_schema import DataType, Metric, Payload, decode, empty_payload
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.sources.mqtt_message import Message
-from agent.sources.mqtt_settings import MqttSettings, TopicSettings
-from agent.sources.mqtt_topics import SensorNames
-from agent.sources.payloads.samples import Publish, Samples
+from agent.sources.mqtt.message import Message
+from agent.sources.mqtt.payloads.samples import Publish, Samples
+from agent.sources.mqtt.settings import MqttSettings, TopicSettings
+from agent.sources.mqtt.topics import SensorNames
 from agent.sources.unit_conversion import CONVERSIONS
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason

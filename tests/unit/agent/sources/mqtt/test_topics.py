@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
-from agent.sources.mqtt_topics import PLACEHOLDER, SensorNames, TopicPattern
+from agent.sources.mqtt.topics import PLACEHOLDER, SensorNames, TopicPattern
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent.sources.payloads.json_document import Path, as_number, decode_json, find, written_path
-from agent.sources.payloads.number import number
-from agent.sources.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
-from agent.sources.payloads.times import TimeUnit, time_us
+from agent.sources.mqtt.payloads.json_document import Path, as_number, decode_json, find, written_path
+from agent.sources.mqtt.payloads.number import number
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
+from agent.sources.mqtt.payloads.times import TimeUnit, time_us
 from edge_runtime.errors import SourceError
 from edge_runtime.machine import Name
 from edge_runtime.quality import Quality, Reason

@@ -9,8 +9,8 @@ from typing import Annotated
 import msgspec
 from pydantic import BeforeValidator, PlainSerializer
 
-from agent.sources.payloads.number import finite
-from agent.sources.payloads.samples import check_length, excerpt
+from agent.sources.mqtt.payloads.number import finite
+from agent.sources.mqtt.payloads.samples import check_length, excerpt
 from edge_runtime.errors import SourceError
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")

@@ -7,12 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from agent.sources.mqtt_topics import TopicPattern, check_pattern
-from agent.sources.payloads.array import ArrayPayload
-from agent.sources.payloads.json_value import JsonPayload
-from agent.sources.payloads.number import NumberPayload
-from agent.sources.payloads.senml import SenmlPayload
-from agent.sources.payloads.sparkplug import SparkplugPayload
+from agent.sources.mqtt.payloads.array import ArrayPayload
+from agent.sources.mqtt.payloads.json_value import JsonPayload
+from agent.sources.mqtt.payloads.number import NumberPayload
+from agent.sources.mqtt.payloads.senml import SenmlPayload
+from agent.sources.mqtt.payloads.sparkplug import SparkplugPayload
+from agent.sources.mqtt.topics import TopicPattern, check_pattern
 from agent.sources.unit_conversion import KnownUnit
 from edge_runtime.machine import Name
 

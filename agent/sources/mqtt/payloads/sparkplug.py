@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from agent.sources.payloads.samples import PayloadSettings, Publish, Read
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read
 
 
 class SparkplugPayload(PayloadSettings):
@@ -17,6 +17,6 @@ class SparkplugPayload(PayloadSettings):
 
     def reader(self, publish: Publish) -> Read:
         """Reads such messages, and remembers what was announced."""
-        from agent.sources.payloads.sparkplug_host import SparkplugHost  # noqa: PLC0415  6 MB that few boxes need
+        from agent.sources.mqtt.payloads.sparkplug_host import SparkplugHost  # noqa: PLC0415  6 MB that few boxes need
 
         return SparkplugHost(publish).read

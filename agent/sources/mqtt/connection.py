@@ -16,9 +16,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from agent.sources.mqtt_broker import Broker
-from agent.sources.mqtt_message import Message
-from agent.sources.mqtt_settings import Protocol
+from agent.sources.mqtt.broker import Broker
+from agent.sources.mqtt.message import Message
+from agent.sources.mqtt.settings import Protocol
 from edge_runtime.errors import SourceError
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.sources.payloads.sparkplug_host import ASK_AGAIN_US, SparkplugHost
-from agent.sources.payloads.sparkplug_schema import decode
+from agent.sources.mqtt.payloads.sparkplug_host import ASK_AGAIN_US, SparkplugHost
+from agent.sources.mqtt.payloads.sparkplug_schema import decode
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason
-from tests.unit.agent.sources.payloads.reading import NOW_US
-from tests.unit.agent.sources.payloads.sparkplug_sender import birth_number, metric, payload
+from tests.unit.agent.sources.mqtt.payloads.reading import NOW_US
+from tests.unit.agent.sources.mqtt.payloads.sparkplug_sender import birth_number, metric, payload
 
 NOW_MS = NOW_US // 1000
 

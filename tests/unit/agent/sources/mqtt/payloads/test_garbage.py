@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality
-from tests.unit.agent.sources.payloads.reading import read
+from tests.unit.agent.sources.mqtt.payloads.reading import read
 
 FORMATS = ["json", "number", "array", "senml+json", "senml+cbor", "sparkplug"]
 SETTINGS = [
