@@ -5,10 +5,14 @@ loss of power cut short. As every commit is synced before the next begins, at mo
 more follow, the log is damaged, and committed readings would be lost without a word. Then the checksums are made to fit
 again, and what is really wrong is found row by row, by the checksums of the payloads.
 
+A commit counts only when its last frame fits the checksum of the frame before it. What a cut has left of a frame may be
+half new and half of an earlier use of that place, and look like the end of a commit.
+
 Format: https://www.sqlite.org/fileformat2.html, sections 1.3 and 4.
 """
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 PAGE_BYTES = 1024
@@ -70,30 +74,23 @@ def log_is_damaged(log: Path) -> bool:
     if _LOG_HEADER.unpack_from(content)[6:] != sums:
         return True
     salts = _LOG_HEADER.unpack_from(content)[4:6]
-    sound = True
-    commits_after = 0
-    for offset in frames:
-        _, commit, *found = _FRAME_HEADER.unpack_from(content, offset)
-        if sound:
-            sums = _frame_sums(content, offset, page_bytes, sums)
-            sound = (*salts, *sums) == tuple(found)
-        if not sound and tuple(found[:2]) == salts and commit:
-            commits_after += 1
-    return commits_after > 1
+    for index, offset in enumerate(frames):
+        sums = _frame_sums(content, offset, page_bytes, sums)
+        if (*salts, *sums) != _FRAME_HEADER.unpack_from(content, offset)[2:]:
+            commits = _whole_commits(content, frames, page_bytes, salts)
+            return sum(commit > index for commit in commits) > 1
+    return False
 
 
 def mend_log(log: Path) -> None:
-    """Make header and checksums of a write-ahead log fit its content, up to the last frame of its generation."""
+    """Make header and checksums of a write-ahead log fit its content, up to its last commit that is whole."""
     content = bytearray(log.read_bytes() if log.exists() else b"")
     page_bytes = _log_page_bytes(content)
     frames = _frames(content, page_bytes)
     if not frames:
         return
     salts = _generation(content, frames)
-    last = max(
-        (index for index, offset in enumerate(frames) if struct.unpack_from(">2I", content, offset + 8) == salts),
-        default=-1,
-    )
+    last = max(_whole_commits(content, frames, page_bytes, salts), default=-1)
     sequence = _LOG_HEADER.unpack_from(content)[3]
     content[:24] = struct.pack(">6I", _LOG_MAGIC, _LOG_VERSION, page_bytes, sequence, *salts)
     sums = _sums(content[:24], (0, 0))
@@ -123,6 +120,16 @@ def _frames(content: bytes | bytearray, page_bytes: int) -> range:
     """Offset of each whole frame."""
     frame_bytes = _FRAME_HEADER.size + page_bytes
     return range(_LOG_HEADER.size, len(content) - frame_bytes + 1, frame_bytes)
+
+
+def _whole_commits(content: bytes | bytearray, frames: range, page_bytes: int, salts: tuple[int, ...]) -> Iterator[int]:
+    """Indexes of the frames that end a commit, are of this generation, and fit the checksum just before them."""
+    for index, offset in enumerate(frames):
+        _, commit, *found = _FRAME_HEADER.unpack_from(content, offset)
+        if commit and tuple(found[:2]) == salts:
+            before = struct.unpack_from(">2I", content, frames[index - 1] + 16 if index else 24)
+            if _frame_sums(content, offset, page_bytes, before) == tuple(found[2:]):
+                yield index
 
 
 def _generation(content: bytearray, frames: range) -> tuple[int, int]:

@@ -7,12 +7,14 @@ import sys
 from itertools import count
 from pathlib import Path
 
+from agent.store import readings as readings_table
 from agent.store.store import Store
 from tests.stored import alert, diagnosis, readings, window
 
 
 def main() -> None:
     what, path, boot, first = sys.argv[1:]
+    readings_table.MERGE_READINGS = 600  # so that merging is among what is cut short
     with Store.open(Path(path), boot) as store:
         for number in count(int(first)):
             if what == "readings":

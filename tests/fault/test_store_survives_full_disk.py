@@ -102,6 +102,49 @@ def test_with_nothing_to_shed_the_write_is_refused_whole_and_succeeds_once_there
         assert len(store.series(0, SECOND_US)["PS1"]) in {0, 10}
 
 
+STAGES = {
+    "storing readings": lambda store: store.append(readings(700)),
+    "recording a window": lambda store: store.record(window(11, samples=6000), diagnosis(11), [alert("late", 11)]),
+    "skipping a window": lambda store: store.skip_to(12 * MINUTE_US),
+    "merging and retention": lambda store: store.prune(),
+    "sealing a batch": lambda store: store.next_batch(),
+    "acknowledging a batch": lambda store: store.acknowledge("boot-1", 1),
+    "setting a batch aside": lambda store: store.refuse("boot-1", 1, "refused"),
+    "publishing an alert": lambda store: store.mark_published(store.unpublished_alerts()[0][0]),
+    "reopening": lambda store: store.reopen(),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_at_every_stage_a_full_disk_costs_only_what_is_shed_and_is_over_by_itself(small_disk, stage):
+    with Store.open(small_disk / "store.db", "boot-1", retention=NO_MARGIN) as store:
+        for minute in range(10):
+            append_minute(store, minute)
+            store.record(window(minute, samples=600), diagnosis(minute), [alert(f"a{minute}", minute)])
+        batch = store.next_batch()
+        assert batch.number == 1
+        filler = fill(small_disk)
+        refused = False
+        try:
+            STAGES[stage](store)
+        except StoreFullError:
+            refused = True
+        filler.unlink()
+        if refused:
+            STAGES[stage](store)
+        append_minute(store, 20)
+        statistics = store.statistics()
+        shed = sum(loss.records for loss in store.losses() if loss.record_class is RecordClass.READING)
+        extra = 30 if stage == "storing readings" else 0
+        assert statistics.readings + shed == 11 * 60 * 8 * 50 + extra
+        assert statistics.records[RecordClass.DIAGNOSIS] == (11 if stage == "recording a window" else 10)
+        assert {name: len(one) for name, one in store.series(20 * MINUTE_US, 21 * MINUTE_US).items()} == dict.fromkeys(
+            SENSORS, 3000
+        )
+    with Store.open(small_disk / "store.db", "boot-2", retention=NO_MARGIN) as store:
+        assert store.salvage is None
+
+
 def test_a_store_cannot_be_made_on_a_full_disk_and_says_so(small_disk):
     filler = fill(small_disk)
     with pytest.raises(StoreError, match="no room"):
