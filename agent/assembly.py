@@ -27,7 +27,10 @@ from agent.sources.mqtt.settings import MqttSettings
 from agent.sources.mqtt.source import MqttSource
 from agent.status import AgentStatus
 from agent.store.store import Store
+from agent.sync_desk import PART as SYNC_DESK
+from agent.sync_desk import SyncDesk
 from agent.updater import RECENT_WINDOWS, make_updater
+from agent.view import SyncView
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.gate import Gate
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
@@ -86,11 +89,13 @@ class Assembly:
             PIPELINE: self._tune_pipeline,
         }
         self._publisher: Publisher | None = None
+        self._uplink_now: Uplink | None = None
         self._new_records = asyncio.Event()
         self.intake = Intake()
         self.recorder = Recorder(
             core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow
         )
+        self._desk = SyncDesk(core, store, status, settings.dead_letter_requests)
         self.housekeeping = Housekeeping(
             core, store, status, min_free_bytes=settings.store.min_free_bytes, resend_file=settings.resend_file
         )
@@ -100,13 +105,21 @@ class Assembly:
         """The model in use."""
         return self._pipeline.diagnoser
 
+    def sync(self) -> SyncView:
+        """What the uplink is at, and what waits for it."""
+        return SyncView(self._uplink_now.state if self._uplink_now else None, self._desk.figures)
+
     async def all_parts(self, settings: AgentSettings) -> list[Part]:
         """Every part that these settings ask for, in the order of starting.
 
         Raises:
             ConfigurationError: one of them can't be made.
         """
-        parts = [Part(HOUSEKEEPING, self.housekeeping.run), Part(CLOCK, ClockKeeper(self._clock, self._status).run)]
+        parts = [
+            Part(HOUSEKEEPING, self.housekeeping.run),
+            Part(CLOCK, ClockKeeper(self._clock, self._status).run),
+            Part(SYNC_DESK, self._desk.run),
+        ]
         parts += await self.parts(settings, self._makers)
         return [*parts, *(self.source_part(one) for one in settings.sources.every)]
 
@@ -214,6 +227,7 @@ class Assembly:
             report=self._centre_status,
             jitter=jitter,
         )
+        self._uplink_now = uplink
         return lambda: uplink.run(self._new_records)
 
     async def _model_updates(self, settings: AgentSettings, resources: AsyncExitStack) -> Run | None:

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from agent.status import Snapshot
 from agent.store.wear import Wear
+from agent.sync_desk import SyncFigures
 from agent.view import HealthView
 
 
@@ -33,6 +34,8 @@ class _Metrics(Collector):
         yield healthy
         yield from _sensor_metrics(snapshot)
         yield from _diagnosis_metrics(snapshot)
+        if figures := self._view.sync().figures:
+            yield from _sync_metrics(figures)
         statistics = self._view.statistics()
         if statistics:
             yield GaugeMetricFamily("hydrosight_store_bytes", "Size of the local store", statistics.file_bytes)
@@ -44,6 +47,19 @@ class _Metrics(Collector):
                 "hydrosight_store_damaged", "Blocks and records found damaged since start", statistics.damaged
             )
             yield from _wear_metrics(statistics.wear)
+
+
+def _sync_metrics(figures: SyncFigures) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily("hydrosight_uplink_pending", "Records waiting for the centre", labels=["lane"])
+    sent = GaugeMetricFamily(
+        "hydrosight_uplink_sent_bytes_today", "Sent to the centre on this UTC day", labels=["lane"]
+    )
+    for lane, content in figures.lanes.items():
+        waiting.add_metric([lane], content.records)
+        sent.add_metric([lane], figures.today[lane].bytes)
+    yield waiting
+    yield sent
+    yield GaugeMetricFamily("hydrosight_dead_letters", "Records that the centre refused", figures.dead_letters)
 
 
 def _wear_metrics(wear: Wear | None) -> Iterator[Metric]:

@@ -232,6 +232,11 @@ class AgentSettings(_Section):
         return self.data_directory / "resend.json"
 
     @property
+    def dead_letter_requests(self) -> Path:
+        """Where commands leave what is to become of dead letters."""
+        return self.data_directory / "dead-letter-requests"
+
+    @property
     def slots_directory(self) -> Path:
         """Where the model slots are."""
         return self.data_directory / "models"

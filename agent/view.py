@@ -3,10 +3,22 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+import msgspec
+
 from agent.status import AgentStatus
 from agent.store.statistics import BufferStatistics
+from agent.sync_desk import SyncFigures
+from cloud_sync.edge.uplink import UplinkState
 
 TASK_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """What the uplink is at, None without a centre, and what waits for it, None before it was looked at."""
+
+    uplink: UplinkState | None = None
+    figures: SyncFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +27,7 @@ class HealthView:
 
     status: AgentStatus
     statistics: Callable[[], BufferStatistics | None]
+    sync: Callable[[], SyncView] = SyncView
 
     def alive(self) -> tuple[bool, dict[str, object]]:
         """Every task has made progress of late."""
@@ -52,5 +65,6 @@ class HealthView:
             },
             "diagnosis": snapshot.last_diagnosis.model_dump(mode="json") if snapshot.last_diagnosis else None,
             "reload": asdict(snapshot.reload) if snapshot.reload else None,
+            "sync": msgspec.to_builtins(self.sync(), str_keys=True),
             "buffer": asdict(statistics) if statistics else None,
         }

@@ -178,6 +178,13 @@ class Outbox:
         )
         return [DeadLetter(row[0], RecordClass(row[1]), *row[2:]) for row in rows]
 
+    def record_of(self, dead_letter_id: int) -> int | None:
+        """Row id of a dead letter's record; None when there is none of that id."""
+        row = self._connection.execute(
+            "SELECT record_id FROM outbox WHERE id = ? AND lane = ?", (dead_letter_id, _SET_ASIDE)
+        ).fetchone()
+        return int(row[0]) if row else None
+
     def retry(self, dead_letter_id: int) -> bool:
         """Send a dead letter again. False when there is none of that id."""
         row = self._connection.execute(

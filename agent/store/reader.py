@@ -12,7 +12,7 @@ from agent.store.connection import connect_read_only, store_errors
 from agent.store.losses import Loss, LossLedger
 from agent.store.outbox import DeadLetter, LaneContent, Outbox
 from agent.store.readings import ReadingTable
-from agent.store.records import RecordTable
+from agent.store.records import Record, RecordTable
 from agent.store.retention import Retention
 from agent.store.schema import MIGRATIONS
 from agent.store.statistics import BufferStatistics, measure
@@ -182,6 +182,13 @@ class StoreReader:
         """What the centre refused, in the order it was recorded."""
         with store_errors(self._path):
             return self._outbox.dead_letters()
+
+    def dead_letter_content(self, dead_letter_id: int) -> Record | None:
+        """The record itself; None when there is no dead letter of that id, or it is damaged."""
+        with store_errors(self._path):
+            record_id = self._outbox.record_of(dead_letter_id)
+            records = self._records.of_ids([record_id]) if record_id is not None else []
+        return records[0] if records else None
 
     def traffic_today(self) -> dict[Lane, Traffic]:
         """What was sent to the centre on this UTC day, by lane."""

@@ -14,7 +14,8 @@ from agent.settings import AgentSettings
 from agent.status import AgentStatus
 from agent.store.store import Store
 from agent.store.wear import Wear
-from agent.view import HealthView
+from agent.sync_desk import SyncFigures
+from agent.view import HealthView, SyncView
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
 from edge_runtime.diagnoser import Diagnoser
@@ -69,11 +70,12 @@ def test_every_metric_is_in_the_manual(tmp_path):
     bundle = open_bundle(build_tiny_bundle(tmp_path / "bundle"))
     diagnosis = Diagnoser(bundle.machine, bundle, OnnxBackend(bundle.model_path)).diagnose(window_of(bundle.machine))
     with Store.open(tmp_path / "store.db", "boot") as store:
+        figures = SyncFigures(store.lanes(), store.traffic_today(), dead_letters=0)
         statistics = replace(store.statistics(), wear=Wear(1, 1, 1.0, 1.0, 1))
     status = AgentStatus()
     status.report("store", healthy=True, message="")
     status.diagnosed(diagnosis, alerts=0)
     status.sensed((SensorHealth("PS1", Reason.STUCK, False, "stuck", {Reason.STUCK: 1}),))
-    text = metrics_text(HealthView(status, lambda: statistics)).decode()
+    text = metrics_text(HealthView(status, lambda: statistics, lambda: SyncView(figures=figures))).decode()
     served = set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE))
     assert served == set(re.findall(r"^\| `(hydrosight_\w+)` \|", MANUAL, re.MULTILINE))
