@@ -149,4 +149,5 @@ class ModbusSource:
         return asyncio.get_running_loop().time()
 
     def _fresh_retries(self) -> Iterator[float]:
-        return backoff_delays(FIRST_RETRY_S, self._settings.longest_retry_s, self._rng)
+        longest_s = self._settings.longest_retry_s
+        return backoff_delays(min(FIRST_RETRY_S, longest_s), longest_s, self._rng)
