@@ -1,33 +1,45 @@
-"""The numbers in what the reads of a group brought. No I/O."""
+"""The numbers in what the reads of a group brought. No I/O.
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+Groups are small, so this is plain Python: calling NumPy a dozen times would cost more than decoding.
+"""
+
+import math
+from collections.abc import Sequence
+from operator import itemgetter
+from struct import Struct
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from agent.sources.modbus.read_plan import Block
-from agent.sources.modbus.registers import ByteOrder, ClockSettings, Entry, NumberType, RegisterLayout, RegisterSettings
-from edge_runtime.quality import Quality, Reason, UInt8Array, status
-from edge_runtime.reading import Float64Array
+from agent.sources.modbus.registers import ClockSettings, Entry, NumberType, RegisterSettings
+from edge_runtime.quality import Quality, Reason, status
 
 NOT_A_NUMBER = status(Quality.BAD, Reason.NOT_A_NUMBER)
 DEVICE_FAULT = status(Quality.BAD, Reason.DEVICE_FAULT)
 
-Places = npt.NDArray[np.intp]
+_FORMAT = {
+    NumberType.INT16: "h",
+    NumberType.UINT16: "H",
+    NumberType.INT32: "i",
+    NumberType.UINT32: "I",
+    NumberType.INT64: "q",
+    NumberType.UINT64: "Q",
+    NumberType.FLOAT32: "f",
+    NumberType.FLOAT64: "d",
+}
+_BYTE = "B"
+_TIME = Struct(">q")
 
 
 class Values(NamedTuple):
     """One sample of a group.
 
     Attributes:
-        numbers: float64 [n], canonical units, NaN where there is no value.
-        statuses: uint8 [n], quality and reason of each (see edge_runtime.quality).
+        numbers: in canonical units, NaN where there is no value.
+        statuses: quality and reason of each as one byte (see edge_runtime.quality).
     """
 
-    numbers: Float64Array
-    statuses: UInt8Array
+    numbers: Sequence[float]
+    statuses: Sequence[int]
 
 
 class Decoder:
@@ -39,58 +51,66 @@ class Decoder:
 
     def __init__(self, registers: Sequence[RegisterSettings], blocks: Sequence[Block]) -> None:
         """`registers` are in the order of the values; those in no block are device faults."""
-        place: dict[Entry, tuple[int, int]] = {}
-        start = 0
-        for block in blocks:
-            place |= {entry: _place(block, entry, start) for entry in block.entries}
-            start += block.size
-        column = {register: k for k, register in enumerate(registers)}
-        self._columns = [
-            [column[entry] for entry in block.entries if isinstance(entry, RegisterSettings)] for block in blocks
-        ]
-        self._first_statuses = np.array([0 if register in place else DEVICE_FAULT for register in registers], np.uint8)
         self.clock_block: Block | None = None
-        for block in blocks:
+        self._blocks = tuple(blocks)
+        self._count = len(registers)
+        self._all_good = (0,) * len(registers)
+        places: dict[Entry, tuple[int, _Place]] = {}
+        start = 0
+        for number, block in enumerate(blocks):
             for entry in block.entries:
+                place = _Place.of(entry, block, start)
+                places[entry] = number, place
                 if isinstance(entry, ClockSettings):
                     self.clock_block = block
-                    self._clock = _bytes(_place(block, entry, 0)[0], NumberType.INT64, entry.byte_order)
-        self._blocks = tuple(blocks)
-        layouts: dict[tuple[str, bool], list[RegisterSettings]] = defaultdict(list)
-        for register in registers:
-            if register in place:
-                layouts[_number_type(register), register.bits is not None].append(register)
-        self._parts = [_Part(members, column, place) for members in layouts.values()]
-        self._factor = np.array([register.factor for register in registers])
-        self._shift = np.array([register.shift for register in registers])
+                    self._time = [byte - start for byte in place.bytes]
+            start += block.size
+        found = [(k, register, *places[register]) for k, register in enumerate(registers) if register in places]
+        self._columns = [k for k, *_ in found]
+        self._block_numbers = [number for _, _, number, _ in found]
+        self._gather = _Gather([byte for *_, place in found for byte in place.bytes])
+        self._struct = Struct(">" + "".join(_format(register) for _, register, *_ in found))
+        self._special = [
+            (position, _Meaning(register, place.bit))
+            for position, (_, register, _, place) in enumerate(found)
+            if _Meaning.needed(register)
+        ]
+        self._conversions = [(register.factor, register.shift) for _, register, *_ in found]
 
     def device_time_us(self, answers: Sequence[bytes | None]) -> int | None:
         """The device's time, microseconds since 1970 UTC; None without the answer that has it."""
         if self.clock_block is None:
             return None
         answer = answers[self._blocks.index(self.clock_block)]
-        return None if answer is None else int(np.frombuffer(answer, np.uint8)[self._clock].view(">i8")[0])
+        return None if answer is None else int(_TIME.unpack(bytes([answer[byte] for byte in self._time]))[0])
 
     def values(self, answers: Sequence[bytes | None]) -> Values:
         """Decode the answers, one for each block in its order; None for one that was refused."""
-        image = np.frombuffer(self._image(answers), np.uint8)
-        numbers: Float64Array = np.full(len(self._first_statuses), np.nan)
-        statuses = self._first_statuses.copy()
-        for part in self._parts:
-            part.decode(image, numbers, statuses)
-        with np.errstate(all="ignore"):
-            numbers *= self._factor
-            numbers += self._shift
-        finite = np.isfinite(numbers)
-        if not finite.all():
-            statuses[~finite & (statuses == 0)] = NOT_A_NUMBER
-        for columns, answer in zip(self._columns, answers, strict=True):
-            if answer is None:
-                statuses[columns] = DEVICE_FAULT
-        numbers[statuses != 0] = np.nan
-        return Values(numbers, statuses)
+        raw: Sequence[float] = self._struct.unpack(self._gather(self._image(answers)))
+        faulty = [number is None for number in answers]
+        faults = {k for k, number in enumerate(self._block_numbers) if faulty[number]} if any(faulty) else set()
+        if self._special:
+            raw = list(raw)
+            for position, meaning in self._special:
+                if meaning.is_no_value(raw[position]):
+                    faults.add(position)
+                raw[position] = meaning.number(raw[position])
+        numbers = [number * factor + shift for number, (factor, shift) in zip(raw, self._conversions, strict=True)]
+        if not faults and len(numbers) == self._count and all(map(math.isfinite, numbers)):
+            return Values(numbers, self._all_good)
+        return self._with_faults(numbers, faults)
+
+    def _with_faults(self, numbers: Sequence[float], faults: set[int]) -> Values:
+        values, statuses = [math.nan] * self._count, [DEVICE_FAULT] * self._count
+        for position, (column, number) in enumerate(zip(self._columns, numbers, strict=True)):
+            if position not in faults:
+                good = math.isfinite(number)
+                values[column] = number if good else math.nan
+                statuses[column] = 0 if good else NOT_A_NUMBER
+        return Values(values, statuses)
 
     def _image(self, answers: Sequence[bytes | None]) -> bytes:
+        """The contents of all blocks in a row; zeros for those that were refused."""
         if len(answers) == 1 and answers[0] is not None:
             return answers[0]
         return b"".join(
@@ -98,66 +118,70 @@ class Decoder:
         )
 
 
-class _Part:
-    """The registers of one number type, decoded together."""
+class _Place(NamedTuple):
+    """Where an entry is in the image: its bytes, most significant first, and for a coil the bit in its byte."""
 
-    def __init__(
-        self,
-        registers: Sequence[RegisterSettings],
-        column: Mapping[RegisterSettings, int],
-        place: Mapping[Entry, tuple[int, int]],
-    ) -> None:
-        first = registers[0]
-        self._columns = np.array([column[register] for register in registers], np.intp)
-        self._dtype = np.dtype(_number_type(first)).newbyteorder(">")
-        self._shifts: npt.NDArray[np.uint64] | None = None
-        if first.kind.holds_bits:
-            self._places: Places = np.array([[place[register][0]] for register in registers], np.intp)
-            self._shifts = np.array([place[register][1] for register in registers], np.uint64)
-            self._masks = np.ones(len(registers), np.uint64)
-        else:
-            self._places = np.stack([_bytes(place[item][0], item.type, item.byte_order) for item in registers])
-            ranges = [register.bits for register in registers if register.bits is not None]
-            if ranges:
-                self._shifts = np.array([low for low, _ in ranges], np.uint64)
-                self._masks = np.array([(1 << (high - low + 1)) - 1 for low, high in ranges], np.uint64)
-        self._markers = [
-            (k, np.array(item.markers, self._dtype.newbyteorder("=")))
-            for k, item in enumerate(registers)
-            if item.markers
-        ]
-        self._limits = None
-        if any(register.raw_min is not None or register.raw_max is not None for register in registers):
-            self._limits = (
-                np.array([-np.inf if item.raw_min is None else item.raw_min for item in registers]),
-                np.array([np.inf if item.raw_max is None else item.raw_max for item in registers]),
-            )
+    bytes: Sequence[int]
+    bit: int
 
-    def decode(self, image: UInt8Array, numbers: Float64Array, statuses: UInt8Array) -> None:
-        """Put the numbers and what is wrong with them into their columns."""
-        raw = image[self._places].view(self._dtype)[:, 0]
-        found = (raw if self._shifts is None else raw.astype(np.uint64) >> self._shifts & self._masks).astype(
-            np.float64
+    @classmethod
+    def of(cls, entry: Entry, block: Block, start: int) -> "_Place":
+        distance = entry.address - block.address
+        if block.kind.holds_bits:
+            return cls([start + distance // 8], distance % 8)
+        return cls([start + 2 * distance + byte for byte in entry.byte_order.significance(entry.width)], 0)
+
+
+class _Gather:
+    """Brings the bytes of an image into order."""
+
+    def __init__(self, places: Sequence[int]) -> None:
+        self._places = tuple(places)
+        self._in_order = self._places == tuple(range(len(places)))
+        self._pick = itemgetter(*places) if len(places) > 1 else lambda image: [image[place] for place in places]
+
+    def __call__(self, image: bytes) -> bytes:
+        if self._in_order:
+            return image[: len(self._places)]
+        return bytes(self._pick(image))
+
+
+class _Meaning:
+    """What a raw number means beyond scale and offset: bits of it, or that there is no value."""
+
+    def __init__(self, register: RegisterSettings, bit: int) -> None:
+        low, high = (bit, bit) if register.kind.holds_bits else register.bits or (0, 0)
+        self._has_bits = register.kind.holds_bits or register.bits is not None
+        self._shift = low
+        self._mask = (1 << (high - low + 1)) - 1
+        self._markers = frozenset(_as_held(register, marker) for marker in register.markers)
+        self._min = -math.inf if register.raw_min is None else register.raw_min
+        self._max = math.inf if register.raw_max is None else register.raw_max
+
+    @staticmethod
+    def needed(register: RegisterSettings) -> bool:
+        """Whether the register has more than scale and offset."""
+        limits = (register.raw_min, register.raw_max)
+        return (
+            register.kind.holds_bits or register.bits is not None or bool(register.no_value) or limits != (None, None)
         )
-        numbers[self._columns] = found
-        if self._limits is not None:
-            low, high = self._limits
-            statuses[self._columns[(found < low) | (found > high)]] = DEVICE_FAULT
-        for k, markers in self._markers:
-            if raw[k] in markers:
-                statuses[self._columns[k]] = DEVICE_FAULT
+
+    def is_no_value(self, raw: float) -> bool:
+        """Whether the device says so that it has no value."""
+        return raw in self._markers or self.number(raw) < self._min or self.number(raw) > self._max
+
+    def number(self, raw: float) -> float:
+        """The bits that count."""
+        return int(raw) >> self._shift & self._mask if self._has_bits else raw
 
 
-def _number_type(register: RegisterLayout) -> str:
-    return "uint8" if register.kind.holds_bits else register.type.value
+def _format(register: RegisterSettings) -> str:
+    return _BYTE if register.kind.holds_bits else _FORMAT[register.type]
 
 
-def _place(block: Block, entry: Entry, start: int) -> tuple[int, int]:
-    """First byte of an entry in the image, and its bit there (least significant first, as coils are packed)."""
-    distance = entry.address - block.address
-    return (start + distance // 8, distance % 8) if block.kind.holds_bits else (start + 2 * distance, 0)
-
-
-def _bytes(start: int, number: NumberType, order: ByteOrder) -> Places:
-    """Where in the image the bytes of a number are, the most significant first."""
-    return start + np.array(order.significance(number.width), np.intp)
+def _as_held(register: RegisterSettings, marker: float) -> float:
+    """The number nearest to the marker that the registers can hold: a float32 is coarser."""
+    if register.type.is_integer:
+        return marker
+    exact = Struct(_FORMAT[register.type])
+    return float(exact.unpack(exact.pack(marker))[0])

@@ -108,17 +108,16 @@ class GroupPoll:
         return Poll(self._readings(self._decoder.values(contents), source_us, received_us, now_s), refusals)
 
     def _readings(self, values: Values, source_us: int, received_us: int, now_s: float) -> list[Reading]:
-        numbers = values.numbers.tolist()
-        if values.statuses.any():
-            qualities = [_QUALITY[one] for one in values.statuses.tolist()]
+        if any(values.statuses):
+            qualities = [_QUALITY[one] for one in values.statuses]
             readings = [
                 Reading(sensor, number, quality, source_us, received_us, reason)
-                for sensor, number, (quality, reason) in zip(self._sensors, numbers, qualities, strict=True)
+                for sensor, number, (quality, reason) in zip(self._sensors, values.numbers, qualities, strict=True)
             ]
         else:
             readings = [
                 Reading(sensor, number, Quality.GOOD, source_us, received_us)
-                for sensor, number in zip(self._sensors, numbers, strict=True)
+                for sensor, number in zip(self._sensors, values.numbers, strict=True)
             ]
         if self._dead_band is None:
             return readings

@@ -1,7 +1,6 @@
 import math
 import struct
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +19,7 @@ def register(sensor="S", address=0, **changes):
 def decoded(registers, *answers, gap=125):
     """(values, statuses) of the answers to the plan of these registers."""
     values = Decoder(registers, plan_reads(registers, ReadLimits(widest_gap=gap))).values(answers)
-    return values.numbers.tolist(), values.statuses.tolist()
+    return list(values.numbers), list(values.statuses)
 
 
 def arriving(content, order):
@@ -121,7 +120,7 @@ def test_a_register_that_is_not_read_is_a_device_fault():
     registers = [register("A", 0), register("B", 2)]
     values = Decoder(registers, plan_reads(registers[:1], ReadLimits())).values([struct.pack(">f", 1.0)])
     assert values.numbers[0] == 1.0
-    assert values.statuses.tolist() == [0, DEVICE_FAULT]
+    assert values.statuses == [0, DEVICE_FAULT]
 
 
 def test_the_clock_is_taken_out_in_any_byte_order():
@@ -132,7 +131,7 @@ def test_the_clock_is_taken_out_in_any_byte_order():
         decoder = Decoder(entries[1:], blocks)
         answer = arriving(content, order) + struct.pack(">f", 3.0)
         assert decoder.device_time_us([answer]) == 1_420_070_400_123_456
-        assert decoder.values([answer]).numbers.tolist() == [3.0]
+        assert list(decoder.values([answer]).numbers) == [3.0]
         assert decoder.device_time_us([None]) is None
         assert decoder.clock_block is blocks[0]
 
@@ -141,4 +140,4 @@ def test_without_a_clock_there_is_no_device_time():
     registers = [register()]
     decoder = Decoder(registers, plan_reads(registers, ReadLimits()))
     assert decoder.device_time_us([b"\0" * 4]) is None
-    assert np.isfinite(decoder.values([b"\0" * 4]).numbers).all()
+    assert list(decoder.values([b"\0" * 4]).numbers) == [0.0]
