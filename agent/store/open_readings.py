@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agent.store.accounts import Fate, NumbersByBoot
 from agent.store.numbering import Run
-from edge_runtime.number_ranges import NumberRanges
+from edge_runtime.number_ranges import NumberRanges, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,18 @@ class OpenReadings:
     """Collects runs as readings are stored, and gives them up as windows are closed."""
 
     def __init__(self) -> None:
-        self._by_window: dict[int | None, dict[int, NumberRanges]] = {}
+        self._by_window: dict[int | None, dict[int, list[Range]]] = {}
 
     def add(self, boot_id: int, first: int, runs: Iterable[Run]) -> None:
         """Readings were stored, numbered from `first` on."""
         for run in runs:
-            boots = self._by_window.setdefault(run.start_us, {})
-            added = NumberRanges(((first, first + run.count - 1),))
-            boots[boot_id] = boots[boot_id] | added if boot_id in boots else added
-            first += run.count
+            held = self._by_window.setdefault(run.start_us, {}).setdefault(boot_id, [])
+            end = first + run.count
+            if held and held[-1][1] == first - 1:
+                held[-1] = held[-1][0], end - 1
+            else:
+                held.append((first, end - 1))
+            first = end
 
     def closing(self, start_us: int, end_us: int) -> Closing:
         """What closing the window start_us <= t < end_us settles: with it every earlier one is closed too."""
@@ -47,16 +50,17 @@ class OpenReadings:
 
     def forget(self, numbers: NumbersByBoot) -> None:
         """What became of these numbers is settled."""
-        left = {}
-        for start_us, boots in self._by_window.items():
-            rest = {boot_id: held - numbers.get(boot_id, NumberRanges()) for boot_id, held in boots.items()}
-            if kept := {boot_id: ranges for boot_id, ranges in rest.items() if ranges}:
-                left[start_us] = kept
-        self._by_window = left
+        for start_us, boots in list(self._by_window.items()):
+            for boot_id in boots.keys() & numbers.keys():
+                boots[boot_id] = list(NumberRanges.of(boots[boot_id]) - numbers[boot_id])
+                if not boots[boot_id]:
+                    del boots[boot_id]
+            if not boots:
+                del self._by_window[start_us]
 
     def _of(self, starts: Iterable[int | None]) -> NumbersByBoot:
-        together: defaultdict[int, NumberRanges] = defaultdict(NumberRanges)
+        together: defaultdict[int, list[Range]] = defaultdict(list)
         for start_us in starts:
-            for boot_id, numbers in self._by_window.get(start_us, {}).items():
-                together[boot_id] |= numbers
-        return dict(together)
+            for boot_id, held in self._by_window.get(start_us, {}).items():
+                together[boot_id] += held
+        return {boot_id: NumberRanges.of(held) for boot_id, held in together.items()}
