@@ -1,5 +1,6 @@
 """The box at the machine: `hydrosight`, configured, enrolled and running."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,19 @@ class Box:
             return running.exists()
 
         await process.until(announced)
+
+    async def reconcile(self) -> str:
+        """Compare the box's account of its readings with the centre's; returns the verdict.
+
+        Raises:
+            DemoError: a reading is missing at the centre, or there twice.
+        """
+        said = await self.processes.run(
+            "hydrosight sync reconcile",
+            [program("hydrosight"), "sync", "reconcile", "--config", self._config, "--json"],
+            self.folder / "reconcile.log",
+        )
+        return str(json.loads(said)["verdict"])
 
     @property
     def _config(self) -> Path:

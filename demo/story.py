@@ -111,6 +111,7 @@ class Story:
         await self._drained(database)
         self._screen.step("Comparing what was sent with what is in the database")
         self._judge(await self._compare(database))
+        self._screen.news(f"The box's own account: {await box.reconcile()}")
 
     async def _live(self, centre: Centre) -> None:
         """Until the rig's last cycle is diagnosed; half way a new model goes out."""

@@ -27,6 +27,7 @@ def test_the_demo_tells_its_whole_story():
         "ALERT failure: ",
         "The box has taken over to model",
         "windows, by sensor",
+        "0 missing, 0 twice",
         "nothing left running",
     ):
         assert part in done.stdout
