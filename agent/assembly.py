@@ -27,6 +27,7 @@ from agent.sources.mqtt.settings import MqttSettings
 from agent.sources.mqtt.source import MqttSource
 from agent.status import AgentStatus
 from agent.store.store import Store
+from agent.store.thinning import ThinningRule
 from agent.sync_desk import PART as SYNC_DESK
 from agent.sync_desk import SyncDesk
 from agent.updater import RECENT_WINDOWS, make_updater
@@ -96,6 +97,7 @@ class Assembly:
             core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow
         )
         self._desk = SyncDesk(core, store, status, settings.dead_letter_requests)
+        store.thin_by(_thinning(settings))
         self.housekeeping = Housekeeping(
             core, store, status, min_free_bytes=settings.store.min_free_bytes, resend_file=settings.resend_file
         )
@@ -184,6 +186,7 @@ class Assembly:
 
     def _tune_limits(self, settings: AgentSettings) -> None:
         self._store.keep_within(settings.store.retention)
+        self._store.thin_by(_thinning(settings))
         self.housekeeping.min_free_bytes = settings.store.min_free_bytes
 
     def _tune_pipeline(self, settings: AgentSettings) -> None:
@@ -265,3 +268,7 @@ def source_part_name(source: str) -> str:
 
 def _lateness_us(settings: AgentSettings) -> int:
     return round(settings.windows.lateness_s * 1e6)
+
+
+def _thinning(settings: AgentSettings) -> ThinningRule | None:
+    return settings.store.thinning.rule if settings.store.thinning else None

@@ -40,11 +40,14 @@ def load_machine_for(settings: AgentSettings) -> Machine:
         ConfigurationError: the machine file is wrong, or a source names a sensor that the machine hasn't.
     """
     machine = load_machine(settings.machine)
-    for source in settings.sources.every:
-        unknown = sorted(source.sensors - set(machine.sensor_index))
+    naming = {f"source {source.name}": source.sensors for source in settings.sources.every}
+    if settings.store.thinning:
+        naming["store.thinning.triggers"] = frozenset(one.sensor for one in settings.store.thinning.triggers)
+    for where, sensors in naming.items():
+        unknown = sorted(sensors - set(machine.sensor_index))
         if unknown:
             raise ConfigurationError(
-                f"source {source.name}: machine {machine.name} has no sensor {', '.join(unknown)}",
+                f"{where}: machine {machine.name} has no sensor {', '.join(unknown)}",
                 hint=f"Sensors are named in {settings.machine}: {', '.join(machine.sensor_index)}.",
             )
     return machine

@@ -18,6 +18,7 @@ TAKEN_UP_BY: tuple[tuple[str, str], ...] = (
     ("store.flush_interval_s", RECORDER),
     ("store.max_bytes", LIMITS),
     ("store.min_free_bytes", LIMITS),
+    ("store.thinning", LIMITS),
     ("windows", PIPELINE),
     ("alerts", PIPELINE),
     ("model.threads", MODEL),

@@ -27,13 +27,15 @@ _FIXMAP, _MAX_FIXMAP = 0x80, 0x0F  # msgpack's map of up to 15 entries: its numb
 class ChannelRecord(msgspec.Struct, frozen=True):
     """One channel of a window: little-endian float32 `values`, NaN where a gap is.
 
-    `doubt` is the number of the reason (edge_runtime.quality) for which most readings that weren't good weren't.
+    `doubt` is the number of the reason (edge_runtime.quality) for which most readings that weren't good weren't;
+    `thinned` the share of the values that are means over a second of readings that were thinned out.
     """
 
     sensor: str
     step_us: int
     values: bytes
     doubt: int = 0
+    thinned: float = 0.0
 
 
 class ReadingRange(msgspec.Struct, frozen=True, array_like=True):

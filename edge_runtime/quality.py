@@ -45,7 +45,9 @@ class Reason(IntEnum):
     CLOCK = 9
     """Stamped by a clock that wasn't known to be right."""
     THINNED = 10
-    """Stands for several readings at rest: their mean, smallest or largest."""
+    """The mean of several readings at rest, which it stands for."""
+    THINNED_EXTREME = 11
+    """The smallest or largest of readings that their mean stands for already."""
 
     @property
     def words(self) -> str:

@@ -73,5 +73,9 @@ class Series:
         low, high = np.searchsorted(self.times_us, [start_us, end_us])
         return Series(self.times_us[low:high], self.values[low:high], self.statuses[low:high])
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "Series":
+        """Only the readings that are chosen, a bool each."""
+        return Series(self.times_us[chosen], self.values[chosen], self.statuses[chosen])
+
     def __len__(self) -> int:
         return len(self.times_us)

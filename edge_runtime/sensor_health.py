@@ -27,7 +27,7 @@ GOOD = "good"
 SILENT = "silent"
 
 # Of a clock that is wrong and of thinning the sensor knows nothing.
-_NOT_THE_SENSORS = [Reason.NONE, Reason.CLOCK, Reason.THINNED]
+_NOT_THE_SENSORS = [Reason.NONE, Reason.CLOCK, Reason.THINNED, Reason.THINNED_EXTREME]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ class ChannelWindow:
         step_us: grid step, microseconds.
         values: float32 [n], canonical unit; NaN marks a gap. n = 0 when the sensor was silent for the whole window.
         doubt: the commonest reason for which its readings weren't good; NONE when all of them were.
+        thinned: share of the grid, 0–1, that holds a mean over a second of readings that were thinned out.
     """
 
     sensor: str
     step_us: int
     values: Float32Array
     doubt: Reason = Reason.NONE
+    thinned: float = 0.0
 
     @property
     def completeness(self) -> float:

@@ -16,6 +16,7 @@ from agent.cli.output import (
 )
 from agent.cli.store_access import open_store
 from agent.store.records import RecordClass
+from agent.store.statistics import BufferStatistics
 from agent.store.wear import Wear
 
 PLURAL = {
@@ -36,7 +37,7 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             return
         rows = [
             ["store", f"{size_text(statistics.file_bytes)}, {size_text(statistics.free_bytes)} free on the disk"],
-            ["readings", f"{statistics.readings:,}"],
+            ["readings", _readings(statistics)],
             ["from – to", f"{time_text(statistics.oldest_us)} – {time_text(statistics.newest_us)} UTC"],
             ["records", _counts(statistics.records)],
             ["waiting for the centre", _counts(statistics.pending)],
@@ -70,6 +71,11 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             for loss in statistics.losses
         ]
         print_table("Ledger of loss", columns, losses, "Nothing was lost.")
+
+
+def _readings(statistics: BufferStatistics) -> str:
+    thinned = f"; {statistics.thinned_out:,} more at rest were thinned" if statistics.thinned_out else ""
+    return f"{statistics.readings:,}{thinned}"
 
 
 def _counts(counts: Mapping[RecordClass, int]) -> str:

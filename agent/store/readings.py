@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from statistics import median_low
 
 import numpy as np
@@ -11,6 +12,7 @@ from agent.store.accounts import NumbersByBoot
 from agent.store.block import Block, decode_block, encode_block
 from agent.store.clock_ledger import Place
 from agent.store.numbering import Run, decode_runs, encode_runs, joined
+from agent.store.thinning import ThinningRule, thin
 from edge_runtime.errors import StoreDamagedError
 from edge_runtime.number_ranges import NumberRanges
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
@@ -25,6 +27,23 @@ MERGE_LEFT_OVER = 16
 """Fewest blocks worth merging where a boot ended before it had as many."""
 
 
+MERGE_WAIT_US = 3_600_000_000
+"""Blocks wait for their diagnosis before they are merged and thinned, but no longer than this."""
+_EVER_US = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Transients:
+    """Where the block merged last ends, and up to when its transients keep readings whole."""
+
+    boot_id: int
+    next_counter: int
+    held_until_us: int
+
+
+_NOTHING_MERGED = _Transients(-1, -1, 0)
+
+
 class ReadingTable:
     """The `reading_block` table. Writing methods run inside the caller's transaction.
 
@@ -36,6 +55,7 @@ class ReadingTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._merged_to = 0
+        self._transients = _NOTHING_MERGED
         self.damaged: set[int] = set()
         self.stored_bytes = 0
 
@@ -139,16 +159,29 @@ class ReadingTable:
         usual_us = median_low([one.source_time_us for one in found.values()]) if found else 0
         return [found[sensor] for sensor in sorted(found) if found[sensor].source_time_us >= usual_us - within_us]
 
-    def merge(self, now_us: int, apart: Collection[Place] = ()) -> int:
+    def merge(
+        self,
+        now_us: int,
+        apart: Collection[Place] = (),
+        thinning: ThinningRule | None = None,
+        diagnosed_us: int | None = None,
+    ) -> int:
         """Make one block of the oldest run of small ones that is long enough: a third of the room, far fewer rows.
 
-        A run is of one boot and without a gap in its numbers, so that the merged block has one range of them. Readings
-        on both sides of a place in `apart` stay apart.
+        A run is of one boot and without a gap in its numbers, so that the merged block has one range of them. That
+        stays the same where readings are thinned.
+
+        Args:
+            now_us: the box's clock.
+            apart: readings on both sides of such a place stay apart.
+            thinning: what is thinned, if anything is. Blocks then wait for their diagnosis, MERGE_WAIT_US at most.
+            diagnosed_us: readings before this source time have been diagnosed; None when none have.
 
         Returns:
             The number of blocks merged; 0 when there is nothing worth merging.
         """
-        run = self._run(apart)
+        wait = (diagnosed_us or 0, now_us - MERGE_WAIT_US) if thinning else (_EVER_US, _EVER_US)
+        run = self._run(apart, *wait)
         if not run:
             return 0
         first, last = run[0], run[-1]
@@ -161,6 +194,8 @@ class ReadingTable:
             numbers, runs = self._joined_runs(first, last)
         except StoreDamagedError:
             return len(run)
+        if thinning:
+            merged = self._thinned(thinning, merged, first, numbers, diagnosed_us or 0)
         self._connection.execute("DELETE FROM reading_block WHERE id > ? AND id <= ?", (first, last))
         self._connection.execute(
             "UPDATE reading_block SET readings = ?, first_time_us = ?, last_time_us = ?, stored_us = ?, bytes = ?, "
@@ -182,22 +217,36 @@ class ReadingTable:
         runs = joined(run for count, data in rows for run in decode_runs(data, count))
         return sum(row[0] for row in rows), encode_runs(runs)
 
-    def _run(self, apart: Collection[Place]) -> list[int]:
-        """Ids of the oldest blocks to be merged, none merged since the store was opened; none while there are few."""
+    def _thinned(self, rule: ThinningRule, block: Block, block_id: int, numbers: int, diagnosed_us: int) -> Block:
+        """Thin a merged block, in view of the transients of the one merged before it if it follows on that."""
+        boot_id, first = self._connection.execute(
+            "SELECT boot_id, first_counter FROM reading_block WHERE id = ?", (block_id,)
+        ).fetchone()
+        known = (boot_id, first) == (self._transients.boot_id, self._transients.next_counter)
+        thinned = thin(rule, block, diagnosed_us, self._transients.held_until_us if known else None)
+        self._transients = _Transients(boot_id, first + numbers, thinned.held_until_us)
+        return thinned.block
+
+    def _run(self, apart: Collection[Place], before_us: int, stored_before_us: int) -> list[int]:
+        """Ids of the oldest blocks to be merged, none merged since the store was opened; none while there are few.
+
+        Only blocks that end before `before_us` or were stored before `stored_before_us`.
+        """
         run: list[int] = []
         boot, counter, total = -1, -1, 0
-        for block_id, boot_id, first_counter, readings in self._connection.execute(
-            "SELECT id, boot_id, first_counter, readings FROM reading_block WHERE id > ? ORDER BY id",
-            (self._merged_to,),
+        for block_id, boot_id, first_counter, numbers in self._connection.execute(
+            "SELECT id, boot_id, first_counter, numbers FROM reading_block WHERE id > ? "
+            "AND (last_time_us < ? OR stored_us < ?) ORDER BY id",
+            (self._merged_to, before_us, stored_before_us),
         ):
-            full = total + readings > MERGE_READINGS or len(run) == MERGE_BLOCKS
+            full = total + numbers > MERGE_READINGS or len(run) == MERGE_BLOCKS
             if run and (full or boot_id != boot or first_counter != counter or Place(boot_id, first_counter) in apart):
                 if len(run) >= (2 if full else MERGE_LEFT_OVER):
                     return run
                 self._merged_to = run[-1]
                 run, total = [], 0
             run.append(block_id)
-            boot, counter, total = boot_id, first_counter + readings, total + readings
+            boot, counter, total = boot_id, first_counter + numbers, total + numbers
         return []
 
     def _blocks(self, condition: str, parameters: tuple[int, ...]) -> Iterator[Block]:

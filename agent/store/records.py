@@ -42,7 +42,11 @@ def window_record(window: Window, readings: tuple[ReadingRange, ...] = ()) -> Wi
     """The form that crosses the WAN. `readings` are the numbers of those it was cut from."""
     channels = (
         ChannelRecord(
-            channel.sensor, channel.step_us, channel.values.astype("<f4", copy=False).tobytes(), int(channel.doubt)
+            channel.sensor,
+            channel.step_us,
+            channel.values.astype("<f4", copy=False).tobytes(),
+            int(channel.doubt),
+            channel.thinned,
         )
         for channel in window.channels
     )
@@ -57,6 +61,7 @@ def window_of(record: WindowRecord) -> Window:
             channel.step_us,
             np.frombuffer(channel.values, "<f4").astype(np.float32),
             Reason(channel.doubt),
+            channel.thinned,
         )
         for channel in record.channels
     )

@@ -23,6 +23,7 @@ class BufferStatistics:
         used_bytes: the part of it that holds something.
         free_bytes: room on the disk for the agent.
         readings: readings now in the store.
+        thinned_out: readings that were diagnosed and then thinned; others stand for them.
         readings_this_boot: numbered since the agent was started; None when seen from beside the agent.
         oldest_us: earliest source time of a reading, None without readings.
         newest_us: latest one.
@@ -43,6 +44,7 @@ class BufferStatistics:
     used_bytes: int
     free_bytes: int
     readings: int
+    thinned_out: int
     readings_this_boot: int | None
     oldest_us: int | None
     newest_us: int | None
@@ -76,8 +78,9 @@ def measure(
     now_us: int,
 ) -> BufferStatistics:
     """Measure the store at `path`. Reads indexes only, never payloads."""
-    readings, oldest_us, newest_us, readings_bytes = connection.execute(
-        "SELECT coalesce(sum(readings), 0), min(first_time_us), max(last_time_us), coalesce(sum(bytes), 0) "
+    readings, thinned_out, oldest_us, newest_us, readings_bytes = connection.execute(
+        "SELECT coalesce(sum(readings), 0), coalesce(sum(max(numbers - readings, 0)), 0), "
+        "min(first_time_us), max(last_time_us), coalesce(sum(bytes), 0) "
         "FROM reading_block"
     ).fetchone()
     pending_bytes = connection.execute(
@@ -94,6 +97,7 @@ def measure(
         used_bytes=used,
         free_bytes=free,
         readings=readings,
+        thinned_out=thinned_out,
         readings_this_boot=readings_this_boot,
         oldest_us=oldest_us,
         newest_us=newest_us,

@@ -32,6 +32,7 @@ from agent.store.retention import (
     used_bytes,
 )
 from agent.store.salvage import Salvage, open_sound
+from agent.store.thinning import ThinningRule
 from agent.store.wear import WriteMeter
 from cloud_sync.edge.lane import EVERY_LANE, Lane
 from cloud_sync.edge.sealed_batch import SealedBatch
@@ -78,6 +79,7 @@ class Store(StoreReader):
         self._lock = lock
         self._reserve = Reserve(path)
         self._meter = WriteMeter()
+        self._thinning: ThinningRule | None = None
         super().__init__(connection, path, retention, now_us)
         self._reserve.hold()
         self._begin(salvage)
@@ -314,6 +316,10 @@ class Store(StoreReader):
 
         return self._write(write, FREE_TO_GO)
 
+    def thin_by(self, rule: ThinningRule | None) -> None:
+        """Thin readings at rest when they are merged from now on; None keeps all of them."""
+        self._thinning = rule
+
     def prune(self) -> int:
         """Tidy up and keep within the retention, as far as a few short transactions go.
 
@@ -369,7 +375,8 @@ class Store(StoreReader):
 
     def _tidy(self) -> None:
         if self._clock_ledger.restamping() is None:
-            self._readings.merge(self._now_us(), self._clock_ledger.places())
+            places = self._clock_ledger.places()
+            self._readings.merge(self._now_us(), places, self._thinning, self.next_window_start())
         payload_bytes = self._readings.stored_bytes + self._records.stored_bytes
         if lap := self._meter.lap():
             self._wear.note(self._now_us(), *lap, payload_bytes - self._metered_bytes)

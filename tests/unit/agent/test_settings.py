@@ -3,6 +3,7 @@ import textwrap
 import pytest
 
 from agent.settings import load_settings
+from agent.store.thinning import ThinningRule, Trigger
 from edge_runtime.errors import ConfigurationError
 
 GOOD = """\
@@ -100,3 +101,17 @@ def test_the_store_gets_its_limits(write):
     text = GOOD + "store: {max_bytes: 100000000, min_free_bytes: 5}\n"
     retention = load_settings(write(text)).store.retention
     assert (retention.max_bytes, retention.min_free_bytes) == (100_000_000, 5)
+
+
+def test_readings_are_thinned_only_where_it_is_asked_for(write):
+    assert load_settings(write(GOOD)).store.thinning is None
+    thinning = load_settings(write(GOOD + "store: {thinning: {}}\n")).store.thinning
+    assert thinning is not None
+    assert thinning.rule == ThinningRule(10.0, 2_000_000, 5_000_000, (), 20.0)
+
+
+def test_triggers_are_taken_in_the_stores_units(write):
+    triggers = "[{sensor: PS1, change: 5}, {sensor: V1, change: 50, within_s: 0.1}]"
+    thinning = load_settings(write(GOOD + f"store: {{thinning: {{triggers: {triggers}}}}}\n")).store.thinning
+    assert thinning is not None
+    assert thinning.rule.triggers == (Trigger("PS1", 5.0, 500_000), Trigger("V1", 50.0, 100_000))
