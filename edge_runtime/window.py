@@ -21,7 +21,7 @@ class ChannelWindow:
         step_us: grid step, microseconds.
         values: float32 [n], canonical unit; NaN marks a gap. n = 0 when the sensor was silent for the whole window.
         doubt: the commonest reason for which its readings weren't good; NONE when all of them were.
-        thinned: share of the grid, 0–1, that holds a mean over a second of readings that were thinned out.
+        thinned: share of the samples, 0–1, that stand for a second at rest of which only the mean was kept.
     """
 
     sensor: str

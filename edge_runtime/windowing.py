@@ -12,14 +12,12 @@ import numpy.typing as npt
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Float64Array, Int64Array, Series
+from edge_runtime.thinned import filled
 from edge_runtime.timeline import STEP_US
 from edge_runtime.window import ChannelWindow, Float32Array, Window
 
 BoolArray = npt.NDArray[np.bool_]
 
-
-THINNED_US = 1_000_000
-"""What one thinned reading stands for."""
 
 # An hour: longer than any source holds readings back, shorter than any clock correction that matters.
 STEP_BACK_US = 3_600_000_000
@@ -45,47 +43,17 @@ def cut_window(machine: Machine, series: Mapping[str, Series], start_us: int, en
 
 
 def _channel(sensor: Sensor, series: Series, start_us: int, end_us: int) -> ChannelWindow:
-    reasons = reason_of(series.statuses)
-    mean = reasons == Reason.THINNED
-    if mean.any():
-        return _thinned_channel(sensor, series, mean, reasons == Reason.THINNED_EXTREME, start_us, end_us)
+    series = filled(series)
     step_us = _grid_step(sensor, series)
     if not len(series):
         return ChannelWindow(sensor.name, step_us, np.empty(0, np.float32))
     slots = -(-(end_us - start_us) // step_us)
-    inside, used = _judged(sensor, series)
-    values = _to_grid((series.times_us - start_us) // step_us, series.values, used, slots)
-    return ChannelWindow(sensor.name, step_us, values, _doubt(series, inside))
-
-
-def _thinned_channel(
-    sensor: Sensor, series: Series, mean: BoolArray, extreme: BoolArray, start_us: int, end_us: int
-) -> ChannelWindow:
-    """The grid of the readings that are left whole, or of seconds; a thinned second has its mean at each of its slots.
-
-    So every mean over whole seconds is that of the readings before they were thinned.
-    """
-    whole = series.where(~mean & ~extreme)
-    step_us = _grid_step(sensor, whole) if len(whole) > 1 else sensor.step_us * max(1, THINNED_US // sensor.step_us)
-    slots = -(-(end_us - start_us) // step_us)
-    means = series.where(mean)
-    seconds = (start_us + step_us * np.arange(slots) + step_us // 2) // THINNED_US
-    place = np.minimum(np.searchsorted(means.times_us // THINNED_US, seconds), len(means) - 1)
-    filled = means.times_us[place] // THINNED_US == seconds
-    inside, used = _judged(sensor, whole)
-    slot = np.concatenate([(whole.times_us - start_us) // step_us, np.flatnonzero(filled)])
-    values = np.concatenate([whole.values, means.values[place[filled]]])
-    order = np.argsort(slot, kind="stable")
-    used = np.concatenate([used, np.ones(int(filled.sum()), np.bool_)])
-    grid = _to_grid(slot[order], values[order], used[order], slots)
-    return ChannelWindow(sensor.name, step_us, grid, _doubt(whole, inside), float(filled.mean()))
-
-
-def _judged(sensor: Sensor, series: Series) -> tuple[BoolArray, BoolArray]:
-    """Which readings are in the valid range, and which of them are used."""
     with np.errstate(invalid="ignore"):
         inside = (series.values >= sensor.valid_min) & (series.values <= sensor.valid_max)
-    return inside, inside & (quality_of(series.statuses) != Quality.BAD)
+    used = inside & (quality_of(series.statuses) != Quality.BAD)
+    values = _to_grid((series.times_us - start_us) // step_us, series.values, used, slots)
+    thinned = float(np.mean(reason_of(series.statuses) == Reason.THINNED))
+    return ChannelWindow(sensor.name, step_us, values, _doubt(series, inside), thinned)
 
 
 def _doubt(series: Series, inside: BoolArray) -> Reason:

@@ -28,6 +28,7 @@ from agent.store.reader import StoreReader, box_clock_us
 from edge_runtime.errors import ConfigurationError, RecordingError
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording_writer import RecordingWriter
+from edge_runtime.thinned import filled
 
 
 class Form(StrEnum):
@@ -52,6 +53,9 @@ def export(
         Form, typer.Option("--format", help="parquet: a recording (signals.parquet); csv: signals.csv.")
     ] = Form.PARQUET,
     quality: Annotated[bool, typer.Option("--quality", help="Add the columns quality and reason.")] = False,
+    as_stored: Annotated[
+        bool, typer.Option("--as-stored", help="Thinned seconds as mean, smallest, largest; adds --quality's columns.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an export that is there.")] = False,
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
@@ -63,14 +67,15 @@ def export(
     """
     with reported_errors():
         _check_sensors(sensor, config)
-        writer = _WRITERS[form](output, with_quality=quality)
+        writer = _WRITERS[form](output, with_quality=quality or as_stored)
         if writer.file.exists() and not force:
             raise ConfigurationError(f"{writer.file}: exists already", hint="Name another folder, or add --force.")
         with open_store(config) as store:
             start_us, end_us = _period(store, since, until)
             with writer, _progress(start_us, end_us) as reached:
                 for done_us, series in store.portions(start_us, end_us):
-                    writer.write({name: one for name, one in series.items() if not sensor or name in sensor})
+                    chosen = {name: one for name, one in series.items() if not sensor or name in sensor}
+                    writer.write(chosen if as_stored else {name: filled(one) for name, one in chosen.items()})
                     reached(done_us)
         if not writer.readings:
             raise RecordingError(

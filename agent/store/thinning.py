@@ -17,7 +17,7 @@ import numpy as np
 from agent.store.block import Block
 from edge_runtime.quality import Quality, Reason, UInt8Array, status
 from edge_runtime.reading import Float64Array, Int64Array
-from edge_runtime.windowing import THINNED_US
+from edge_runtime.thinned import THINNED_US
 
 SIGNIFICANT_DIGITS = 8
 TINY = 1e-9
