@@ -1,10 +1,9 @@
 """A message from a broker."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message as it was received.
 
     Attributes:

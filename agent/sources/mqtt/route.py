@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from agent.sources.mqtt.message import Message
-from agent.sources.mqtt.payloads.samples import Publish, Samples
+from agent.sources.mqtt.payloads.samples import Publish, Samples, excerpt
 from agent.sources.mqtt.settings import MqttSettings, TopicSettings
 from agent.sources.mqtt.topics import SensorNames
 from agent.sources.unit_conversion import CONVERSIONS
@@ -58,7 +59,7 @@ class Route:
         """
         readings: list[Reading] = []
         unknown: list[str] = []
-        for samples in self._read(message.topic, message.payload, now_us):
+        for samples in self._samples(message, now_us):
             if message.retained and (samples.times_us is None or samples.times_us[-1] == now_us):
                 continue
             called = samples.name or named
@@ -69,17 +70,27 @@ class Route:
                 self._append(readings, sensor, samples, now_us)
         return Understood(readings, unknown)
 
+    def _samples(self, message: Message, now_us: int) -> Sequence[Samples]:
+        try:
+            return self._read(message.topic, message.payload, now_us)
+        except SourceError as error:
+            raise SourceError(f"payload {excerpt(message.payload)}: {error}", hint=error.hint) from error
+
     def _append(self, readings: list[Reading], sensor: str, samples: Samples, now_us: int) -> None:
         scale, offset = self._conversion(samples.unit)
         quality, reason = samples.quality, samples.reason
-        times_us = (now_us,) * len(samples.values) if samples.times_us is None else samples.times_us
-        for raw, time_us in zip(samples.values, times_us, strict=True):
-            value = raw * scale + offset
+        times_us = repeat(now_us) if samples.times_us is None else samples.times_us
+        values = [raw * scale + offset for raw in samples.values]
+        if all(map(math.isfinite, values)):
+            parts = (repeat(sensor), values, repeat(quality), times_us, repeat(now_us), repeat(reason))
+            readings.extend(map(Reading, *parts))
+            return
+        bad = Reason.NOT_A_NUMBER if reason is Reason.NONE else reason
+        for value, time_us in zip(values, times_us, strict=False):
             if math.isfinite(value):
                 readings.append(Reading(sensor, value, quality, time_us, now_us, reason))
             else:
-                why = Reason.NOT_A_NUMBER if reason is Reason.NONE else reason
-                readings.append(Reading(sensor, math.nan, Quality.BAD, time_us, now_us, why))
+                readings.append(Reading(sensor, math.nan, Quality.BAD, time_us, now_us, bad))
 
     def _conversion(self, stated: str) -> tuple[float, float]:
         """Scale and offset from the payload's number to the canonical unit.

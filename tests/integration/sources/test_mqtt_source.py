@@ -91,7 +91,7 @@ async def test_garbage_is_counted_said_once_per_topic_and_over_after_good_messag
         await until(lambda: len(received.statuses) == 3)
     assert source.counters.malformed == 7
     assert received.healthy == [False, False, True]
-    assert "topic rig/FS1: payload 'what?' is neither a number nor JSON" in received.statuses[0].message
+    assert "topic rig/FS1: payload 'what?': neither a number nor JSON" in received.statuses[0].message
     assert "topic rig/FS2" in received.statuses[1].message
 
 

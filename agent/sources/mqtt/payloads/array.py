@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.sources.mqtt.payloads.json_document import as_number, decode_json
-from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples
 from agent.sources.mqtt.payloads.times import TimeUnit, time_us
 from edge_runtime.errors import SourceError
 
@@ -41,34 +41,34 @@ class ArrayPayload(PayloadSettings):
         values = document.get("values") if isinstance(document, dict) else None
         channels = values if isinstance(values, dict) else {"": values}
         if not isinstance(document, dict) or not all(isinstance(item, list) for item in channels.values()):
-            raise SourceError(f'payload {excerpt(payload)} is no JSON object with "values": […]')
-        step_us = self._step_us(document, payload)
+            raise SourceError('no JSON object with "values": […]')
+        step_us = self._step_us(document)
         start = document.get("time")
         start_us = None if start is None else time_us(start, self.time_unit)
         return [
-            Samples(_numbers(items, payload), _times_us(len(items), step_us, start_us, now_us), str(name))
+            Samples(_numbers(items), _times_us(len(items), step_us, start_us, now_us), str(name))
             for name, items in channels.items()
             if items
         ]
 
-    def _step_us(self, document: dict[str, object], payload: bytes) -> float:
+    def _step_us(self, document: dict[str, object]) -> float:
         step, rate = document.get("step_us"), document.get("rate_hz", self.rate_hz)
         if step is None and rate is None:
             raise SourceError(
-                f'payload {excerpt(payload)} has neither "rate_hz" nor "step_us"',
+                'it has neither "rate_hz" nor "step_us"',
                 hint="Publish one of them, or set payload.rate_hz.",
             )
-        what = f"payload {excerpt(payload)}: {'rate_hz' if step is None else 'step_us'}"
+        what = "rate_hz" if step is None else "step_us"
         number = as_number(rate if step is None else step, what)
         if not _SHORTEST_STEP_US <= number <= _LONGEST_STEP_US:
             raise SourceError(f"{what} is {number:g}, out of range")
         return 1e6 / number if step is None else number
 
 
-def _numbers(items: list[object], payload: bytes) -> Sequence[float]:
+def _numbers(items: list[object]) -> Sequence[float]:
     if {type(item) for item in items} == {float} and all(map(math.isfinite, items)):  # type: ignore[arg-type]
         return items  # type: ignore[return-value]
-    return [as_number(item, f"payload {excerpt(payload)}: values[{position}]") for position, item in enumerate(items)]
+    return [as_number(item, f"values[{position}]") for position, item in enumerate(items)]
 
 
 def _times_us(count: int, step_us: float, start_us: int | None, now_us: int) -> Sequence[int]:

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import BeforeValidator, PlainSerializer
 
 from agent.sources.mqtt.payloads.number import finite
-from agent.sources.mqtt.payloads.samples import check_length, excerpt
+from agent.sources.mqtt.payloads.samples import check_length
 from edge_runtime.errors import SourceError
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
@@ -55,7 +55,7 @@ def decode_json(payload: bytes) -> object:
         try:
             return json.loads(payload)
         except (ValueError, RecursionError):
-            raise SourceError(f"payload {excerpt(payload)} is neither a number nor JSON") from None
+            raise SourceError("neither a number nor JSON") from None
 
 
 def find(document: object, path: Sequence[str | int]) -> object:

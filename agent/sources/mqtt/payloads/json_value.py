@@ -6,14 +6,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.sources.mqtt.payloads.json_document import Path, as_number, decode_json, find, written_path
-from agent.sources.mqtt.payloads.number import number
-from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, excerpt
+from agent.sources.mqtt.payloads.number import finite, number
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples
 from agent.sources.mqtt.payloads.times import TimeUnit, time_us
 from edge_runtime.errors import SourceError
 from edge_runtime.machine import Name
 from edge_runtime.quality import Quality, Reason
 
 _QUALITIES = {"good": Quality.GOOD, "uncertain": Quality.UNCERTAIN, "bad": Quality.BAD}
+_BRACKETS = (b"{", b"[")
 _OPC_GOOD, _OPC_UNCERTAIN = 192, 64
 
 
@@ -42,30 +43,23 @@ class JsonPayload(PayloadSettings):
         return self._read
 
     def _read(self, _topic: str, payload: bytes, _now_us: int) -> Sequence[Samples]:
-        try:
-            return (Samples((number(payload),)),)
-        except ValueError:
-            document = decode_json(payload)
+        if payload[:1] not in _BRACKETS:
+            try:
+                return (Samples((number(payload),)),)
+            except ValueError:
+                pass  # it may be JSON behind a space
+        document = decode_json(payload)
         if not isinstance(document, dict | list):
-            return (Samples((as_number(document, f"payload {excerpt(payload)}"),)),)
+            return (Samples((as_number(document, "the document"),)),)
         time = find(document, self.time)
         times_us = None if time is None else (time_us(time, self.time_unit),)
         unit = "" if self.unit is None else str(find(document, self.unit) or "")
         quality, reason = self._judged(document)
         if self.sensors is None:
-            value = self._value(document, self.value, payload)
+            value = _value(document, self.value)
             return (Samples((value,), times_us, "", unit, quality, reason),)
         present = ((name, path) for name, path in self.sensors.items() if _has(document, path))
-        return [
-            Samples((self._value(document, path, payload),), times_us, name, unit, quality, reason)
-            for name, path in present
-        ]
-
-    def _value(self, document: object, path: Path, payload: bytes) -> float:
-        value = find(document, path)
-        if value is None and not _has(document, path):
-            raise SourceError(f"payload {excerpt(payload)} has no value at {written_path(path)}")
-        return as_number(value, f"payload {excerpt(payload)}: {written_path(path)}")
+        return [Samples((_value(document, path),), times_us, name, unit, quality, reason) for name, path in present]
 
     def _judged(self, document: object) -> tuple[Quality, Reason]:
         stated = None if self.quality is None else find(document, self.quality)
@@ -73,6 +67,15 @@ class JsonPayload(PayloadSettings):
             return Quality.GOOD, Reason.NONE
         quality = _quality(stated)
         return quality, Reason.NONE if quality is Quality.GOOD else Reason.DEVICE_FAULT
+
+
+def _value(document: object, path: Path) -> float:
+    value = find(document, path)
+    if type(value) is float:
+        return finite(value)
+    if value is None and not _has(document, path):
+        raise SourceError(f"no value at {written_path(path)}")
+    return as_number(value, written_path(path))
 
 
 def _has(document: object, path: Path) -> bool:

@@ -14,7 +14,7 @@ import cbor2
 
 from agent.sources.mqtt.payloads.json_document import decode_json
 from agent.sources.mqtt.payloads.number import finite
-from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, check_length, excerpt
+from agent.sources.mqtt.payloads.samples import PayloadSettings, Publish, Read, Samples, check_length
 from edge_runtime.errors import SourceError
 
 RELATIVE_BELOW_S = 2**28
@@ -47,8 +47,8 @@ class SenmlPayload(PayloadSettings):
         def read(_topic: str, payload: bytes, now_us: int) -> Sequence[Samples]:
             pack = decode(payload)
             if not isinstance(pack, list) or not all(isinstance(record, dict) for record in pack):
-                raise SourceError(f"payload {excerpt(payload)} is no SenML pack: an array of records")
-            return _resolved(pack, now_us, payload)
+                raise SourceError("no SenML pack: an array of records")
+            return _resolved(pack, now_us)
 
         return read
 
@@ -58,7 +58,7 @@ def _decode_cbor(payload: bytes) -> object:
     try:
         pack = cbor2.loads(payload)
     except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, ArithmeticError, RecursionError, MemoryError):
-        raise SourceError(f"payload {excerpt(payload)} is not CBOR") from None
+        raise SourceError("not CBOR") from None
     if not isinstance(pack, list):
         return pack
     return [
@@ -67,61 +67,61 @@ def _decode_cbor(payload: bytes) -> object:
     ]
 
 
-def _resolved(pack: Sequence[Record], now_us: int, payload: bytes) -> list[Samples]:
+def _resolved(pack: Sequence[Record], now_us: int) -> list[Samples]:
     resolved: list[Samples] = []
     name, unit = "", ""
     base_us, base_value = 0, 0.0
     for record in pack:
-        _check(record, payload)
-        name, unit = _text(record, "bn", name, payload), _text(record, "bu", unit, payload)
+        _check(record)
+        name, unit = _text(record, "bn", name), _text(record, "bu", unit)
         if "bt" in record:
-            base_us = _microseconds(record["bt"], "bt", payload)
+            base_us = _microseconds(record["bt"], "bt")
         if "bv" in record:
-            base_value = _number(record["bv"], "bv", payload)
+            base_value = _number(record["bv"], "bv")
         if isinstance(record.get("vb"), bool):
             value = float(record["vb"] is True)
         elif "v" in record or ("bv" in record and not record.keys() & {"vs", "vb", "vd", "s"} and "n" in record):
-            value = finite(base_value + _number(record.get("v", 0), "v", payload))
+            value = finite(base_value + _number(record.get("v", 0), "v"))
         else:
             continue
-        time_us = base_us + _microseconds(record.get("t", 0), "t", payload)
+        time_us = base_us + _microseconds(record.get("t", 0), "t")
         if time_us < RELATIVE_BELOW_S * 1_000_000:
             time_us += now_us
         if time_us < 0:
-            raise SourceError(f"SenML pack {excerpt(payload)}: a time is before 1970")
-        stated = _text(record, "u", unit, payload)
-        called = name + _text(record, "n", "", payload)
+            raise SourceError("a time is before 1970")
+        stated = _text(record, "u", unit)
+        called = name + _text(record, "n", "")
         resolved.append(Samples((value,), (time_us,), called, _UNITS.get(stated, stated)))
     return resolved
 
 
-def _check(record: Record, payload: bytes) -> None:
+def _check(record: Record) -> None:
     version = record.get("bver", NEWEST_VERSION)
     if not isinstance(version, int) or version > NEWEST_VERSION:
-        raise SourceError(f"SenML pack {excerpt(payload)} is of version {version}, known are up to {NEWEST_VERSION}")
+        raise SourceError(f"it is of version {version}, known are up to {NEWEST_VERSION}")
     for label in record:
         if isinstance(label, str) and label.endswith("_"):
-            raise SourceError(f"SenML pack {excerpt(payload)} wants {label[:40]!r} to be understood, which isn't")
+            raise SourceError(f"it wants {label[:40]!r} to be understood, which isn't")
 
 
-def _text(record: Record, label: str, default: str, payload: bytes) -> str:
+def _text(record: Record, label: str, default: str) -> str:
     text = record.get(label, default)
     if not isinstance(text, str):
-        raise SourceError(f"SenML pack {excerpt(payload)}: {label} is not a text")
+        raise SourceError(f"{label} is not a text")
     return text
 
 
-def _number(value: object, label: str, payload: bytes) -> float:
+def _number(value: object, label: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise SourceError(f"SenML pack {excerpt(payload)}: {label} is not a number")
+        raise SourceError(f"{label} is not a number")
     try:
         return float(value)
     except OverflowError:
         return math.inf
 
 
-def _microseconds(value: object, label: str, payload: bytes) -> int:
-    seconds = _number(value, label, payload)
+def _microseconds(value: object, label: str) -> int:
+    seconds = _number(value, label)
     if not abs(seconds) < _LATEST_S:
-        raise SourceError(f"SenML pack {excerpt(payload)}: {label} is no time")
+        raise SourceError(f"{label} is no time")
     return value * 1_000_000 if isinstance(value, int) else round(seconds * 1e6)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import DecodeError
 
 from agent.sources.mqtt.payloads.number import finite
-from agent.sources.mqtt.payloads.samples import Publish, Samples, check_length, excerpt
+from agent.sources.mqtt.payloads.samples import Publish, Samples, check_length
 from agent.sources.mqtt.payloads.sparkplug_schema import DataType, Metric, Payload, decode, empty_payload
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason
@@ -80,7 +80,7 @@ class SparkplugHost:
         try:
             content = decode(payload)
         except DecodeError:
-            raise SourceError(f"payload {excerpt(payload)} is not Sparkplug B") from None
+            raise SourceError("not Sparkplug B") from None
         node = self._nodes.setdefault((group, name), _Node())
         origin = f"{name}/{device}" if device else name
         if kind == "NDEATH":

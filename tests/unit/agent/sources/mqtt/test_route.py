@@ -85,5 +85,8 @@ def test_a_retained_value_of_unknown_age_is_no_reading(payload, settings):
 
 
 def test_a_payload_of_another_format_is_an_error():
-    with pytest.raises(SourceError, match="not a number"):
-        understood("a", b"{}", {"topic": "a", "sensor": "PS1", "payload": "number"})
+    number = {"topic": "a", "sensor": "PS1", "payload": "number"}
+    with pytest.raises(SourceError, match="payload 'what is': not a number"):
+        understood("a", b"what is", number)
+    with pytest.raises(SourceError, match=f"payload 0x{'ff' * 40}…: not a number"):
+        understood("a", b"\xff" * 41, number)

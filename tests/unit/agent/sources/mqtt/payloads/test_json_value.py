@@ -43,8 +43,8 @@ def test_no_number_is_nan(payload):
     ("payload", "why"),
     [
         (b"", "neither a number nor JSON"),
-        (b"hello", "payload 'hello' is neither a number nor JSON"),
-        (b"\xff\xfe\x00", "payload 0xfffe00 is neither a number nor JSON"),
+        (b"hello", "neither a number nor JSON"),
+        (b"\xff\xfe\x00", "neither a number nor JSON"),
         (b"{", "neither a number nor JSON"),
         (b"[" * 2000, "neither a number nor JSON"),
         (b"[1]", "no value at \\$.value"),

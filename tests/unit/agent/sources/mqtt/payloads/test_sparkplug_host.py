@@ -147,7 +147,7 @@ def test_another_topic_is_an_error(topic):
 
 
 def test_another_payload_is_an_error(host):
-    with pytest.raises(SourceError, match="is not Sparkplug B"):
+    with pytest.raises(SourceError, match="not Sparkplug B"):
         host.receive("NDATA", b"\xff\xff\xff")
 
 
