@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agent.store.store import Store
-from edge_runtime.quality import Quality
+from edge_runtime.quality import Quality, Reason
 from edge_runtime.reading import Reading
 from edge_runtime.recording import read_recording
 from tests.unit.agent.cli.conftest import FIRST_WINDOW_US, failed
@@ -90,3 +90,24 @@ def test_what_cannot_be_exported_is_said_and_leaves_nothing(box, writer, options
 
 def test_before_the_first_start_it_says_what_to_do(box):
     assert "hydrosight run" in failed(box.run("readings", "export", "--output", str(box.folder / "out")), 1)
+
+
+def test_a_thinned_second_is_a_signal_unless_it_is_asked_for_as_it_is_stored(box):
+    with Store.open(box.folder / "data" / "store.db", "boot-1") as store:
+        second = [
+            Reading("PS1", value, Quality.GOOD, FIRST_WINDOW_US + k, FIRST_WINDOW_US, reason)
+            for k, (value, reason) in enumerate(
+                [(5.5, Reason.THINNED), (5.0, Reason.THINNED_EXTREME), (6.0, Reason.THINNED_EXTREME)]
+            )
+        ]
+        whole = [
+            Reading("PS1", 7.0, Quality.GOOD, FIRST_WINDOW_US + 1_000_000 + k * 250_000, FIRST_WINDOW_US)
+            for k in range(4)
+        ]
+        store.append([*second, *whole])
+    export(box)
+    (series,) = read_recording(box.folder / "out").series.values()
+    assert series.values.tolist() == [5.5] * 4 + [7.0] * 4
+    export(box, "--as-stored", "--force")
+    (series,) = read_recording(box.folder / "out").series.values()
+    assert series.values.tolist() == [5.5, 5.0, 6.0] + [7.0] * 4
