@@ -211,7 +211,8 @@ def _read_header(data: bytes) -> tuple[int, tuple[str, ...], Int64Array, int]:
 
 def _differences(values: Int64Array) -> bytes:
     """First value and differences, as eight planes of bytes."""
-    differences = np.diff(values, prepend=np.int64(0)).astype("<i8", copy=False)
+    differences = values.astype("<i8")
+    differences[1:] -= values[:-1]
     return differences.view(np.uint8).reshape(-1, 8).T.tobytes()
 
 
