@@ -11,6 +11,7 @@ from agent.alerts import AlertTracker
 from agent.box_clock import BoxClock
 from agent.clock_keeper import CLOCK, ClockKeeper, DoubtedArrivals
 from agent.core import CoreThread, StoreQueues
+from agent.gap_watch import SOURCE, GapWatch
 from agent.housekeeping import Housekeeping
 from agent.intake import Intake
 from agent.models import Models
@@ -92,9 +93,10 @@ class Assembly:
         self._publisher: Publisher | None = None
         self._uplink_now: Uplink | None = None
         self._new_records = asyncio.Event()
+        self._gaps = GapWatch(core, store, status, machine, clock.now_us)
         self.intake = Intake()
         self.recorder = Recorder(
-            core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow
+            core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow, self._gaps
         )
         self._desk = SyncDesk(core, store, status, settings.dead_letter_requests)
         store.thin_by(_thinning(settings))
@@ -154,6 +156,8 @@ class Assembly:
                 now_us=self._clock.now_us,
                 hurry=self.intake.hurry,
             )
+        counters = source.counters
+        self._gaps.watch(source.name, source.sensors, lambda: counters.late_polls)
         part = source_part_name(source.name)
         self._status.report(part, healthy=True, message="started")
         return Part(part, partial(source.run, DoubtedArrivals(self._clock, self.intake.deliver), self._source_status))
@@ -263,7 +267,7 @@ class Assembly:
 
 def source_part_name(source: str) -> str:
     """What the part that runs a source is called."""
-    return f"source {source}"
+    return f"{SOURCE}{source}"
 
 
 def _lateness_us(settings: AgentSettings) -> int:

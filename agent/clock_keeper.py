@@ -23,7 +23,9 @@ def begin_time(clock: BoxClock, store: Store, kernel: str) -> None:
     Raises:
         StoreError: the store can't be read or written to.
     """
-    store.start_clock(clock.resume(*store.earlier_time(kernel)), kernel)
+    step = clock.resume(*store.earlier_time(kernel))
+    store.note_absence(kernel)
+    store.start_clock(step, kernel)
 
 
 class DoubtedArrivals:

@@ -73,6 +73,7 @@ async def run_agent(
         try:
             await core.call(begin_time, clock, store, kernel_boot_id())
             await Agent(configuration, reread, store, core, clock).run(orders, announce)
+            await core.call(store.stopped)
         finally:
             await core.call(store.close)
     finally:

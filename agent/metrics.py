@@ -42,6 +42,16 @@ class _Metrics(Collector):
             yield GaugeMetricFamily(
                 "hydrosight_outbox_pending", "Records waiting for the centre", statistics.outbox_pending
             )
+            budget = GaugeMetricFamily(
+                "hydrosight_outage_days",
+                "Days without the centre until the first of a class is shed",
+                labels=["class", "copy"],
+            )
+            for shedding in statistics.budget:
+                if shedding.days is not None:
+                    kept = "unsent" if shedding.lost else "kept"
+                    budget.add_metric([shedding.record_class, kept], shedding.days)
+            yield budget
             yield GaugeMetricFamily("hydrosight_disk_free_bytes", "Free space beside the store", statistics.free_bytes)
             yield GaugeMetricFamily(
                 "hydrosight_store_damaged", "Blocks and records found damaged since start", statistics.damaged

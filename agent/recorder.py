@@ -13,6 +13,7 @@ from contextlib import suppress
 import structlog
 
 from agent.core import CoreThread
+from agent.gap_watch import GapWatch
 from agent.intake import Intake
 from agent.models import Models
 from agent.pipeline import Outcome, Pipeline
@@ -45,6 +46,7 @@ class Recorder:
         status: AgentStatus,
         listeners: Sequence[Callable[[Outcome], None]],
         follow_clock: Callable[[], ClockStep | None] = lambda: None,
+        gaps: GapWatch | None = None,
     ) -> None:
         """`follow_clock` looks at the wall clock and sets the box's; readings taken before were stamped before."""
         self._core = core
@@ -54,6 +56,7 @@ class Recorder:
         self._status = status
         self._listeners = listeners
         self._follow_clock = follow_clock
+        self._gaps = gaps
         self._dropped = 0
         self._failures = 0
 
@@ -73,6 +76,8 @@ class Recorder:
     async def beat(self) -> int:
         """Store what has arrived and diagnose what is due; gives the number of windows diagnosed."""
         not_stored = await self._store()
+        if self._gaps:
+            await self._gaps.beat(self._intake.dropped, str(not_stored or ""))
         if not_stored is None:  # or else sensors would seem silent
             self._status.sensed(await self._core.call(self._pipeline.sensor_health))
         diagnosed, not_recorded = await self._diagnose()
@@ -92,6 +97,8 @@ class Recorder:
         if step := self._follow_clock():
             log.warning("clock_set", shift_s=step.shift_us / 1e6, before=step.state_before, after=step.state_after)
             self._intake.clock_set(step)
+            if self._gaps:
+                self._gaps.clock_set(step.shift_us)
         taken = self._intake.take()
         readings = taken.readings
         if readings or taken.step_after:
@@ -101,6 +108,8 @@ class Recorder:
                 self._intake.put_back(taken)
                 return error
         if readings:
+            if self._gaps:
+                self._gaps.heard(readings)
             self._status.stored(len(readings), readings[-1].source_time_us)
         taken.confirm()
         return None

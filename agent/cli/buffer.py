@@ -1,8 +1,12 @@
 """`hydrosight buffer`: what the box holds, what waits for the centre, what was lost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
+import typer
+
+from agent.cli.gaps import gaps
 from agent.cli.output import (
     DEFAULT,
     ConfigOption,
@@ -15,6 +19,7 @@ from agent.cli.output import (
     time_text,
 )
 from agent.cli.store_access import open_store
+from agent.store.outage_budget import Shedding
 from agent.store.records import RecordClass
 from agent.store.statistics import BufferStatistics
 from agent.store.wear import Wear
@@ -26,9 +31,19 @@ PLURAL = {
     RecordClass.ALERT: "alerts",
 }
 
+FAR_DAYS = 36_500.0
+"""A date further off says nothing."""
 
-def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show what the box's store holds, what waits for the centre, and the ledger of loss."""
+
+app = typer.Typer()
+app.command("gaps")(gaps)
+
+
+@app.callback(invoke_without_command=True)
+def buffer(context: typer.Context, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Show what the box's store holds, what waits for the centre, how long that can go on, and the ledger of loss."""
+    if context.invoked_subcommand:
+        return
     with reported_errors():
         with open_store(config) as store:
             statistics = store.statistics()
@@ -50,6 +65,7 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
         if statistics.damaged:
             rows.append(["damaged", f"{statistics.damaged:,} blocks or records can't be read; the rest is sound"])
         print_table("Buffer", [("", "left"), ("", "wrap")], rows, "")
+        _print_budget(statistics.budget)
         columns = [
             ("what", "left"),
             ("why", "left"),
@@ -76,6 +92,29 @@ def buffer(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 def _readings(statistics: BufferStatistics) -> str:
     thinned = f"; {statistics.thinned_out:,} more at rest were thinned" if statistics.thinned_out else ""
     return f"{statistics.readings:,}{thinned}"
+
+
+def _print_budget(budget: Sequence[Shedding]) -> None:
+    """What goes, in its order, and when."""
+    console.print()
+    today = datetime.now(UTC).date()
+    rows = [
+        [
+            PLURAL[shedding.record_class],
+            _what_goes(shedding),
+            "never" if shedding.days is None else f"{shedding.days:,.1f}",
+            "–" if shedding.days is None or shedding.days > FAR_DAYS else str(today + timedelta(days=shedding.days)),
+        ]
+        for shedding in budget
+    ]
+    columns = [("what", "left"), ("which", "left"), ("from day", "right"), ("date (UTC)", "left")]
+    print_table("Without the centre, at today's rate, these go", columns, rows, "Today's rate isn't known yet.")
+
+
+def _what_goes(shedding: Shedding) -> str:
+    if shedding.record_class is RecordClass.READING:
+        return "not diagnosed yet" if shedding.lost else "diagnosed, oldest first"
+    return "not sent, lost" if shedding.lost else "sent, oldest first"
 
 
 def _counts(counts: Mapping[RecordClass, int]) -> str:

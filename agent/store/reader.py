@@ -9,6 +9,7 @@ from typing import Self
 from agent.store.accounts import AccountTable, BootAccount
 from agent.store.clock_ledger import ClockEntry, ClockLedger
 from agent.store.connection import connect_read_only, store_errors
+from agent.store.gaps import Gap, GapTable
 from agent.store.losses import Loss, LossLedger
 from agent.store.outbox import DeadLetter, LaneContent, Outbox
 from agent.store.readings import ReadingTable
@@ -65,6 +66,7 @@ class StoreReader:
         self._outbox = Outbox(connection, self._records, self._ledger, self._accounts)
         self._traffic = TrafficTable(connection)
         self._clock_ledger = ClockLedger(connection)
+        self._gaps = GapTable(connection)
 
     @classmethod
     def open_read_only(
@@ -199,6 +201,21 @@ class StoreReader:
         """The ledger of the clock, the latest first."""
         with store_errors(self._path):
             return self._clock_ledger.entries()
+
+    def gaps(self, since_us: int = 0) -> list[Gap]:
+        """The ledger of gaps, as far as they lasted until then or longer; the latest first."""
+        with store_errors(self._path):
+            return self._gaps.since(since_us)
+
+    def open_gaps(self) -> list[Gap]:
+        """Gaps that last."""
+        with store_errors(self._path):
+            return self._gaps.open()
+
+    def next_gap_number(self) -> int:
+        """The number of the next gap."""
+        with store_errors(self._path):
+            return self._gaps.next_number()
 
     def statistics(self) -> BufferStatistics:
         """What the store holds, how fast that grows and how long it lasts."""

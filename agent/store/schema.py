@@ -1,7 +1,8 @@
 """The tables of the store, and the numbered migrations that make them.
 
 `boot`       one row for each time the agent was started on this file. Readings are numbered within it, and so are
-             batches: `batches` is the number last given out, which is never given out again.
+             batches: `batches` is the number last given out, which is never given out again. `stopped_us` is null for
+             a run that was killed, and for the present one.
 `reading_block`  one row for the readings of one append, or of many that were merged later. They took the `numbers`
              numbers from first_counter on within their boot; `runs` says which window each is for, see numbering.py.
              `payload`: see block.py.
@@ -18,6 +19,7 @@
 `loss`       the ledger of loss: one row for what was lost of one kind, for one cause, on one day.
 `wear`       a row for each day, its id the days since 1970: how long writing was measured, the bytes written to the
              disk, and the bytes of payload they were written for. See wear.py.
+`gap`        the ledger of gaps: see gaps.py. `ended_us` is null while a gap lasts; `sensors` is a JSON array.
 `clock_step` the ledger of the clock: one row for each start, step or change of trust. See clock_ledger.py.
 
 Every table is read and salvaged by its integer `id`. Times are microseconds since 1970, UTC.
@@ -36,8 +38,8 @@ _MARK = 0x4859 << 16
 """`application_id` is this plus the schema's number. It repeats `user_version`, so that damage to either is found."""
 
 TABLES = (
-    *("boot", "progress", "loss", "clock_step", "account", "record", "window_reading", "publication", "outbox"),
-    *("batch", "traffic", "wear", "reading_block"),
+    *("boot", "progress", "loss", "gap", "clock_step", "account", "record", "window_reading", "publication"),
+    *("outbox", "batch", "traffic", "wear", "reading_block"),
 )
 """In the order of their worth, which is the order of salvage."""
 
@@ -185,7 +187,27 @@ def _clock_ledger(database: sqlite_utils.Database) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (_tables, _accounts, _wear, _lanes, _clock_ledger)
+def _gaps(database: sqlite_utils.Database) -> None:
+    """Gaps, and whether a run of the agent ended in order."""
+    columns = {"id": int, "boot_id": int, "cause": str, "source": str, "sensors": str, "began_us": int}
+    database.create_table(
+        "gap",
+        {**columns, "ended_us": int, "lost": int, "detail": str},
+        pk="id",
+        not_null={*columns, "lost", "detail"} - {"id"},
+        strict=True,
+    )
+    database.table("boot").add_column("stopped_us", int)
+
+
+MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
+    _tables,
+    _accounts,
+    _wear,
+    _lanes,
+    _clock_ledger,
+    _gaps,
+)
 """Number n takes a file from schema n to n + 1. Append only: files made by every released version are out there."""
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.store.losses import DAY_US, Loss
+from agent.store.outage_budget import Held, Shedding, outage_budget
 from agent.store.records import RecordClass
-from agent.store.retention import Retention, used_bytes
+from agent.store.retention import Retention, Stage, used_bytes
 from agent.store.wear import Wear
 
 _MIN_SPAN_US = 60_000_000
+EMPTY_BYTES = 36_000
+"""Size of a store that holds nothing, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class BufferStatistics:
         damaged: payloads found damaged since the store was opened.
         losses: the ledger of loss.
         wear: what storing wrote to the disk of late; None until that is known.
+        budget: what is shed, in this order and when, if the centre stays away; empty while the rate isn't known.
     """
 
     file_bytes: int
@@ -59,6 +63,7 @@ class BufferStatistics:
     damaged: int
     losses: tuple[Loss, ...]
     wear: Wear | None
+    budget: tuple[Shedding, ...]
 
     @property
     def outbox_pending(self) -> int:
@@ -88,8 +93,8 @@ def measure(
     ).fetchone()[0]
     used = used_bytes(connection)
     free = shutil.disk_usage(path.parent).free
-    readings_rate = _daily(connection, "reading_block", now_us)
-    records_rate = _daily(connection, "record", now_us)
+    readings_rate = _daily(connection, "reading_block WHERE", now_us)
+    records_rate = _daily(connection, "record WHERE", now_us)
     # What the store may grow to: its own limit, or where the disk would get too low.
     limit = min(retention.max_bytes, used + max(free - retention.min_free_bytes, 0))
     return BufferStatistics(
@@ -112,13 +117,41 @@ def measure(
         damaged=damaged,
         losses=losses,
         wear=wear,
+        budget=outage_budget(_held(connection, used, limit, now_us)) if readings_rate else (),
     )
 
 
-def _daily(connection: sqlite3.Connection, table: str, now_us: int) -> float:
+def _held(connection: sqlite3.Connection, used: int, limit: int, now_us: int) -> Held:
+    """Bytes by stage and rates, each with its share of what the file takes beyond its payloads."""
+    stages = {
+        Stage(RecordClass.READING, bool(needed)): size
+        for needed, size in connection.execute(
+            "SELECT last_time_us >= coalesce((SELECT next_window_start_us FROM progress), 0), sum(bytes) "
+            "FROM reading_block GROUP BY 1"
+        )
+    }
+    stages |= {
+        Stage(RecordClass(name), bool(needed)): size
+        for name, needed, size in connection.execute(
+            "SELECT record_class, EXISTS (SELECT 1 FROM outbox WHERE record_id = record.id), sum(bytes) "
+            "FROM record GROUP BY 1, 2"
+        )
+    }
+    payload = sum(stages.values())
+    share = max(1.0, (used - EMPTY_BYTES) / payload) if payload > EMPTY_BYTES else 1.0
+    daily: dict[RecordClass, float] = {
+        name: share * _daily(connection, f"record WHERE record_class = '{name}' AND", now_us)
+        for name in RecordClass
+        if name is not RecordClass.READING
+    }
+    daily[RecordClass.READING] = share * _daily(connection, "reading_block WHERE", now_us)
+    return Held(limit, {stage: share * size for stage, size in stages.items()}, EMPTY_BYTES, daily)
+
+
+def _daily(connection: sqlite3.Connection, rows_where: str, now_us: int) -> float:
     """Bytes a day, from what was stored within the last day; 0 until a minute's worth is there."""
     size, first_us = connection.execute(
-        f"SELECT coalesce(sum(bytes), 0), min(stored_us) FROM {table} WHERE stored_us BETWEEN ? AND ?",  # noqa: S608
+        f"SELECT coalesce(sum(bytes), 0), min(stored_us) FROM {rows_where} stored_us BETWEEN ? AND ?",  # noqa: S608
         (now_us - DAY_US, now_us),
     ).fetchone()
     if first_us is None or now_us - first_us < _MIN_SPAN_US:

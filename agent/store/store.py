@@ -12,6 +12,7 @@ from agent.store.accounts import Fate, NumbersByBoot
 from agent.store.block import Block
 from agent.store.clock_ledger import Place
 from agent.store.connection import store_errors, transaction
+from agent.store.gaps import Gap, GapCause
 from agent.store.lock import WriterLock
 from agent.store.losses import Cause
 from agent.store.numbering import MINUTES, WindowPlan, runs_of
@@ -164,6 +165,29 @@ class Store(StoreReader):
     def start_clock(self, step: ClockStep, kernel: str) -> None:
         """Write down how this run's time begins. Before the first reading."""
         self._write(lambda: self._clock_ledger.start(step, self._place(), kernel), FREE_TO_GO)
+
+    def note_absence(self, kernel: str) -> None:
+        """Write down since when no agent has run, and why. Before `start_clock`."""
+        with store_errors(self._path):
+            last_us = self._readings.newest_arrival()
+            before = self._connection.execute(
+                "SELECT stopped_us FROM boot WHERE id < ? ORDER BY id DESC LIMIT 1", (self._boot_id,)
+            ).fetchone()
+            same = self._clock_ledger.latest(kernel) is not None
+        if before is None or not last_us:
+            return
+        cause = GapCause.STOPPED if before[0] is not None else GapCause.KILLED if same else GapCause.POWER_LOST
+        gap = Gap(self.next_gap_number(), cause, "", (), last_us, max(self._now_us(), last_us))
+        self._write(lambda: self._gaps.note((gap,), self._boot_id), FREE_TO_GO)
+
+    def note_gaps(self, gaps: Sequence[Gap]) -> None:
+        """Write gaps down, as they are now."""
+        self._write(lambda: self._gaps.note(gaps, self._boot_id), FREE_TO_GO)
+
+    def stopped(self) -> None:
+        """This run ends in order."""
+        row = (self._now_us(), self._boot_id)
+        self._write(lambda: self._connection.execute("UPDATE boot SET stopped_us = ? WHERE id = ?", row), FREE_TO_GO)
 
     def append(
         self, readings: Sequence[Reading], plan: WindowPlan = MINUTES, step_after: ClockStep | None = None

@@ -11,6 +11,7 @@ COMMANDS = [
     ("readings",),
     ("alerts",),
     ("buffer",),
+    ("buffer", "gaps"),
     ("enrol",),
     ("model", "show"),
     ("model", "rollback"),

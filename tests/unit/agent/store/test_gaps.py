@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import pytest
+
+from agent.store import gaps as gap_module
+from agent.store.gaps import Gap, GapCause
+from agent.store.retention import Retention
+from agent.store.store import Store
+from edge_runtime.clock import ClockState
+from edge_runtime.timeline import ClockStep
+from tests.stored import SECOND_US, readings
+
+NOW_US = 1_000 * SECOND_US
+AWAY = Gap(1, GapCause.SOURCE_DOWN, "plc", ("PS1", "PS2"), NOW_US, detail="no connection")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """One run of the agent: open, note since when none ran, read a second, and let go, as a kill does."""
+    now, runs = [NOW_US], []
+
+    def run(kernel, *, in_order=False, for_us=60 * SECOND_US):
+        runs.append(f"run-{len(runs)}")
+        retention = Retention(min_free_bytes=0)
+        with Store.open(tmp_path / "store.db", runs[-1], retention=retention, now_us=lambda: now[0]) as store:
+            store.note_absence(kernel)
+            store.start_clock(ClockStep(0, *[now[0]] * 3, ClockState.SYNCED, ClockState.SYNCED), kernel)
+            now[0] += for_us
+            store.append(readings(1))
+            if in_order:
+                store.stopped()
+            now[0] += for_us
+            return store.gaps()
+
+    return run
+
+
+def test_the_first_run_follows_on_none(run):
+    assert run("kernel") == []
+
+
+@pytest.mark.parametrize(
+    ("in_order", "kernel", "cause"),
+    [
+        (True, "first", GapCause.STOPPED),
+        (True, "second", GapCause.STOPPED),
+        (False, "first", GapCause.KILLED),
+        (False, "second", GapCause.POWER_LOST),
+    ],
+)
+def test_why_no_agent_ran_is_told_apart(run, in_order, kernel, cause):
+    run("first", in_order=in_order)
+    (gap,) = run(kernel)
+    assert gap == Gap(1, cause, "", (), NOW_US + 60 * SECOND_US, NOW_US + 120 * SECOND_US)
+
+
+def test_an_open_gap_outlives_the_run_and_is_closed_under_its_number(tmp_path):
+    path = tmp_path / "store.db"
+    with Store.open(path, "killed") as store:
+        store.note_gaps([AWAY])
+    with Store.open(path, "next") as store:
+        assert store.open_gaps() == [AWAY]
+        assert store.next_gap_number() == 2
+        over = replace(AWAY, ended_us=NOW_US + SECOND_US)
+        store.note_gaps([over])
+        assert store.open_gaps() == []
+        assert store.gaps() == [over]
+        assert store.gaps(since_us=NOW_US + SECOND_US + 1) == []
+
+
+def test_the_oldest_gaps_that_are_over_make_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(gap_module, "MAX_ROWS", 10)
+    with Store.open(tmp_path / "store.db", "boot") as store:
+        store.note_gaps([AWAY])
+        store.note_gaps([replace(AWAY, number=number, ended_us=NOW_US) for number in range(2, 40)])
+        assert [gap.number for gap in store.gaps()] == [*range(39, 29, -1), 1]
