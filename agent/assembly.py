@@ -148,7 +148,9 @@ class Assembly:
         source: Source
         if isinstance(settings, ModbusSettings):
             source = ModbusSource(settings, now_us=self._clock.now_us)
+            pauses_s = settings.longest_pause_s
         else:
+            pauses_s = {}
             source = MqttSource(
                 settings,
                 machine=self._machine.name,
@@ -157,7 +159,7 @@ class Assembly:
                 hurry=self.intake.hurry,
             )
         counters = source.counters
-        self._gaps.watch(source.name, source.sensors, lambda: counters.late_polls)
+        self._gaps.watch(source.name, source.sensors, pauses_s, lambda: counters.late_polls)
         part = source_part_name(source.name)
         self._status.report(part, healthy=True, message="started")
         return Part(part, partial(source.run, DoubtedArrivals(self._clock, self.intake.deliver), self._source_status))

@@ -8,11 +8,13 @@ from agent.status import AgentStatus
 from agent.store.gaps import Gap, GapCause
 from agent.store.store import Store
 from edge_runtime.errors import StoreError
-from edge_runtime.machine import Machine
+from edge_runtime.machine import Machine, Sensor
 from edge_runtime.reading import Reading
 
 SOURCE = "source "
 """What the name of a part that runs a source begins with."""
+PAUSES = 3
+"""So many of the pauses that the settings allow in a row are a silence."""
 
 
 class GapWatch:
@@ -31,11 +33,20 @@ class GapWatch:
         self._late_polls: dict[str, Callable[[], int]] = {}
         self._unwritten: dict[int, Gap] = {}
 
-    def watch(self, source: str, sensors: Iterable[str], late_polls: Callable[[], int]) -> None:
-        """This source reads these sensors; `late_polls` says how many polls it has left out since it was made."""
+    def watch(
+        self, source: str, sensors: Iterable[str], pauses_s: Mapping[str, float], late_polls: Callable[[], int]
+    ) -> None:
+        """A source is to be heard.
+
+        Args:
+            source: its name.
+            sensors: what it reads.
+            pauses_s: how far apart two readings of a sensor may be, where the settings say so.
+            late_polls: how many polls it has left out since it was made.
+        """
         read = frozenset(sensors)
         watched = {
-            sensor.name: Watched(source, max(SILENT_PERIODS * sensor.step_us, SILENT_AT_LEAST_US))
+            sensor.name: Watched(source, _limit_us(sensor, pauses_s.get(sensor.name, 0.0)))
             for sensor in self._machine.sensors
             if sensor.name in read
         }
@@ -78,3 +89,8 @@ class GapWatch:
             for part, condition in conditions.items()
             if part.startswith(SOURCE) and not condition.healthy
         }
+
+
+def _limit_us(sensor: Sensor, pause_s: float) -> int:
+    """How long a sensor that is well may be silent."""
+    return max(SILENT_PERIODS * sensor.step_us, SILENT_AT_LEAST_US, round(PAUSES * pause_s * 1e6))

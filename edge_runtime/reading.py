@@ -1,7 +1,8 @@
 """A reading, and many readings of one sensor as a series.
 
-Times are integer microseconds since 1970-01-01T00:00:00Z. The source time is never altered; the sequence number orders
-readings of one boot whatever the clock does.
+Times are integer microseconds since 1970-01-01T00:00:00Z. A source time that the source gave is never altered; one
+that the box stamped on arrival, where the source gave none, is put right once the box's clock is known. Their numbers
+order the readings of one boot whatever the clock does.
 """
 
 from dataclasses import dataclass

@@ -86,6 +86,15 @@ class ModbusSettings(_Frozen):
         return self
 
     @property
+    def longest_pause_s(self) -> dict[str, float]:
+        """How far apart two readings of a sensor may be, by its name."""
+        return {
+            register.sensor: max(group.period_s, register.at_least_every_s if register.dead_band else 0.0)
+            for group in self.groups
+            for register in group.registers
+        }
+
+    @property
     def sensors(self) -> frozenset[str]:
         """Names of the sensors that are read here."""
         return frozenset().union(*(group.sensors for group in self.groups))

@@ -12,6 +12,8 @@ from pydantic_core import PydanticUndefined
 from agent.metrics import metrics_text
 from agent.settings import AgentSettings
 from agent.status import AgentStatus
+from agent.store.outage_budget import Shedding
+from agent.store.records import RecordClass
 from agent.store.store import Store
 from agent.store.wear import Wear
 from agent.sync_desk import SyncFigures
@@ -71,7 +73,9 @@ def test_every_metric_is_in_the_manual(tmp_path):
     diagnosis = Diagnoser(bundle.machine, bundle, OnnxBackend(bundle.model_path)).diagnose(window_of(bundle.machine))
     with Store.open(tmp_path / "store.db", "boot") as store:
         figures = SyncFigures(store.lanes(), store.traffic_today(), dead_letters=0)
-        statistics = replace(store.statistics(), wear=Wear(1, 1, 1.0, 1.0, 1))
+        statistics = replace(
+            store.statistics(), wear=Wear(1, 1, 1.0, 1.0, 1), budget=(Shedding(RecordClass.READING, False, 1.0),)
+        )
     status = AgentStatus()
     status.report("store", healthy=True, message="")
     status.diagnosed(diagnosis, alerts=0)
