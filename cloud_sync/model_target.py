@@ -16,6 +16,9 @@ SIGNED_AT = "hydrosight-signed-at"
 """Field of timestamp.json: when the centre signed it, ISO 8601 in UTC. A floor for the clock of a box that has none."""
 
 
+MODELS_FOLDER = "models/"
+
+
 class ModelTarget(BaseModel):
     """One published model.
 
@@ -46,7 +49,7 @@ class ModelTarget(BaseModel):
     @property
     def path(self) -> str:
         """The target's path in the repository."""
-        return f"models/{self.name}/{self.version}.tar"
+        return f"{MODELS_FOLDER}{self.name}/{self.version}.tar"
 
     def runs_on(self, agent_version: str) -> bool:
         """Whether an agent of this version (such as "1.2.3" or "1.2.3rc1") is new enough for it."""

@@ -41,7 +41,7 @@ def init_keys(
     """Make the first signing keys. Those in DIRECTORY/offline belong in a safe."""
     created = create_keys(
         directory,
-        passphrase=_passphrase(passphrase_file),
+        passphrase=read_passphrase(passphrase_file),
         root_keys=root_keys,
         targets_keys=targets_keys,
     )
@@ -65,7 +65,7 @@ def init(
     """Make an empty signed repository, and the root.json that boxes are given."""
     registry = Registry.create(
         repository,
-        Keys(keys, _passphrase(passphrase_file)),
+        Keys(keys, read_passphrase(passphrase_file)),
         now=_now(),
         thresholds={"root": root_threshold, "targets": targets_threshold},
     )
@@ -84,7 +84,7 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Sign BUNDLE and offer it to every box that runs a model of its name."""
-    signing_keys = Keys(keys, _passphrase(passphrase_file))
+    signing_keys = Keys(keys, read_passphrase(passphrase_file))
     _show_published(Registry(repository).publish(bundle, signing_keys, now=_now()), as_json=as_json)
 
 
@@ -99,7 +99,7 @@ def roll_back(
     as_json: JsonOption = False,
 ) -> None:
     """Offer an earlier model again, as the newest: boxes never go to a lower release."""
-    signing_keys = Keys(keys, _passphrase(passphrase_file))
+    signing_keys = Keys(keys, read_passphrase(passphrase_file))
     model = Registry(repository).roll_back(name, to=to, version=as_version, keys=signing_keys, now=_now())
     _show_published(model, as_json=as_json)
 
@@ -146,7 +146,7 @@ def renew(
 ) -> None:
     """Sign everything anew, with all keys. Run it once a year."""
     registry = Registry(repository)
-    registry.renew(Keys(keys, _passphrase(passphrase_file)), now=_now())
+    registry.renew(Keys(keys, read_passphrase(passphrase_file)), now=_now())
     _show_expiries(registry, as_json=as_json)
 
 
@@ -159,7 +159,7 @@ def rotate(
     as_json: JsonOption = False,
 ) -> None:
     """Replace the keys of ROLE, when one is lost or stolen. Boxes follow by themselves."""
-    signing_keys = Keys(keys, _passphrase(passphrase_file))
+    signing_keys = Keys(keys, read_passphrase(passphrase_file))
     new = Registry(repository).rotate(role, signing_keys, now=_now())
     if as_json:
         typer.echo(json.dumps({"role": role, "keys": new}))
@@ -167,7 +167,12 @@ def rotate(
     typer.echo(f"{keys}: new keys of {role}: {', '.join(key[:16] for key in new)}. Destroy the old ones.")
 
 
-def _passphrase(file: Path | None) -> bytes | None:
+def read_passphrase(file: Path | None) -> bytes | None:
+    """The passphrase of the offline keys; None when there is none.
+
+    Raises:
+        ConfigurationError: the file can't be read or is empty.
+    """
     if file is None:  # never an option of its own: arguments are in everybody's `ps`
         return os.environb.get(b"HYDROSIGHT_KEY_PASSPHRASE") or None
     try:

@@ -12,7 +12,7 @@ from tuf.api.metadata import TargetFile, Targets
 from cloud_sync.bundle_archive import pack_bundle, unpack_bundle
 from cloud_sync.cloud.registry_keys import OFFLINE_ROLES, ROLES, Keys
 from cloud_sync.cloud.signed_repository import SignedRepository
-from cloud_sync.model_target import ModelTarget
+from cloud_sync.model_target import MODELS_FOLDER, ModelTarget
 from edge_runtime.bundle import MANIFEST_FILE, Bundle, open_bundle
 from edge_runtime.errors import ConfigurationError, UpdateError
 
@@ -78,7 +78,7 @@ class Registry:
             raise UpdateError(f"{version!r} is not a version", hint="Three numbers, such as 1.4.0.")
         with self._repository.changing():
             targets = self._repository.targets()
-            old = targets.targets.get(f"models/{name}/{to}.tar")
+            old = targets.targets.get(f"{MODELS_FOLDER}{name}/{to}.tar")
             if old is None:
                 raise UpdateError(
                     f"model {name} {to} is not published", hint="See `hydrosight-cloud model list` for what is."
@@ -145,7 +145,11 @@ class Registry:
 
 
 def _models(targets: Targets) -> list[ModelTarget]:
-    return [ModelTarget.model_validate(target.custom) for target in targets.targets.values()]
+    return [
+        ModelTarget.model_validate(target.custom)
+        for path, target in targets.targets.items()
+        if path.startswith(MODELS_FOLDER)
+    ]
 
 
 def _highest_release(targets: Targets, name: str) -> int:

@@ -1,11 +1,10 @@
 """Model updates over the air: what the centre offers, verified by TUF, fetched and unpacked as a checked bundle.
 
-Trust comes from the signatures alone, never from the channel. Whatever is refused, the model in use stays in use.
+Whatever is refused, the model in use stays in use.
 """
 
 import shutil
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -13,41 +12,17 @@ from pathlib import Path
 
 import httpx
 from pydantic import ValidationError
-from tuf.api.exceptions import (
-    BadVersionNumberError,
-    DownloadError,
-    DownloadHTTPError,
-    DownloadLengthMismatchError,
-    ExpiredMetadataError,
-    LengthOrHashMismatchError,
-    RepositoryError,
-    UnsignedMetadataError,
-)
 from tuf.api.metadata import TargetFile
 
 from cloud_sync.bundle_archive import MAX_ARCHIVE_BYTES, unpack_bundle
-from cloud_sync.edge.trust_marks import TrustMarks
+from cloud_sync.edge.trusted_repository import TrustedRepository
 from cloud_sync.edge.tuf_client import TrustedUpdater
-from cloud_sync.edge.tuf_fetcher import ResumingFetcher
-from cloud_sync.model_target import SIGNED_AT, ModelTarget
+from cloud_sync.model_target import MODELS_FOLDER, ModelTarget
 from edge_runtime.bundle import open_bundle
 from edge_runtime.durable import sync_folder
-from edge_runtime.errors import BundleError, CentreError, CentreUnreachableError, CredentialError, UpdateError
+from edge_runtime.errors import BundleError, UpdateError
 
-_PASSING = frozenset({408, 425, 429})
-_TAMPERING = "Nothing was installed. Somebody may be tampering: check who answers at the centre's address."
 _PUBLISH_AGAIN = "Publish the bundle again with `hydrosight-cloud model publish`."
-_REFUSALS: tuple[tuple[type[RepositoryError], str, str], ...] = (
-    (
-        ExpiredMetadataError,
-        "the signatures have expired",
-        "Check this box's clock (`timedatectl`); if it is right, run `hydrosight-cloud model refresh` at the centre.",
-    ),
-    (BadVersionNumberError, "an old or mixed state is offered", _TAMPERING),
-    (LengthOrHashMismatchError, "the content is not what was signed", _TAMPERING),
-    (UnsignedMetadataError, "too few signatures of trusted keys", _TAMPERING),
-    (RepositoryError, "the metadata is refused", _TAMPERING),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +72,16 @@ class ModelUpdates:
         reference_time: Callable[[], datetime],
         agent_version: str | None = None,
     ) -> None:
-        self._metadata_dir = metadata_dir
         self._download_dir = download_dir
-        self._base_url = base_url.rstrip("/")
-        self._root = root
-        self._fetcher = ResumingFetcher(client, download_dir)
-        self._reference_time = reference_time
+        self._repository = TrustedRepository(
+            metadata_dir, download_dir, base_url, root, client=client, reference_time=reference_time
+        )
         self._agent_version = agent_version or installed_version("hydrosight")
-        self._signed_at: datetime | None = None
 
     @property
     def signed_at(self) -> datetime | None:
         """When the centre signed the newest state that this object has verified: it is later than that now."""
-        return self._signed_at
+        return self._repository.signed_at
 
     def check(self, name: str, above_release: int) -> Candidate | None:
         """The newest model `name` that runs on this agent, if its release is above `above_release`.
@@ -119,12 +91,12 @@ class ModelUpdates:
             CentreUnreachableError: the centre doesn't answer.
             CredentialError: the centre wants another credential.
         """
-        with self._refusals():
-            targets = self._refreshed().targets.targets
+        with self._repository.refreshed() as updater:
+            targets = updater.targets.targets
         newer = [
             candidate
             for candidate in (
-                _candidate(target) for path, target in targets.items() if path.startswith(f"models/{name}/")
+                _candidate(target) for path, target in targets.items() if path.startswith(f"{MODELS_FOLDER}{name}/")
             )
             if candidate.release > above_release
         ]
@@ -151,37 +123,17 @@ class ModelUpdates:
         """
         model = candidate.model
         folder = self._download_dir / f"{model.name}-{model.version}"
-        with self._refusals():
-            updater = self._refreshed()
+        with self._repository.refreshed() as updater:
             target = updater.get_targetinfo(model.path)
             if target is None or _candidate(target) != candidate:
                 raise UpdateError(
                     f"model {model.name} {model.version} is no longer offered as it was",
                     hint="Check for updates again.",
                 )
-            self._clear(keep=(folder, self._fetcher.part_path(target.get_prefixed_paths()[0])))
+            self._clear(keep=(folder, self._repository.part_path(target.get_prefixed_paths()[0])))
             if not self._is_unpacked(model, folder):
                 self._fetch(updater, target, model, folder)
         return folder
-
-    def _refreshed(self) -> TrustedUpdater:
-        """An updater that trusts the centre's present state, none of it older than what was trusted before."""
-        self._metadata_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        updater = TrustedUpdater(
-            self._metadata_dir,
-            self._base_url,
-            self._fetcher,
-            root=self._root,
-            reference_time=self._reference_time(),
-        )
-        updater.refresh()
-        path = self._metadata_dir / "trust-marks.json"
-        marks = TrustMarks.read(path)
-        raised = marks.raised_to(updater)
-        if raised != marks:
-            raised.write(path)
-        self._signed_at = _signed_at(updater)
-        return updater
 
     def _fetch(self, updater: TrustedUpdater, target: TargetFile, model: ModelTarget, folder: Path) -> None:
         archive, fresh = self._download_dir / ".archive", self._download_dir / ".unpacking"
@@ -224,38 +176,6 @@ class ModelUpdates:
             else:
                 entry.unlink()
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        """Turn what TUF, the network and the disk say into errors that tell the reader what to do."""
-        try:
-            yield
-        except DownloadHTTPError as error:
-            raise self._http_refusal(error) from error
-        except DownloadLengthMismatchError as error:
-            raise UpdateError(str(error), hint=_TAMPERING) from error
-        except DownloadError as error:
-            raise CentreUnreachableError(
-                str(error), hint="The next check tries again and goes on where the download stopped."
-            ) from error
-        except RepositoryError as error:
-            what, hint = next(((what, hint) for kind, what, hint in _REFUSALS if isinstance(error, kind)))
-            raise UpdateError(f"{self._base_url}: {what}: {error}", hint=hint) from error
-        except OSError as error:
-            raise UpdateError(
-                f"{error.filename or self._download_dir}: an update can't be stored: {error.strerror}",
-                hint="Free room on the disk, and check that the agent's user owns its state and cache directories.",
-            ) from error
-
-    def _http_refusal(self, error: DownloadHTTPError) -> CentreError | UpdateError:
-        if error.status_code in (401, 403):
-            return CredentialError(str(error), hint="Enrol this box again.")
-        if error.status_code >= 500 or error.status_code in _PASSING:
-            return CentreUnreachableError(str(error), hint="The next check tries again.")
-        return UpdateError(
-            str(error),
-            hint=f"Is {self._base_url} the model repository? See `hydrosight-cloud model list` at the centre.",
-        )
-
 
 def _candidate(target: TargetFile) -> Candidate:
     """What the signed target says, held against its own path.
@@ -273,13 +193,3 @@ def _candidate(target: TargetFile) -> Candidate:
             hint=_PUBLISH_AGAIN,
         )
     return Candidate(model, target.length)
-
-
-def _signed_at(updater: TrustedUpdater) -> datetime | None:
-    """When the timestamp was signed; None from a centre that doesn't say, or not in UTC."""
-    text = updater.timestamp.unrecognized_fields.get(SIGNED_AT)
-    try:
-        time = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return time if time.tzinfo is not None and time < updater.timestamp.expires else None
