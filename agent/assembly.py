@@ -3,42 +3,49 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import partial
 
 from agent.alerts import AlertTracker
 from agent.box_clock import BoxClock
 from agent.clock_keeper import CLOCK, ClockKeeper, DoubtedArrivals
+from agent.configuration import Configuration
 from agent.core import CoreThread, StoreQueues
-from agent.gap_watch import SOURCE, GapWatch
+from agent.gap_watch import GapWatch
 from agent.housekeeping import Housekeeping
 from agent.intake import Intake
 from agent.models import Models
-from agent.parts import Part, Run
+from agent.parts import Part, Parts, Run, source_part_name
 from agent.pipeline import Outcome, Pipeline
 from agent.publisher import Publisher
 from agent.recorder import Recorder
-from agent.reload_plan import ALERTS_BROKER, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER
-from agent.settings import AgentSettings
+from agent.reload import Reloader
+from agent.reload_plan import ALERTS_BROKER, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER, REMOTE
+from agent.remote.follower import Box, Follower
+from agent.remote.notice import notices
+from agent.remote.probation import SourceHealth
+from agent.remote.trial import TrialEvent
+from agent.remote.trial_file import TrialFile
+from agent.settings import AgentSettings, OneSource
 from agent.sources.base import Source, SourceStatus
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.modbus.source import ModbusSource
-from agent.sources.mqtt.settings import MqttSettings
 from agent.sources.mqtt.source import MqttSource
 from agent.status import AgentStatus
 from agent.store.store import Store
 from agent.store.thinning import ThinningRule
 from agent.sync_desk import PART as SYNC_DESK
 from agent.sync_desk import SyncDesk
-from agent.updater import RECENT_WINDOWS, make_updater
+from agent.updater import RECENT_WINDOWS, make_updater, read_trust_root
 from agent.view import SyncView
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.gate import Gate
+from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.errors import BackendError, BundleError, ConfigurationError
-from edge_runtime.machine import Machine
 from edge_runtime.slots import Slots
 
 HOUSEKEEPING = "housekeeping"
@@ -52,17 +59,19 @@ class Assembly:
         recorder: lives as long as the agent, also while its part is restarted.
         housekeeping: the same.
         intake: where the sources deliver.
+        reloader: brings the parts from one configuration to the next.
     """
 
     def __init__(
         self,
-        settings: AgentSettings,
-        machine: Machine,
+        configuration: Configuration,
         store: Store,
         core: CoreThread,
         status: AgentStatus,
         clock: BoxClock,
+        parts: Parts,
     ) -> None:
+        settings, machine = configuration.settings, configuration.machine
         self._machine = machine
         self._store = store
         self._core = core
@@ -84,16 +93,19 @@ class Assembly:
             CENTRE: self._uplink,
             MODEL_UPDATES: self._model_updates,
             RECORDER: self._recording,
+            REMOTE: self._following,
         }
         self._tuners: dict[str, Callable[[AgentSettings], None]] = {
             MODEL: self._tune_model,  # first, as it alone may refuse
             LIMITS: self._tune_limits,
             PIPELINE: self._tune_pipeline,
         }
+        self._sources: dict[str, Source] = {}
         self._publisher: Publisher | None = None
         self._uplink_now: Uplink | None = None
         self._new_records = asyncio.Event()
         self._gaps = GapWatch(core, store, status, machine, clock.now_us)
+        self.reloader = Reloader(configuration, self, parts)
         self.intake = Intake()
         self.recorder = Recorder(
             core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow, self._gaps
@@ -143,7 +155,7 @@ class Assembly:
             undo.pop_all()
         return parts
 
-    def source_part(self, settings: ModbusSettings | MqttSettings) -> Part:
+    def source_part(self, settings: OneSource) -> Part:
         """A source, ready to run."""
         source: Source
         if isinstance(settings, ModbusSettings):
@@ -160,6 +172,7 @@ class Assembly:
             )
         counters = source.counters
         self._gaps.watch(source.name, source.sensors, pauses_s, lambda: counters.late_polls)
+        self._sources[source.name] = source
         part = source_part_name(source.name)
         self._status.report(part, healthy=True, message="started")
         return Part(part, partial(source.run, DoubtedArrivals(self._clock, self.intake.deliver), self._source_status))
@@ -256,6 +269,50 @@ class Assembly:
         )
         return partial(updater.run, settings.model.check_interval_s) if updater else None
 
+    async def _following(self, settings: AgentSettings, resources: AsyncExitStack) -> Run | None:
+        """Settings from the centre, where the box lets it."""
+        root = read_trust_root(settings.model.trust_root)
+        if settings.remote_settings is None or settings.centre is None or root is None:
+            return None
+        follower = Follower(
+            settings.remote_settings,
+            settings.remote_settings.follow or self._machine.name,
+            SettingsUpdates(
+                settings.data_directory / "tuf",
+                settings.data_directory / "settings",
+                f"{settings.centre.url.rstrip('/')}/tuf",
+                root,
+                client=resources.enter_context(settings.centre.link.open_blocking(UPDATE_TIMEOUT_S)),
+                reference_time=self._clock.at_least,
+            ),
+            TrialFile(settings.remote_trial_file),
+            self._clock,
+            Box(self.reloader, self._source_health, self._notify, self._status),
+        )
+        return partial(follower.run, settings.model.check_interval_s)
+
+    def _source_health(self) -> dict[str, SourceHealth]:
+        """How each source that runs is."""
+        conditions = self._status.snapshot().conditions
+        return {
+            name: SourceHealth(conditions[part].healthy, source.counters.readings)
+            for name, source in self._sources.items()
+            if (part := source_part_name(name)) in conditions
+        }
+
+    async def _notify(self, events: Sequence[TrialEvent]) -> None:
+        """Let broker and centre hear what became of a settings document."""
+        now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+        await self._core.call(self._record_notices, events, now)
+        if self._publisher:
+            self._publisher.publish(None)
+        self._new_records.set()
+
+    def _record_notices(self, events: Sequence[TrialEvent], now: datetime) -> None:
+        standing = self._store.standing_alerts()
+        for alert in notices(events, standing, machine=self._machine.name, model=self.diagnoser.model, now=now):
+            self._store.record_alert(alert)
+
     def _source_status(self, status: SourceStatus) -> None:
         part = source_part_name(status.name)
         self._status.report(part, healthy=status.healthy, message=status.message, hint=status.hint)
@@ -265,11 +322,6 @@ class Assembly:
 
     def _reporter(self, part: str) -> Callable[[bool, str, str], None]:
         return lambda healthy, message, hint: self._status.report(part, healthy=healthy, message=message, hint=hint)
-
-
-def source_part_name(source: str) -> str:
-    """What the part that runs a source is called."""
-    return f"{SOURCE}{source}"
 
 
 def _lateness_us(settings: AgentSettings) -> int:

@@ -1,20 +1,47 @@
-"""What the agent runs on: its settings and the machine file, each validated whole and held against the other."""
+"""What the agent runs on: its settings and the machine file, each validated whole and held against the other.
+
+A document from the centre may be laid over the box's own settings; see agent/remote.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+from agent.remote.document import RemoteDocument
+from agent.remote.trial_file import TrialFile
 from agent.settings import AgentSettings, load_settings
-from edge_runtime.errors import ConfigurationError
+from edge_runtime.errors import ConfigurationError, UpdateError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
+
+log = structlog.get_logger("agent.configuration")
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Settings and the machine they are for."""
+    """Settings and the machine they are for.
+
+    Attributes:
+        settings: those in force.
+        local: those of the box's own file.
+        remote: the document that is laid over them; None without one.
+    """
 
     settings: AgentSettings
     machine: Machine
+    local: AgentSettings
+    remote: RemoteDocument | None = None
+
+    def under(self, document: RemoteDocument | None) -> "Configuration":
+        """The same box under another document, or under none.
+
+        Raises:
+            ConfigurationError: the document is wrong, or doesn't fit the machine.
+        """
+        settings = document.over(self.local) if document else self.local
+        _check_sensors(settings, self.machine)
+        return Configuration(settings, self.machine, self.local, document)
 
     @property
     def unread_sensors(self) -> tuple[str, ...]:
@@ -24,13 +51,59 @@ class Configuration:
 
 
 def load_configuration(path: Path) -> Configuration:
-    """Read and check the settings file and the machine file that it names.
+    """Read and check the settings file, the machine file that it names, and the centre's document, if one is in force.
 
     Raises:
-        ConfigurationError: either is wrong, or they contradict each other; says where and what would be right.
+        ConfigurationError: one is wrong, or they contradict each other; says where and what would be right.
+        UpdateError: the record of the centre's documents can't be read.
+    """
+    own = load_own(path)
+    if own.local.remote_settings is None:
+        return own
+    return own.under(TrialFile(own.local.remote_trial_file).read().active)
+
+
+def load_own(path: Path) -> Configuration:
+    """The same without the centre's document.
+
+    Raises:
+        ConfigurationError: a file is wrong, or they contradict each other.
     """
     settings = load_settings(path)
-    return Configuration(settings, load_machine_for(settings))
+    return Configuration(settings, load_machine_for(settings), settings)
+
+
+def configuration_to_start_with(path: Path) -> Configuration:
+    """The configuration of a new run, which counts as a start on probation.
+
+    A document that doesn't fit any more is given up, and its record left alone when it can't be used: the box's own
+    settings always work.
+
+    Raises:
+        ConfigurationError: the box's own files are wrong.
+    """
+    own = load_own(path)
+    if own.local.remote_settings is None:
+        return own
+    file = TrialFile(own.local.remote_trial_file)
+    try:
+        before = file.read()
+        trial = before.started()
+        while trial.active:
+            try:
+                configuration = own.under(trial.active)
+            except ConfigurationError as error:
+                trial = trial.rolled_back(str(error))
+            else:
+                break
+        else:
+            configuration = own
+        if trial != before:
+            file.write(trial)
+    except UpdateError as error:
+        log.warning("remote_settings_unusable", error=str(error), hint=error.hint)
+        return own
+    return configuration
 
 
 def load_machine_for(settings: AgentSettings) -> Machine:
@@ -40,6 +113,11 @@ def load_machine_for(settings: AgentSettings) -> Machine:
         ConfigurationError: the machine file is wrong, or a source names a sensor that the machine hasn't.
     """
     machine = load_machine(settings.machine)
+    _check_sensors(settings, machine)
+    return machine
+
+
+def _check_sensors(settings: AgentSettings, machine: Machine) -> None:
     naming = {f"source {source.name}": source.sensors for source in settings.sources.every}
     if settings.store.thinning:
         naming["store.thinning.triggers"] = frozenset(one.sensor for one in settings.store.thinning.triggers)
@@ -50,4 +128,3 @@ def load_machine_for(settings: AgentSettings) -> Machine:
                 f"{where}: machine {machine.name} has no sensor {', '.join(unknown)}",
                 hint=f"Sensors are named in {settings.machine}: {', '.join(machine.sensor_index)}.",
             )
-    return machine

@@ -117,22 +117,21 @@ class Agent:
 
     async def run(self, orders: Orders, announce: Callable[[int], None]) -> None:
         """Start every part, wait until told to stop, end every part in order."""
-        settings, machine = self._configuration.settings, self._configuration.machine
+        settings = self._configuration.settings
         async with AsyncExitStack() as stack:
+            parts = Parts(self._status)
             assembly = await self._core.call(
-                Assembly, settings, machine, self._store, self._core, self._status, self._clock
+                Assembly, self._configuration, self._store, self._core, self._status, self._clock, parts
             )
             self._status.report("store", healthy=True, message=str(settings.store_file))
             self._status.report("model", healthy=True, message=str(assembly.diagnoser.bundle.path))
             view = HealthView(self._status, lambda: assembly.housekeeping.statistics, assembly.sync)
             health = stack.enter_context(HealthServer(settings.health, view))
             stack.push_async_callback(assembly.recorder.drain)
-            parts = Parts(self._status)
             stack.push_async_callback(parts.stop_all)
-            reloader = Reloader(self._configuration, assembly, parts)
             for part in await assembly.all_parts(settings):
                 parts.start(part)
-            parts.start(Part(SETTINGS, lambda: self._take_up_settings(reloader, orders.reload)))
+            parts.start(Part(SETTINGS, lambda: self._take_up_settings(assembly.reloader, orders.reload)))
             stack.callback(self._notifier.stopping)
             self._notifier.ready()
             announce(health.port)
@@ -145,7 +144,7 @@ class Agent:
             wanted.clear()
             self._notifier.reloading()
             try:
-                plan = await reloader.apply(await asyncio.to_thread(self._reread))
+                plan = await reloader.apply(self._reread)
             except HydrosightError as error:
                 self._status.reloaded(applied=False, message=str(error), hint=error.hint)
             else:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agent.core import CoreThread
 from agent.gap_tracker import SILENT_AT_LEAST_US, SILENT_PERIODS, Beat, GapTracker, Watched
+from agent.parts import SOURCE
 from agent.status import AgentStatus
 from agent.store.gaps import Gap, GapCause
 from agent.store.store import Store
@@ -11,8 +12,6 @@ from edge_runtime.errors import StoreError
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.reading import Reading
 
-SOURCE = "source "
-"""What the name of a part that runs a source begins with."""
 PAUSES = 3
 """So many of the pauses that the settings allow in a row are a silence."""
 

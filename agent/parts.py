@@ -23,12 +23,22 @@ class Part:
     resources: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
+SOURCE = "source "
+"""What the name of a part that runs a source begins with."""
+
+
+def source_part_name(source: str) -> str:
+    """What the part that runs a source is called."""
+    return f"{SOURCE}{source}"
+
+
 class Parts:
     """Runs parts. Each has one task, under supervision, so that one that fails never stops another."""
 
     def __init__(self, status: AgentStatus) -> None:
         self._status = status
         self._running: dict[str, tuple[Part, asyncio.Task[Never]]] = {}
+        self._ending = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -36,7 +46,9 @@ class Parts:
         return tuple(self._running)
 
     def start(self, part: Part) -> None:
-        """Begin its task. No other of its name may run."""
+        """Begin its task, unless all are being ended. No other of its name may run."""
+        if self._ending:
+            return
         task = asyncio.create_task(supervise(part.name, part.run, self._status), name=part.name)
         self._running[part.name] = part, task
 
@@ -49,9 +61,9 @@ class Parts:
             self._status.forget(part.name)
 
     async def stop_all(self) -> None:
-        """End every task, also those that others begin meanwhile."""
-        while self._running:
-            await self.stop(self.names)
+        """End every task, for good."""
+        self._ending = True
+        await self.stop(self.names)
 
 
 async def _cancel(pending: set[asyncio.Task[Never]]) -> None:

@@ -13,6 +13,7 @@ MODEL = "model"
 ALERTS_BROKER = "alerts broker"
 CENTRE = "centre"
 MODEL_UPDATES = "model updates"
+REMOTE = "remote settings"
 
 TAKEN_UP_BY: tuple[tuple[str, str], ...] = (
     ("store.flush_interval_s", RECORDER),
@@ -28,6 +29,10 @@ TAKEN_UP_BY: tuple[tuple[str, str], ...] = (
     ("broker", ALERTS_BROKER),
     ("centre", CENTRE),
     ("centre", MODEL_UPDATES),
+    ("centre", REMOTE),
+    ("model.trust_root", REMOTE),
+    ("model.check_interval_s", REMOTE),
+    ("remote_settings", REMOTE),
 )
 """Which part takes up a setting, or a whole section, while the agent runs. What isn't here needs a restart."""
 

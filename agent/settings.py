@@ -5,7 +5,7 @@ that hold them.
 """
 
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -17,12 +17,14 @@ from cloud_sync.edge.daily_hours import DailyHours
 from cloud_sync.edge.gate import Limits
 from cloud_sync.edge.link import Link
 from edge_runtime.errors import ConfigurationError
+from edge_runtime.machine import Name
 from edge_runtime.yaml_file import load_yaml
 
 DEFAULT_CONFIG = Path("/etc/hydrosight/agent.yaml")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Section = TypeVar("Section", bound=BaseModel)
+OneSource: TypeAlias = ModbusSettings | MqttSettings
 
 
 class _Section(BaseModel):
@@ -36,7 +38,7 @@ class SourceSettings(_Section):
     mqtt: tuple[MqttSettings, ...] = ()
 
     @property
-    def every(self) -> tuple[ModbusSettings | MqttSettings, ...]:
+    def every(self) -> tuple[OneSource, ...]:
         """All sources, whatever their kind."""
         return (*self.modbus, *self.mqtt)
 
@@ -226,6 +228,20 @@ class ModelSettings(_Section):
     ] = 10
 
 
+class RemoteSettings(_Section):
+    """Lets the centre change some of these settings by signed documents. Without this section it can't."""
+
+    follow: Annotated[
+        Name | None, Field(description="Whose documents are taken: a group's; default: this machine's own.")
+    ] = None
+    probation_s: Annotated[
+        float, Field(ge=1, le=86_400, description="For so long sources must work under a new document to keep it.")
+    ] = 300.0
+    patience_s: Annotated[
+        float, Field(ge=1, le=3600, description="A source may be at fault for so long meanwhile, such as to connect.")
+    ] = 60.0
+
+
 class HealthSettings(_Section):
     """Where /healthz, /readyz, /status and /metrics are served."""
 
@@ -246,6 +262,13 @@ class AgentSettings(_Section):
     broker: BrokerSettings | None = None
     centre: CentreSettings | None = None
     health: HealthSettings = HealthSettings()
+    remote_settings: RemoteSettings | None = None
+
+    @model_validator(mode="after")
+    def _verifiable(self) -> Self:
+        if self.remote_settings and not (self.centre and self.model.trust_root):
+            raise ValueError("remote_settings needs centre and model.trust_root, to fetch and to verify them")
+        return self
 
     @property
     def store_file(self) -> Path:
@@ -276,6 +299,11 @@ class AgentSettings(_Section):
     def slots_directory(self) -> Path:
         """Where the model slots are."""
         return self.data_directory / "models"
+
+    @property
+    def remote_trial_file(self) -> Path:
+        """Which settings document of the centre is in force, and on what terms."""
+        return self.data_directory / "settings" / "trial.json"
 
     @property
     def credential_file(self) -> Path:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import structlog
@@ -106,15 +107,9 @@ def make_updater(
     Raises:
         ConfigurationError: the trust root can't be read.
     """
-    if settings.model.trust_root is None:
+    root = read_trust_root(settings.model.trust_root)
+    if root is None:
         return None
-    try:
-        root = settings.model.trust_root.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"model.trust_root {settings.model.trust_root}: {error.strerror}",
-            hint="Copy root.json of the model registry there, or leave trust_root out to do without updates.",
-        ) from error
     updates = ModelUpdates(
         settings.data_directory / "tuf",
         settings.data_directory / "downloads",
@@ -128,3 +123,20 @@ def make_updater(
         await core.call(pipeline.use, diagnoser)
 
     return Updater(updates, models, clock, lambda: pipeline.diagnoser, recent, take_over, status)
+
+
+def read_trust_root(file: Path | None) -> bytes | None:
+    """The root of the registry that this box was given; None where no file is named.
+
+    Raises:
+        ConfigurationError: it can't be read.
+    """
+    if file is None:
+        return None
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"model.trust_root {file}: {error.strerror}",
+            hint="Copy root.json of the model registry there, or leave trust_root out to do without updates.",
+        ) from error

@@ -71,6 +71,11 @@ class Diagnoser:
         """The bundle it diagnoses with."""
         return self._bundle
 
+    @property
+    def model(self) -> ModelIdentity:
+        """Which model that is, as diagnoses name it."""
+        return self._model
+
     def diagnose(self, window: Window, history: HealthHistory = _NO_HISTORY) -> Diagnosis:
         """Diagnose one window.
 

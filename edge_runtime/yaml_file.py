@@ -1,9 +1,10 @@
 """Read a YAML file into a frozen pydantic model, with errors that name file, line, path and remedy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -28,29 +29,67 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: is not UTF-8 text", hint="Save the file as UTF-8.") from error
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigurationError(f"{where}: is not valid YAML: {problem}", hint="Mend the line named.") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"{path}:1: holds {'nothing' if content is None else type(content).__name__}, a mapping is needed",
-            hint="Start from a file of configs/.",
-        )
-    repeated = [f"{path}:{line}: {key}: is there twice, write it once" for key, line in _repeated_keys(tree)]
-    if repeated:
-        raise ConfigurationError("\n".join(repeated), hint="Mend the lines named.")
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise ConfigurationError(
-            "\n".join(_describe(path, tree, model, fault) for fault in error.errors() if not _follows(fault)),
-            hint="Mend the lines named; configs/ holds files that are right.",
-        ) from error
+    return YamlText.parse(text, str(path)).validated(model)
+
+
+@dataclass(frozen=True, slots=True)
+class YamlText:
+    """A parsed text that knows the lines of what it says.
+
+    Attributes:
+        where: what messages call it, such as its path.
+        content: the mapping that it holds.
+        tree: the same with line numbers.
+    """
+
+    where: str
+    content: Mapping[str, Any]
+    tree: yaml.Node
+
+    @classmethod
+    def parse(cls, text: str, where: str) -> Self:
+        """Parse a mapping.
+
+        Raises:
+            ConfigurationError: it isn't YAML, not a mapping, or a key is in it twice.
+        """
+        try:
+            tree = yaml.compose(text, Loader=yaml.SafeLoader)
+            content = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f"{where}:{mark.line + 1}" if mark else where
+            problem = getattr(error, "problem", None) or str(error)
+            raise ConfigurationError(f"{place}: is not valid YAML: {problem}", hint="Mend the line named.") from error
+        if tree is None or not isinstance(content, dict):
+            raise ConfigurationError(
+                f"{where}:1: holds {'nothing' if content is None else type(content).__name__}, a mapping is needed",
+                hint="Start from a file of configs/.",
+            )
+        repeated = [f"{where}:{line}: {key}: is there twice, write it once" for key, line in _repeated_keys(tree)]
+        if repeated:
+            raise ConfigurationError("\n".join(repeated), hint="Mend the lines named.")
+        return cls(where, content, tree)
+
+    def validated(self, model: type[Model], content: Mapping[str, Any] | None = None) -> Model:
+        """The text as `model`; or `content`, a larger mapping that it became part of.
+
+        Raises:
+            ConfigurationError: it doesn't fit; every fault is listed with its line.
+        """
+        try:
+            return model.model_validate(self.content if content is None else content)
+        except ValidationError as error:
+            raise ConfigurationError(
+                "\n".join(
+                    _describe(self.where, self.tree, model, fault) for fault in error.errors() if not _follows(fault)
+                ),
+                hint="Mend the lines named; configs/ holds files that are right.",
+            ) from error
+
+    def line(self, *location: int | str) -> int:
+        """1-based line of a place in it, or of the nearest above that it has."""
+        return _line(self.tree, location)
 
 
 def _follows(fault: ErrorDetails) -> bool:
@@ -59,7 +98,7 @@ def _follows(fault: ErrorDetails) -> bool:
     return fault["type"] == "too_short" and isinstance(given, list) and len(given) >= fault["ctx"]["min_length"]
 
 
-def _describe(path: Path, tree: yaml.Node | None, model: type[BaseModel], fault: ErrorDetails) -> str:
+def _describe(where: str, tree: yaml.Node | None, model: type[BaseModel], fault: ErrorDetails) -> str:
     # A validator of the whole says with `location` which part of it is wrong.
     part: tuple[int | str, ...] = getattr(fault.get("ctx", {}).get("error"), "location", ())
     location = (*fault["loc"], *part)
@@ -72,7 +111,7 @@ def _describe(path: Path, tree: yaml.Node | None, model: type[BaseModel], fault:
         message = fault["msg"].removeprefix("Value error, ")
         if not part and isinstance(given, str | int | float | None):
             message += f" (given: {given!r})"
-    return f"{path}:{_line(tree, location)}: {'.'.join(map(str, location)) or 'file'}: {message}"
+    return f"{where}:{_line(tree, location)}: {'.'.join(map(str, location)) or 'file'}: {message}"
 
 
 def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:

@@ -8,8 +8,11 @@ import httpx
 
 from cloud_sync.cloud.registry import Registry
 from cloud_sync.cloud.registry_keys import Keys, create_keys
+from cloud_sync.cloud.settings_registry import SettingsRegistry
 from cloud_sync.edge.ota import ModelUpdates
+from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.model_target import ModelTarget
+from cloud_sync.settings_target import SettingsTarget
 from tests.model_bundle import write_bundle
 from tests.servers.file_server import FileServer
 
@@ -44,6 +47,21 @@ class Centre:
             **({"version": f"{release}.0.0", "release": release, "model": b"weights %d" % release} | manifest),
         )
         return self.registry.publish(bundle, self.keys, now=self.now, agent_version="99.0.0")
+
+    def publish_settings(self, content: bytes, addressee: str = "tiny", **options: int) -> SettingsTarget:
+        """Publish a settings document."""
+        return SettingsRegistry(self.repository).publish(content, addressee, self.keys, now=self.now, **options)
+
+    def settings_of(self, client: httpx.Client, name: str = "box") -> SettingsUpdates:
+        """A box's look at settings; the same name is the same box as `box` gives."""
+        return SettingsUpdates(
+            self.directory / name / "trust",
+            self.directory / name / "settings",
+            self.server.url,
+            self.root,
+            client=client,
+            reference_time=lambda: self.now,
+        )
 
     def pass_time(self, **span: float) -> None:
         self.now += timedelta(**span)

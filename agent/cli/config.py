@@ -7,11 +7,13 @@ import typer
 import yaml
 
 from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_json, print_table, reported_errors
-from agent.configuration import Configuration, load_configuration
+from agent.configuration import Configuration, load_configuration, load_own
 from agent.reload_plan import ReloadPlan, plan_reload
+from agent.remote.document import RemoteDocument, laid_over
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt.settings import MqttSettings
 from edge_runtime.errors import ConfigurationError
+from edge_runtime.yaml_file import YamlText
 
 app = typer.Typer(no_args_is_help=True, help="Check and show the settings, and what a change of them would do.")
 
@@ -38,13 +40,22 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Print the settings in force, defaults and absolute paths included. Secrets are in files of their own."""
+    """Print the settings in force, with defaults and where each section comes from.
+
+    Secrets are in files of their own, and never shown.
+    """
     with reported_errors():
-        settings = load_configuration(config).settings.model_dump(mode="json")
+        configuration = load_configuration(config)
+        settings = configuration.settings.model_dump(mode="json")
+        remote = configuration.remote
+        origins = {name: str(remote) if remote and name in remote.sections else str(config) for name in settings}
         if as_json:
-            print_json(settings)
-        else:
-            typer.echo(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), nl=False)
+            print_json({"settings": settings, "origins": origins})
+            return
+        for name, section in settings.items():
+            if remote and name in remote.sections:
+                typer.echo(f"# from {origins[name]}")
+            typer.echo(yaml.safe_dump({name: section}, sort_keys=False, allow_unicode=True), nl=False)
 
 
 @app.command()
@@ -58,18 +69,46 @@ def diff(
     Ends with 2 when it would refuse them.
     """
     with reported_errors():
-        plan = plan_reload(load_configuration(config), load_configuration(new))
-        if as_json:
-            print_json(_plan_document(plan))
-        else:
-            for change in plan.changes:
-                console.print(str(change), markup=False, soft_wrap=True)
-            console.print(str(plan), markup=False, soft_wrap=True)
-        if plan.needs_restart:
-            raise ConfigurationError(
-                f"{', '.join(plan.needs_restart)}: can't be changed while the agent runs",
-                hint="Put the new settings in place, then: systemctl restart hydrosight.",
-            )
+        now = load_configuration(config)
+        _show_plan(plan_reload(now, load_own(new).under(now.remote)), as_json=as_json)
+
+
+@app.command("try")
+def try_document(
+    document: Annotated[Path, typer.Argument(help="A settings document, before it is published at the centre.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a settings document from the centre would do on this box.
+
+    Ends with 2 when the box would refuse it. Nothing is taken up.
+    """
+    with reported_errors():
+        now = load_configuration(config)
+        offered = RemoteDocument(addressee=now.machine.name, version=1, text=_read(document))
+        laid_over(YamlText.parse(offered.text, str(document)), now.local)
+        _show_plan(plan_reload(now, now.under(offered)), as_json=as_json)
+
+
+def _read(document: Path) -> str:
+    try:
+        return document.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{document}: can't be read: {error}", hint="Check the path.") from error
+
+
+def _show_plan(plan: ReloadPlan, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_plan_document(plan))
+    else:
+        for change in plan.changes:
+            console.print(str(change), markup=False, soft_wrap=True)
+        console.print(str(plan), markup=False, soft_wrap=True)
+    if plan.needs_restart:
+        raise ConfigurationError(
+            f"{', '.join(plan.needs_restart)}: can't be changed while the agent runs",
+            hint="Put the new settings in place, then: systemctl restart hydrosight.",
+        )
 
 
 def _kind(source: object) -> str:

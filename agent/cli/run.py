@@ -16,7 +16,7 @@ import structlog
 import typer
 
 from agent.cli.output import DEFAULT, ConfigOption, reported_errors
-from agent.configuration import load_configuration
+from agent.configuration import configuration_to_start_with, load_configuration
 from edge_runtime.durable import replace_file
 
 
@@ -30,7 +30,7 @@ def run(
     `hydrosight reload`, lets it take up changed settings without a restart.
     """
     with reported_errors():
-        configuration = load_configuration(config)
+        configuration = configuration_to_start_with(config)
         settings = configuration.settings
         _log_json(log_level)
         from agent.daemon import Orders, run_agent  # noqa: PLC0415 - the other commands do without the daemon's parts

@@ -243,6 +243,10 @@ class Store(StoreReader):
         for numbers in self._write(write, FOR_DIAGNOSES):
             self._open.forget(numbers)
 
+    def record_alert(self, alert: Alert) -> None:
+        """Store an alert that is about no window, and queue it for the centre and the broker."""
+        self._write(lambda: self._queue(alert_record(alert)), FOR_DIAGNOSES)
+
     def skip_to(self, next_window_start_us: int) -> None:
         """There is nothing to diagnose before this time; readings before it that are in no window won't be in one."""
 

@@ -27,4 +27,5 @@ def configuration(*, modbus=(), mqtt=(), described=MACHINE, folder=Path("/box"),
         "model": {"bundle": folder / "bundle"},
         "sources": {"modbus": list(modbus), "mqtt": list(mqtt)},
     }
-    return Configuration(AgentSettings.model_validate(document | sections), described)
+    settings = AgentSettings.model_validate(document | sections)
+    return Configuration(settings, described, settings)

@@ -3,21 +3,26 @@ import pytest
 from agent.assembly import Assembly
 from agent.box_clock import BoxClock
 from agent.core import CoreThread
+from agent.parts import Parts
 from agent.reload_plan import TAKEN_UP_BY
 from agent.status import AgentStatus
 from agent.store.retention import Retention
 from edge_runtime.errors import ConfigurationError
-from tests.tiny_agent import MACHINE
 from tests.unit.agent.reloading import SENSORS, configuration, mqtt
 
 
 @pytest.fixture
-def settings(failed_bundle, tmp_path):
-    def settings(**sections):
+def box(failed_bundle, tmp_path):
+    def box(**sections):
         sections = {"model": {"bundle": failed_bundle}} | sections
-        return configuration(mqtt=[mqtt("rig", SENSORS[0])], folder=tmp_path, **sections).settings
+        return configuration(mqtt=[mqtt("rig", SENSORS[0])], folder=tmp_path, **sections)
 
-    return settings
+    return box
+
+
+@pytest.fixture
+def settings(box):
+    return lambda **sections: box(**sections).settings
 
 
 @pytest.fixture
@@ -28,8 +33,9 @@ def core():
 
 
 @pytest.fixture
-def assembly(settings, open_store, core, tmp_path):
-    return Assembly(settings(), MACHINE, open_store(), core, AgentStatus(), BoxClock(tmp_path / "floor"))
+def assembly(box, open_store, core, tmp_path):
+    status = AgentStatus()
+    return Assembly(box(), open_store(), core, status, BoxClock(tmp_path / "floor"), Parts(status))
 
 
 def test_whatever_may_be_taken_up_has_a_taker(assembly):

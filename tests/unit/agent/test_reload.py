@@ -2,13 +2,13 @@
 
 import asyncio
 import itertools
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assembly import source_part_name
-from agent.parts import Part, Parts
+from agent.parts import Part, Parts, source_part_name
 from agent.reload import Reloader
 from agent.status import AgentStatus
 from edge_runtime.errors import ConfigurationError
@@ -83,7 +83,7 @@ def test_whatever_changes_sources_that_do_not_deliver_without_a_gap(course):
         plant = Plant(sources(course[0]))
         await plant.go_on()
         for chosen in course[1:]:
-            await plant.reloader.apply(sources(chosen))
+            await plant.reloader.apply(partial(sources, chosen))
             await plant.go_on()
             assert {part.removeprefix("source ") for part in plant.parts.names} == set(chosen)
         await plant.parts.stop_all()
@@ -110,10 +110,10 @@ def changed(**sections):
 
 
 async def test_a_part_without_a_source_takes_up_its_settings_while_sources_go_on(plant):
-    await plant.reloader.apply(changed(alerts={"raise_after": 7}, centre={"url": "https://centre"}))
-    assert plant.workshop.tuned == [("windows and alerts", "centre", "model updates")]
+    await plant.reloader.apply(lambda: changed(alerts={"raise_after": 7}, centre={"url": "https://centre"}))
+    assert plant.workshop.tuned == [("windows and alerts", "centre", "model updates", "remote settings")]
     assert "centre" in plant.parts.names
-    await plant.reloader.apply(changed())
+    await plant.reloader.apply(changed)
     assert plant.parts.names == ("source plc", "source rig")
     assert {len(lives(plant.workshop.delivered, name)) for name in ("plc", "rig")} <= {0, 1}
 
@@ -123,13 +123,28 @@ async def test_what_can_not_be_made_leaves_everything_as_it_is(plant, refuses):
     plant.workshop.refuses = refuses
     before = plant.reloader.running
     with pytest.raises(ConfigurationError):
-        await plant.reloader.apply(changed(centre={"url": "https://centre"}))
+        await plant.reloader.apply(lambda: changed(centre={"url": "https://centre"}))
     assert plant.reloader.running is before
     assert plant.parts.names == ("source plc", "source rig")
 
 
 async def test_what_needs_a_restart_is_refused_as_a_whole(plant):
     with pytest.raises(ConfigurationError, match="data_directory") as refusal:
-        await plant.reloader.apply(changed(data_directory="/elsewhere", alerts={"raise_after": 7}))
+        await plant.reloader.apply(lambda: changed(data_directory="/elsewhere", alerts={"raise_after": 7}))
     assert "systemctl restart" in refusal.value.hint
     assert plant.workshop.tuned == []
+
+
+async def test_a_change_that_ends_its_own_caller_is_carried_through(plant):
+    """As when the centre's document changes how the centre is reached: who takes it up is restarted by it."""
+
+    async def follower():
+        await plant.reloader.apply(lambda: changed(alerts={"raise_after": 7}, centre={"url": "https://centre"}))
+
+    plant.parts.start(Part("remote settings", follower))
+    for _ in range(1000):
+        if "centre" in plant.parts.names:
+            break
+        await asyncio.sleep(0.001)
+    assert plant.parts.names == ("source plc", "source rig", "centre")
+    assert plant.reloader.running.settings.alerts.raise_after == 7

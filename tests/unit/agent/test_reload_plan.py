@@ -41,7 +41,7 @@ def test_their_order_counts_for_nothing():
         ({"windows": {"lateness_s": 5}}, ("windows and alerts",)),
         ({"alerts": {"raise_after": 5}, "windows": {"lateness_s": 5}}, ("windows and alerts",)),
         ({"broker": {"host": "broker"}}, ("alerts broker",)),
-        ({"centre": {"url": "https://centre"}}, ("centre", "model updates")),
+        ({"centre": {"url": "https://centre"}}, ("centre", "model updates", "remote settings")),
         ({"model": {"bundle": "/box/bundle", "threads": 2}}, ("model",)),
     ],
 )

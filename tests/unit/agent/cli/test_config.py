@@ -1,6 +1,10 @@
 import pytest
 import yaml
 
+from agent.remote.document import RemoteDocument
+from agent.remote.trial import Trial
+from agent.remote.trial_file import TrialFile
+from agent.settings import load_settings
 from tests.unit.agent.cli.conftest import failed
 
 
@@ -58,7 +62,7 @@ def test_settings_are_shown_with_defaults_and_absolute_paths(box):
     shown = yaml.safe_load(box.run("config", "show").stdout)
     assert shown["alerts"] == {"raise_after": 1, "clear_after": 3, "min_confidence": 0.5}
     assert shown["data_directory"] == str(box.folder / "data")
-    assert shown == box.json("config", "show")
+    assert shown == box.json("config", "show")["settings"]
 
 
 def test_what_is_shown_can_be_read_again(box):
@@ -85,3 +89,47 @@ def test_a_difference_that_needs_a_restart_ends_with_2(box, new):
 def test_the_difference_to_itself_is_none(box):
     assert box.run("config", "diff", str(box.config)).stdout == "nothing changed\n"
     assert box.json("config", "diff", str(box.config))["keep"] == ["rig"]
+
+
+@pytest.fixture
+def document(box):
+    """A settings document as the operator has it before it is published."""
+
+    def document(**sections):
+        file = box.folder / "document.yaml"
+        file.write_text(yaml.safe_dump(sections))
+        return str(file)
+
+    return document
+
+
+def test_a_document_can_be_tried_before_it_is_published(box, document):
+    shown = box.run("config", "try", document(alerts={"raise_after": 4})).stdout
+    assert shown.splitlines() == ["alerts.raise_after: changed 1 to 4", "keep rig; change windows and alerts"]
+
+
+def test_a_document_that_the_box_would_refuse_ends_with_2_and_names_the_line(box, document):
+    said = failed(box.run("config", "try", document(broker={"host": "mine"})), 2)
+    assert f"{box.folder / 'document.yaml'}:2: broker.host: can't be changed from the centre" in said
+    assert "can't be read" in failed(box.run("config", "try", "nowhere.yaml"), 2)
+
+
+def test_what_the_centre_has_set_is_shown_with_its_origin(box):
+    box.configure(
+        centre={"url": "https://centre"},
+        model={"bundle": "bundle", "trust_root": "root.json"},
+        remote_settings={},
+    )
+    offered = RemoteDocument(addressee="tiny", version=3, text="alerts: {raise_after: 7}\n")
+    trial = Trial().activated(offered, probation_s=1, watched=())
+    TrialFile(load_settings(box.config).remote_trial_file).write(trial)
+    text = box.run("config", "show").stdout
+    assert "# from remote settings version 3 for tiny\nalerts:\n  raise_after: 7\n" in text
+    shown = box.json("config", "show")
+    assert shown["origins"]["alerts"] == "remote settings version 3 for tiny"
+    assert shown["origins"]["sources"] == str(box.config)
+
+
+def test_remote_settings_need_somebody_to_trust(box):
+    box.configure(remote_settings={})
+    assert "remote_settings needs centre and model.trust_root" in failed(box.run("config", "check"), 2)
