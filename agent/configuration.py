@@ -45,7 +45,9 @@ class Configuration:
 
     @property
     def unread_sensors(self) -> tuple[str, ...]:
-        """Sensors of the machine that no source reads."""
+        """Sensors of the machine that no source reads, as far as settings can tell: topics may name any."""
+        if any(source.takes_any for source in self.settings.sources.mqtt):
+            return ()
         read = {sensor for source in self.settings.sources.every for sensor in source.sensors}
         return tuple(name for name in self.machine.sensor_index if name not in read)
 

@@ -10,6 +10,7 @@ from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_j
 from agent.configuration import Configuration, load_configuration, load_own
 from agent.reload_plan import ReloadPlan, plan_reload
 from agent.remote.document import RemoteDocument, laid_over
+from agent.settings import OneSource
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt.settings import MqttSettings
 from edge_runtime.errors import ConfigurationError
@@ -27,7 +28,7 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             print_json(_summary(configuration))
             return
         rows = [
-            [source.name, _kind(source), _place(source), ", ".join(sorted(source.sensors))]
+            [source.name, _kind(source), _place(source), _sensors(source)]
             for source in configuration.settings.sources.every
         ]
         columns = [("source", "left"), ("kind", "left"), ("at", "left"), ("sensors", "wrap")]
@@ -111,11 +112,18 @@ def _show_plan(plan: ReloadPlan, *, as_json: bool) -> None:
         )
 
 
+def _sensors(source: OneSource) -> str:
+    named = ", ".join(sorted(source.sensors))
+    if isinstance(source, MqttSettings) and source.takes_any:
+        return f"{named}, and those that topics name" if named else "those that topics name"
+    return named
+
+
 def _kind(source: object) -> str:
     return "modbus" if isinstance(source, ModbusSettings) else "mqtt"
 
 
-def _place(source: ModbusSettings | MqttSettings) -> str:
+def _place(source: OneSource) -> str:
     return str(source.transport) if isinstance(source, ModbusSettings) else f"{source.host}:{source.port}"
 
 

@@ -1,7 +1,7 @@
 """A TUF repository on disk: its metadata signed, and written so that no reader ever meets half of a change.
 
     DIRECTORY/metadata/   1.root.json 2.root.json …  N.targets.json  N.snapshot.json  timestamp.json
-    DIRECTORY/targets/    models/<name>/<sha256>.<version>.tar
+    DIRECTORY/targets/    models/<name>/<sha256>.<version>.tar settings/<addressee>/<sha256>.<version>.yaml
 
 Files with a number or a hash in their name never change once something points at them, and are written first;
 timestamp.json, which points at the rest, is replaced last. What a crash leaves behind is pointed at by nothing, and the

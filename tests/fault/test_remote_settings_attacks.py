@@ -10,8 +10,8 @@ from tuf.api.metadata import TargetFile
 
 from cloud_sync.cloud.settings_registry import SettingsRegistry
 from cloud_sync.cloud.signed_repository import SignedRepository
+from cloud_sync.edge.link import Link
 from cloud_sync.edge.settings_updates import SettingsUpdates
-from cloud_sync.edge.tuf_fetcher import update_client
 from cloud_sync.settings_target import MAX_DOCUMENT_BYTES, SettingsTarget
 from edge_runtime.errors import CentreUnreachableError, ConfigurationError, UpdateError
 from tests.model_centre import Centre
@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with update_client() as client:
+    with Link("http://127.0.0.1").open_blocking(30) as client:
         yield client
 
 
