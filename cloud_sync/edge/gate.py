@@ -87,7 +87,7 @@ class Gate:
         self._starts_s = now_s + jitter.uniform(0.0, limits.spread_s)
         self._backlog_from_s = self._starts_s
         self._failed = False
-        self._backlog_batches = 0
+        self._answered = 0
 
     def permit(self, now_s: float, today: datetime, sent_today: int) -> Permit:
         """What may be sent now. `today` is the box's local time with its zone, `sent_today` bytes of its UTC day."""
@@ -101,8 +101,8 @@ class Gate:
         if self._failed:
             self._failed = False
             self._backlog_from_s = now_s + self._jitter.uniform(0.0, self._limits.spread_s)
+        self._answered += 1
         if lane is Lane.BACKLOG:
-            self._backlog_batches += 1
             pause_s = busy_s / self._limits.catch_up_share - busy_s
             self._backlog_from_s = max(self._backlog_from_s, now_s + pause_s)
 
@@ -110,7 +110,7 @@ class Gate:
         """So much was sent, and no answer came."""
         self._charge(size, now_s)
         self._failed = True
-        self._backlog_batches = 0
+        self._answered = 0
 
     def _charge(self, size: int, now_s: float) -> None:
         if self._bucket:
@@ -121,7 +121,7 @@ class Gate:
         largest = LARGEST_BATCH_BYTES
         if self._limits.max_rate:
             largest = min(largest, round(self._limits.max_rate * _BATCH_S))
-        return min(largest, _FIRST_BATCH_BYTES << min(self._backlog_batches, 16))
+        return min(largest, _FIRST_BATCH_BYTES << min(self._answered, 16))
 
     def _holds(self, now_s: float, today: datetime, sent_today: int) -> list[Hold]:
         limits = self._limits
