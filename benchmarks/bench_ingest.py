@@ -53,10 +53,10 @@ class Load:
     def batch(self, machine: str, number: int) -> Batch:
         """Batch `number`, of other minutes than any other's."""
         first = number * self.windows_per_batch
-        records = [self._window(machine, first + k) for k in range(self.windows_per_batch)]
+        records = [self.window(machine, first + k) for k in range(self.windows_per_batch)]
         return Batch("bench", number, windows=tuple(window_record(window) for window in records))
 
-    def _window(self, machine: str, k: int) -> Window:
+    def window(self, machine: str, k: int) -> Window:
         """A window of the recording at minute `k`, scaled by some per mille so that repetitions don't compress away."""
         window = self.windows[k % len(self.windows)]
         factor = np.float32(1 + 1e-4 * (k % 97))
