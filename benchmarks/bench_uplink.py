@@ -123,11 +123,13 @@ class WatchedQueues(StoreQueues):
         self._lane = Lane.BACKLOG
 
     async def next_batch(self, lanes: Sequence[Lane], max_bytes: int) -> SealedBatch | None:
+        """As the store gives it; its lane is kept in mind."""
         batch = await super().next_batch(lanes, max_bytes)
         self._lane = batch.lane if batch else Lane.BACKLOG
         return batch
 
     async def acknowledge(self, boot: str, number: int, sent_bytes: int) -> None:
+        """As the store does it."""
         await super().acknowledge(boot, number, sent_bytes)
         if self._lane is Lane.FRESH:
             self.fresh_is_there.set()

@@ -57,7 +57,7 @@ async def write_batch(
             raise RefusedError(
                 f"a value doesn't fit the database: {error.diag.message_primary or error}",
                 status=422,
-                hint="The box sends what doesn't fit; it sets the batch aside. See: hydrosight buffer",
+                hint="The box sends what doesn't fit; it sets the record aside. See: hydrosight sync dead-letters",
             ) from error
     await connection.execute(_QUERIES["note_seen"], {"agent": identity.agent})
     return Acknowledgement(batch.boot, batch.number, duplicate=inserted is None, rotate=identity.rotate)

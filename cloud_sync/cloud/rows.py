@@ -20,7 +20,7 @@ from edge_runtime.number_ranges import NumberRanges
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_US = 253_370_764_800_000_000  # the year 9999, PostgreSQL's and Python's common end
 _MAX_INT64 = 2**63 - 1
-_HINT = "The box sends what doesn't fit; it sets the batch aside. See: hydrosight buffer"
+_HINT = "The box sends what doesn't fit; it sets the record aside. See: hydrosight sync dead-letters"
 
 Document = TypeVar("Document", bound=BaseModel)
 
