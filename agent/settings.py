@@ -9,6 +9,7 @@ from typing import Annotated, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from agent.sources.modbus.device_profile import with_profiles
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt.settings import MqttSettings
 from agent.store.retention import Retention
@@ -323,7 +324,10 @@ def load_settings(path: Path) -> AgentSettings:
             f"{path}: no such file",
             hint="Name the agent's settings with --config or HYDROSIGHT_CONFIG; configs/agent/ holds an example.",
         )
-    return _absolute(load_yaml(path, AgentSettings), path.resolve().parent)
+    folder = path.resolve().parent
+    settings = _absolute(load_yaml(path, AgentSettings), folder)
+    modbus = tuple(with_profiles(source, folder) for source in settings.sources.modbus)
+    return settings.model_copy(update={"sources": settings.sources.model_copy(update={"modbus": modbus})})
 
 
 def _absolute(section: Section, base: Path) -> Section:

@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import alerts, buffer, config, diagnose, doctor, enrol, model, readings, reload, run, status, sync
+from agent.cli import (
+    alerts,
+    buffer,
+    config,
+    diagnose,
+    doctor,
+    enrol,
+    modbus,
+    model,
+    readings,
+    reload,
+    run,
+    status,
+    sync,
+)
 from agent.cli.output import be_quiet, console
 
 app = typer.Typer(
@@ -27,6 +41,7 @@ app.command("doctor")(doctor.doctor)
 app.command("enrol")(enrol.enrol)
 app.add_typer(model.app, name="model")
 app.add_typer(config.app, name="config")
+app.add_typer(modbus.app, name="modbus")
 app.add_typer(sync.app, name="sync")
 
 

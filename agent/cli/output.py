@@ -18,8 +18,8 @@ from agent.settings import DEFAULT_CONFIG, AgentSettings, load_settings
 from edge_runtime.errors import HydrosightError
 from edge_runtime.machine import Ne107State
 
-console = Console(highlight=False)
-error_console = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False)
+error_console = Console(stderr=True, highlight=False, emoji=False)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="HYDROSIGHT_CONFIG", help="The agent's settings (YAML).")

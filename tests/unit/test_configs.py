@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.settings import load_settings
+from agent.sources.modbus.device_profile import load_profile
 from cloud_sync.cloud.settings import load_settings as load_cloud_settings
 from edge_runtime.bundle import open_bundle
 from edge_runtime.machine_file import load_machine
@@ -17,6 +18,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 READERS: dict[str, Callable[[Path], object]] = {
     "agent": load_settings,
     "cloud": load_cloud_settings,
+    "devices": load_profile,
     "machines": load_machine,
     "models": open_bundle,
     "recordings": read_recording,

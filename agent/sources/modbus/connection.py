@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import termios
 from collections.abc import Callable
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -16,7 +17,7 @@ from pymodbus.transport import CommParams, CommType
 from agent.sources.base import SourceCounters
 from agent.sources.modbus.read_plan import Block
 from agent.sources.modbus.registers import RegisterKind
-from agent.sources.modbus.settings import ModbusSettings
+from agent.sources.modbus.settings import ConnectionSettings
 from agent.sources.modbus.transport import RtuOverTcpTransport, RtuTransport, TcpTransport, TlsTransport
 from edge_runtime.errors import SourceError
 
@@ -51,7 +52,7 @@ class ExceptionAnswerError(SourceError):
 class ModbusConnection:
     """One connection; it reads for one caller at a time. Faults come out as `SourceError`."""
 
-    def __init__(self, settings: ModbusSettings, counters: SourceCounters | None = None) -> None:
+    def __init__(self, settings: ConnectionSettings, counters: SourceCounters | None = None) -> None:
         """`counters` gets the exceptions that are answered.
 
         Raises:
@@ -85,7 +86,7 @@ class ModbusConnection:
         try:
             # Not client.connect(), which keeps the reason of a failure to itself.
             context.transport, _ = await asyncio.wait_for(context.call_create(), self._settings.timeout_s)
-        except OSError as error:
+        except (OSError, termios.error) as error:
             raise UnreachableError(f"{self}: no connection: {_reason(error)}", hint=self._connection_hint()) from error
         await asyncio.sleep(0)  # a serial port is set up in the next round of the loop
 
@@ -250,7 +251,9 @@ def exception_name(code: int) -> str:
         return str(code)
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | termios.error) -> str:
+    if isinstance(error, termios.error):
+        return f"the port doesn't take baud rate or parity: {error.args[-1]}"
     if isinstance(error, TimeoutError):
         return "no answer"
     if isinstance(error, ssl.SSLCertVerificationError):

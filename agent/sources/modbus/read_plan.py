@@ -64,8 +64,10 @@ class Block:
         return (Block.of(self.entries[:middle]), Block.of(self.entries[middle:])) if middle else None
 
     def __str__(self) -> str:
-        what = f"{self.kind}s" if self.kind.holds_bits else f"{self.kind} registers"
-        return f"{what} {self.address} to {self.address + self.count - 1}"
+        what = self.kind.value if self.kind.holds_bits else f"{self.kind} register"
+        if self.count == 1:
+            return f"{what} {self.address}"
+        return f"{what}s {self.address} to {self.address + self.count - 1}"
 
 
 Cut = tuple[RegisterKind, int]

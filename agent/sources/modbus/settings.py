@@ -33,7 +33,23 @@ class ReadGroup(_Frozen):
         ClockSettings | None,
         Field(description="The device's time register; without it readings get their time of arrival."),
     ] = None
-    registers: Annotated[tuple[RegisterSettings, ...], Field(min_length=1)]
+    registers: tuple[RegisterSettings, ...] = ()
+    profile: Annotated[
+        str | None,
+        Field(description="In place of clock and registers: a device profile, by name or as the path of its file."),
+    ] = None
+    points: Annotated[
+        dict[str, Name],
+        Field(default_factory=dict, description="Which points of the profile are read, and as which sensor."),
+    ]
+
+    @model_validator(mode="after")
+    def _registers_or_profile(self) -> Self:
+        if self.profile is None and (not self.registers or self.points):
+            raise ValueError("a group needs registers, or a profile and points")
+        if self.profile is not None and (self.registers or self.clock or not self.points):
+            raise ValueError("a group with a profile needs points, and no clock or registers of its own")
+        return self
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -43,20 +59,26 @@ class ReadGroup(_Frozen):
     @property
     def sensors(self) -> frozenset[str]:
         """Names of the sensors that are read here."""
-        return frozenset(register.sensor for register in self.registers)
+        return frozenset(register.sensor for register in self.registers) or frozenset(self.points.values())
 
 
-class ModbusSettings(_Frozen):
+class ConnectionSettings(_Frozen):
     """A connection to one device, or to a gateway or serial bus with several."""
 
-    name: Annotated[Name, Field(description="How messages call it.")]
+    name: Annotated[str, Field(min_length=1, description="How messages call it.")]
     transport: Annotated[Transport, Field(description="How it is reached.")]
-    unit_id: Annotated[UnitId, Field(description="Which device on the bus; most that speak TCP ignore it.")] = 1
     timeout_s: Annotated[Seconds, Field(description="For a connection and for an answer.")] = 1.0
-    longest_retry_s: Annotated[Seconds, Field(description="Attempts to reconnect are at most this far apart.")] = 30.0
     request_delay_s: Annotated[
         float, Field(ge=0, le=60, description="Rest between an answer and the next request, for devices that need it.")
     ] = 0.0
+
+
+class ModbusSettings(ConnectionSettings):
+    """A connection and what is read over it."""
+
+    name: Annotated[Name, Field(description="How messages call it.")]
+    unit_id: Annotated[UnitId, Field(description="Which device on the bus; most that speak TCP ignore it.")] = 1
+    longest_retry_s: Annotated[Seconds, Field(description="Attempts to reconnect are at most this far apart.")] = 30.0
     max_registers: Annotated[int, Field(ge=4, le=MAX_REGISTERS, description="In one read.")] = MAX_REGISTERS
     max_bits: Annotated[int, Field(ge=1, le=MAX_BITS, description="In one read.")] = MAX_BITS
     widest_gap: Annotated[
@@ -72,7 +94,11 @@ class ModbusSettings(_Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [sensor for group in self.groups for sensor in sorted(group.sensors)]
+        names = [
+            sensor
+            for group in self.groups
+            for sensor in (*(register.sensor for register in group.registers), *group.points.values())
+        ]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"sensor used twice: {', '.join(repeated)}")
