@@ -137,7 +137,9 @@ class Assembly:
             Part(SYNC_DESK, self._desk.run),
         ]
         parts += await self.parts(settings, self._makers)
-        return [*parts, *(self.source_part(one) for one in settings.sources.every)]
+        parts += [self.source_part(one) for one in settings.sources.every]
+        self.settled(settings)
+        return parts
 
     async def parts(self, settings: AgentSettings, names: Iterable[str]) -> list[Part]:
         """Those of the named parts that have a task and that these settings ask for. Nothing runs yet.
@@ -176,6 +178,10 @@ class Assembly:
         part = source_part_name(source.name)
         self._status.report(part, healthy=True, message="started")
         return Part(part, partial(source.run, DoubtedArrivals(self._clock, self.intake.deliver), self._source_status))
+
+    def settled(self, settings: AgentSettings) -> None:
+        """Sensors that no source reads under these settings aren't missed any more."""
+        self._gaps.watch_only(frozenset(sensor for source in settings.sources.every for sensor in source.sensors))
 
     async def tune(self, settings: AgentSettings, names: Collection[str]) -> None:
         """Let those of the named parts that are never replaced take up these settings.

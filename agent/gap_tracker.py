@@ -1,6 +1,6 @@
 """From what happens in each beat to gaps: when readings cease, why, and when they come again. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.store.gaps import Gap, GapCause
@@ -54,6 +54,15 @@ class GapTracker:
         """These sensors should be heard from now on."""
         self._watched |= sensors
         self._heard_us |= {name: now_us for name in sensors if name not in self._heard_us}
+
+    def watch_only(self, sensors: Collection[str], now_us: int) -> list[Gap]:
+        """Nobody reads other sensors any more: their silence is none from now on. Gives the gaps that this ends."""
+        silent = {name for gap in self._of(_SILENCE) for name in gap.sensors}
+        gone = (silent | self._watched.keys()) - set(sensors)
+        for name in gone:
+            self._watched.pop(name, None)
+            self._heard_us.pop(name, None)
+        return list(self._ended(dict.fromkeys(gone, now_us)))
 
     def clock_set(self, shift_us: int) -> None:
         """The box's clock was set by so much: what lasts goes by the new time."""

@@ -1,6 +1,6 @@
 """Keeps the ledger of gaps while the agent runs: the thin driver of `agent.gap_tracker`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from agent.core import CoreThread
 from agent.gap_tracker import SILENT_AT_LEAST_US, SILENT_PERIODS, Beat, GapTracker, Watched
@@ -51,6 +51,10 @@ class GapWatch:
         }
         self._tracker.watch(watched, self._now_us())
         self._late_polls[source] = late_polls
+
+    def watch_only(self, sensors: Collection[str]) -> None:
+        """Other settings are in force, under which these sensors are read and no others."""
+        self._unwritten |= {gap.number: gap for gap in self._tracker.watch_only(sensors, self._now_us())}
 
     def heard(self, readings: Sequence[Reading]) -> None:
         """These were stored."""

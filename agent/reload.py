@@ -23,6 +23,9 @@ class Workshop(Protocol):
     def source_part(self, settings: OneSource) -> Part:
         """A source, ready to run."""
 
+    def settled(self, settings: AgentSettings) -> None:
+        """These settings are in force now."""
+
 
 class Reloader:
     """Brings the running parts from one configuration to the next, one change at a time.
@@ -74,5 +77,6 @@ class Reloader:
             for source in new.settings.sources.every:
                 if source.name in (*plan.replace, *plan.start):
                     self._parts.start(self._workshop.source_part(source))
+            self._workshop.settled(new.settings)
             self.running = new
             return plan

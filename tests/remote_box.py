@@ -132,6 +132,9 @@ class Run:
     async def tune(self, settings, names):
         pass
 
+    def settled(self, settings):
+        pass
+
     def source_part(self, settings):
         return Part(source_part_name(settings.name), asyncio.Event().wait)
 

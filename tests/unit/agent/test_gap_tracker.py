@@ -116,3 +116,20 @@ def test_every_silence_is_in_one_gap_and_only_silences_are(heard_by_second):
         for began, ended in silences:
             (gap,) = (gap for gap in gaps.values() if name in gap.sensors and gap.ended_us == ended)
             assert gap.began_us <= began
+
+
+def test_a_sensor_that_nobody_reads_any_more_is_not_missed():
+    made = tracker()
+    beats(made, 0, 10)
+    assert made.watch_only({"PS1", "PS2"}, 10 * SECOND) == []
+    assert beats(made, 10, 60, heard=("PS1", "PS2")) == {}
+
+
+def test_a_silence_ends_for_the_sensors_that_are_not_read_any_more():
+    made = tracker()
+    beats(made, 0, 10)
+    beats(made, 10, 20, heard=("TS1",))
+    gaps = made.watch_only({"PS2", "TS1"}, 20 * SECOND)
+    assert [(gap.sensors, gap.ended_us) for gap in gaps] == [(("PS1",), 20 * SECOND), (("PS2",), None)]
+    (over,) = beats(made, 20, 30, heard=("TS1", "PS2")).values()
+    assert (over.sensors, over.ended_us) == (("PS2",), 20 * SECOND)

@@ -34,6 +34,9 @@ class Workshop:
             raise ConfigurationError("the model can't be run so")
         self.tuned.append(tuple(names))
 
+    def settled(self, settings):
+        pass
+
     def source_part(self, settings):
         life = next(self._lives)
 
