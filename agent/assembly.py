@@ -29,7 +29,7 @@ from agent.remote.probation import SourceHealth
 from agent.remote.trial import TrialEvent
 from agent.remote.trial_file import TrialFile
 from agent.settings import AgentSettings, OneSource
-from agent.sources.base import Source, SourceStatus
+from agent.sources.base import Source, SourceCounters, SourceStatus
 from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.modbus.source import ModbusSource
 from agent.sources.mqtt.source import MqttSource
@@ -156,6 +156,15 @@ class Assembly:
                         parts.append(Part(name, run, resources))
             undo.pop_all()
         return parts
+
+    def counters(self) -> dict[str, SourceCounters]:
+        """What each source that runs has counted so far, by its name; for other threads too."""
+        conditions = self._status.snapshot().conditions
+        return {
+            name: source.counters.copy()
+            for name, source in self._sources.copy().items()
+            if source_part_name(name) in conditions
+        }
 
     def source_part(self, settings: OneSource) -> Part:
         """A source, ready to run."""

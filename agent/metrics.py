@@ -1,11 +1,12 @@
 """The agent's figures for Prometheus. docs/box.md names each, with its unit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agent.sources.base import SourceCounters
 from agent.status import Snapshot
 from agent.store.wear import Wear
 from agent.sync_desk import SyncFigures
@@ -32,6 +33,7 @@ class _Metrics(Collector):
         for part, condition in snapshot.conditions.items():
             healthy.add_metric([part], float(condition.healthy))
         yield healthy
+        yield from _source_metrics(self._view.sources())
         yield from _sensor_metrics(snapshot)
         yield from _diagnosis_metrics(snapshot)
         if figures := self._view.sync().figures:
@@ -57,6 +59,29 @@ class _Metrics(Collector):
                 "hydrosight_store_damaged", "Blocks and records found damaged since start", statistics.damaged
             )
             yield from _wear_metrics(statistics.wear)
+
+
+def _source_metrics(sources: Mapping[str, SourceCounters]) -> Iterator[Metric]:
+    if not sources:
+        return
+    for name, what in (
+        ("readings", "Readings that a source delivered"),
+        ("late_polls", "Polls left out because the one before took too long"),
+        ("malformed", "Messages that weren't understood"),
+        ("unknown", "Values of sensors that the machine doesn't have"),
+        ("reconnects", "Connections after the first"),
+    ):
+        counted = CounterMetricFamily(f"hydrosight_source_{name}", what, labels=["source"])
+        for source, counters in sources.items():
+            counted.add_metric([source], getattr(counters, name))
+        yield counted
+    exceptions = CounterMetricFamily(
+        "hydrosight_modbus_exceptions", "Modbus exceptions that devices answered", labels=["source", "code"]
+    )
+    for source, counters in sources.items():
+        for code, count in counters.exceptions.items():
+            exceptions.add_metric([source, str(code)], count)
+    yield exceptions
 
 
 def _sync_metrics(figures: SyncFigures) -> Iterator[Metric]:

@@ -1,10 +1,11 @@
 """What the agent shows of itself: alive, ready, and everything that `hydrosight status` prints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import msgspec
 
+from agent.sources.base import SourceCounters
 from agent.status import AgentStatus
 from agent.store.statistics import BufferStatistics
 from agent.sync_desk import SyncFigures
@@ -23,11 +24,16 @@ class SyncView:
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """What the server shows. `statistics` gives the store's figures as last measured, None before the first time."""
+    """What the server shows.
+
+    `statistics` gives the store's figures as last measured, None before the first time; `sources` what each source has
+    counted, by its name.
+    """
 
     status: AgentStatus
     statistics: Callable[[], BufferStatistics | None]
     sync: Callable[[], SyncView] = SyncView
+    sources: Callable[[], Mapping[str, SourceCounters]] = dict
 
     def alive(self) -> tuple[bool, dict[str, object]]:
         """Every task has made progress of late."""
@@ -55,6 +61,7 @@ class HealthView:
                 part: {"healthy": c.healthy, "message": c.message, "hint": c.hint}
                 for part, c in sorted(snapshot.conditions.items())
             },
+            "sources": {name: asdict(counters) for name, counters in self.sources().items()},
             "sensors": {
                 sensor.sensor: {
                     "state": sensor.state,

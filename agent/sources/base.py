@@ -1,8 +1,8 @@
 """What every source of readings is: it runs until cancelled, mends itself, and says once what is wrong."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 from edge_runtime.reading import Reading
 
@@ -60,6 +60,10 @@ class SourceCounters:
     unknown: int = 0
     reconnects: int = 0
     exceptions: dict[int, int] = field(default_factory=dict)
+
+    def copy(self) -> Self:
+        """What was counted until now."""
+        return replace(self, exceptions=self.exceptions.copy())
 
 
 class Source(Protocol):

@@ -3,6 +3,7 @@ import pytest
 
 from agent.health import HealthServer
 from agent.settings import HealthSettings
+from agent.sources.base import SourceCounters
 from agent.status import AgentStatus
 from agent.store.retention import Retention
 from agent.store.store import Store
@@ -116,3 +117,16 @@ def test_a_taken_port_is_a_wrong_setting(client, status):
     with pytest.raises(ConfigurationError, match=f"127.0.0.1:{taken}") as caught:
         HealthServer(HealthSettings(port=taken), HealthView(status, lambda: None))
     assert "health.port" in caught.value.hint
+
+
+def test_what_sources_counted_is_in_the_status_and_the_metrics(status):
+    counted = {"plc": SourceCounters(readings=7, late_polls=2, exceptions={2: 1, 11: 3})}
+    view = HealthView(status, lambda: None, sources=lambda: counted)
+    with (
+        HealthServer(HealthSettings(port=0), view) as server,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        document, metrics = client.get("/status").json(), client.get("/metrics").text
+    assert document["sources"]["plc"]["exceptions"] == {"2": 1, "11": 3}
+    assert 'hydrosight_source_late_polls_total{source="plc"} 2.0' in metrics
+    assert 'hydrosight_modbus_exceptions_total{code="11",source="plc"} 3.0' in metrics

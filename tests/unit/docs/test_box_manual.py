@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from agent.metrics import metrics_text
 from agent.settings import AgentSettings
+from agent.sources.base import SourceCounters
 from agent.status import AgentStatus
 from agent.store.outage_budget import Shedding
 from agent.store.records import RecordClass
@@ -80,6 +81,8 @@ def test_every_metric_is_in_the_manual(tmp_path):
     status.report("store", healthy=True, message="")
     status.diagnosed(diagnosis, alerts=0)
     status.sensed((SensorHealth("PS1", Reason.STUCK, False, "stuck", {Reason.STUCK: 1}),))
-    text = metrics_text(HealthView(status, lambda: statistics, lambda: SyncView(figures=figures))).decode()
+    counted = {"plc": SourceCounters(exceptions={2: 1})}
+    view = HealthView(status, lambda: statistics, lambda: SyncView(figures=figures), lambda: counted)
+    text = metrics_text(view).decode()
     served = set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE))
     assert served == set(re.findall(r"^\| `(hydrosight_\w+)` \|", MANUAL, re.MULTILINE))

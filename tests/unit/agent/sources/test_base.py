@@ -1,4 +1,4 @@
-from agent.sources.base import SourceStatus, StatusLine
+from agent.sources.base import SourceCounters, SourceStatus, StatusLine
 
 
 def status_line():
@@ -40,3 +40,10 @@ def test_nothing_is_said_when_all_is_well_from_the_start():
     line, said = status_line()
     line.healthy()
     assert said == []
+
+
+def test_a_copy_of_the_counters_stands_still():
+    counters = SourceCounters(readings=1, exceptions={2: 1})
+    copy = counters.copy()
+    counters.readings, counters.exceptions[2] = 5, 9
+    assert copy == SourceCounters(readings=1, exceptions={2: 1})
