@@ -29,7 +29,7 @@ class Box:
             "data_directory": str(self.folder / "data"),
             "store": {"flush_interval_s": 0.2},
             "windows": {"lateness_s": 10},
-            "centre": {"url": centre.url, "ca_file": str(centre.ca_file)},
+            "centre": {"url": centre.url, "ca_file": str(centre.ca_file), "spread_s": 0.0},
             "model": {
                 "bundle": str(bundle),
                 "trust_root": str(centre.trust_root),

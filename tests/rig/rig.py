@@ -65,7 +65,7 @@ class Rig:
 def enrol_at(centre: Centre, agent: Agent) -> None:
     """Let the box in at the centre."""
     token = centre.token(MACHINE_NAME)
-    agent.settings["centre"] = {"url": centre.url}
+    agent.settings["centre"] = {"url": centre.url, "spread_s": 0.0}
     agent.data.mkdir(parents=True, exist_ok=True)
     enrolment = enrol(Link(centre.url), token, MACHINE_NAME, agent_version(), MACHINE.read_text(encoding="utf-8"))
     write_credential(agent.data / "credential.json", enrolment)

@@ -66,7 +66,7 @@ def box(postgres_url: str, tmp_path: Path) -> Iterator[Box]:
         "data_directory": str(data),
         "sources": {"mqtt": [{"name": "rig", "host": "127.0.0.1", "topics": [{"topic": "a", "sensor": "PS1"}]}]},
         "model": {"bundle": str(tmp_path)},
-        "centre": {"url": centre.url},
+        "centre": {"url": centre.url, "spread_s": 0.0},
     }
     config.write_text(yaml.safe_dump(document))
     data.mkdir()
