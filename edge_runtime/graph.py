@@ -19,10 +19,10 @@ class GraphSample:
     Masks are 1 where the value was measured and 0 where it is missing (the value there is 0 and means nothing).
 
     Attributes:
-        sequence: float32 [N, 12, 64], canonical channels × tokens, dimensionless.
-        sequence_mask: float32 [N, 12, 64].
-        features: float32 [N, 12 · 34], `classic-34` of each canonical channel.
-        feature_mask: float32 [N, 12 · 34].
+        sequence: float32 [N, 13, 64], canonical channels × tokens, dimensionless.
+        sequence_mask: float32 [N, 13, 64].
+        features: float32 [N, 13 · 34], `classic-34` of each canonical channel.
+        feature_mask: float32 [N, 13 · 34].
         machine_features: float32 [N, 4], the machine's hydraulic ratios, the same on every node of a machine.
         machine_feature_mask: float32 [N, 4].
         component_type: int64 [N], position in `ComponentType`.

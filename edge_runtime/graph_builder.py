@@ -150,7 +150,7 @@ def _normalisation(machine: Machine, component: Component, quantity: Quantity) -
     if quantity is Quantity.TEMPERATURE:
         return TEMPERATURE_OFFSET_C, TEMPERATURE_SCALE_K
     field = _NAMEPLATE_FIELD.get(quantity)
-    if field is None:  # command and ratio, in percent
+    if field is None:  # command, ratio and efficiency, in percent
         return 0.0, 100.0
     nameplates = (component.nameplate, machine.nameplate, USUAL_NAMEPLATE)
     return 0.0, next(float(value) for plate in nameplates if (value := getattr(plate, field)) is not None)

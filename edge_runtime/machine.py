@@ -88,7 +88,7 @@ CANONICAL_UNIT = {
 
 
 class Port(StrEnum):
-    """Where on a component a sensor sits. The first twelve are the model's channels, in order."""
+    """Where on a component a sensor sits. All but the last are the model's channels, in order: append before it."""
 
     PRESSURE_IN = "pressure_in"
     PRESSURE_OUT = "pressure_out"
@@ -102,10 +102,12 @@ class Port(StrEnum):
     POWER = "power"
     VIBRATION = "vibration"
     PRESSURE_DIFFERENCE = "pressure_difference"
+    EFFICIENCY = "efficiency"
+    """Hydraulic power delivered over power put in, %, by whoever computes it from samples faster than ours."""
     COMPUTED = "computed"
 
 
-CANONICAL_CHANNELS: tuple[Port, ...] = tuple(Port)[:12]
+CANONICAL_CHANNELS: tuple[Port, ...] = tuple(port for port in Port if port is not Port.COMPUTED)
 
 PORT_QUANTITY = {
     Port.PRESSURE_IN: Quantity.PRESSURE,
@@ -120,6 +122,7 @@ PORT_QUANTITY = {
     Port.POWER: Quantity.POWER,
     Port.VIBRATION: Quantity.VIBRATION,
     Port.PRESSURE_DIFFERENCE: Quantity.PRESSURE,
+    Port.EFFICIENCY: Quantity.COMPUTED,
 }
 
 
@@ -246,7 +249,10 @@ class Sensor(_Frozen):
         if self.valid_min >= self.valid_max:
             msg = f"valid_min {self.valid_min} must be less than valid_max {self.valid_max}"
             raise ValueError(msg)
-        if self.quantity is Quantity.COMPUTED and self.port is not Port.COMPUTED:
+        if self.port is Port.EFFICIENCY and self.unit != "%":
+            msg = f"unit {self.unit!r} of an efficiency: write '%'"
+            raise ValueError(msg)
+        if self.quantity is Quantity.COMPUTED and self.port not in {Port.COMPUTED, Port.EFFICIENCY}:
             msg = f"port {self.port} of a computed sensor: write computed, no component has a place for its value"
             raise ValueError(msg)
         for placement in self.placements:

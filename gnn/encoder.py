@@ -1,4 +1,4 @@
-"""Time inside a window, per node: 64 tokens of 12 channels become one state a token, each seeing only its past.
+"""Time inside a window, per node: 64 tokens of all channels become one state a token, each seeing only its past.
 
 Two encoders with the same interface: a causal dilated TCN (Bai, Kolter, Koltun 2018, arXiv 1803.01271) and an LSTM.
 `TemporalReadout` then makes one vector a node of the states.

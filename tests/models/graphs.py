@@ -5,7 +5,7 @@ import numpy as np
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
 from edge_runtime.machine import ComponentType
 
-CHANNELS, TOKENS, FEATURES = 12, 64, 34
+CHANNELS, TOKENS, FEATURES = 13, 64, 34
 
 
 def random_graph(nodes: int, edges: int, seed: int = 0, *, measured: float = 0.7) -> GraphSample:

@@ -24,10 +24,10 @@ from edge_runtime.window import ChannelWindow, Window
 WINDOW_US = 60_000_000
 HIDDEN = 6
 SHAPES = {
-    "sequence": (TensorProto.FLOAT, ["N", 12, 64]),
-    "sequence_mask": (TensorProto.FLOAT, ["N", 12, 64]),
-    "features": (TensorProto.FLOAT, ["N", 12 * 34]),
-    "feature_mask": (TensorProto.FLOAT, ["N", 12 * 34]),
+    "sequence": (TensorProto.FLOAT, ["N", 13, 64]),
+    "sequence_mask": (TensorProto.FLOAT, ["N", 13, 64]),
+    "features": (TensorProto.FLOAT, ["N", 13 * 34]),
+    "feature_mask": (TensorProto.FLOAT, ["N", 13 * 34]),
     "machine_features": (TensorProto.FLOAT, ["N", 4]),
     "machine_feature_mask": (TensorProto.FLOAT, ["N", 4]),
     "component_type": (TensorProto.INT64, ["N"]),

@@ -97,17 +97,17 @@ def window(**values) -> Window:
 
 
 def feature(sample: GraphSample, node: int, channel: int, name: str) -> float:
-    return float(sample.features.reshape(sample.nodes, 12, 34)[node, channel, CLASSIC.names.index(name)])
+    return float(sample.features.reshape(sample.nodes, 13, 34)[node, channel, CLASSIC.names.index(name)])
 
 
 def test_shapes_and_types_are_those_of_the_contract():
     sample = build_graph(MACHINE, window(p=np.full(60, 150.0)))
     shapes = {name: getattr(sample, name).shape for name in GraphSample.INPUTS}
     assert shapes == {
-        "sequence": (3, 12, 64),
-        "sequence_mask": (3, 12, 64),
-        "features": (3, 408),
-        "feature_mask": (3, 408),
+        "sequence": (3, 13, 64),
+        "sequence_mask": (3, 13, 64),
+        "features": (3, 442),
+        "feature_mask": (3, 442),
         "machine_features": (3, 4),
         "machine_feature_mask": (3, 4),
         "component_type": (3,),
@@ -149,10 +149,10 @@ def test_what_is_missing_is_masked():
     sample = build_graph(MACHINE, window(p=values, eta=np.ones(60)))
     assert sample.sequence_mask[1, PRESSURE_OUT].tolist() == [0.0] * 32 + [1.0] * 32
     assert not sample.sequence[1, PRESSURE_OUT, :32].any()
-    measured = np.zeros((3, 12), bool)
+    measured = np.zeros((3, 13), bool)
     measured[1, PRESSURE_OUT] = measured[2, PRESSURE_IN] = True
     np.testing.assert_array_equal(sample.sequence_mask.any(axis=2), measured)
-    np.testing.assert_array_equal(sample.feature_mask.reshape(3, 12, 34).any(axis=2), measured)
+    np.testing.assert_array_equal(sample.feature_mask.reshape(3, 13, 34).any(axis=2), measured)
 
 
 def test_a_silent_machine_is_a_graph_without_values():
@@ -219,7 +219,7 @@ def test_machines_that_differ_in_size_only_look_the_same(size, values):
     np.testing.assert_allclose(large.sequence, small.sequence, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(large.feature_mask, small.feature_mask)
     peak = CLASSIC.names.index("dominant_frequency")  # equal amplitudes may swap by rounding
-    close = np.isclose(large.features, small.features, rtol=1e-3, atol=1e-3).reshape(3, 12, 34)
+    close = np.isclose(large.features, small.features, rtol=1e-3, atol=1e-3).reshape(3, 13, 34)
     assert np.delete(close, peak, axis=2).all()
 
 

@@ -95,7 +95,7 @@ def machines(draw) -> Machine:
         Sensor(
             name=f"S{number}",
             quantity=PORT_QUANTITY[port],
-            unit=CANONICAL_UNIT[PORT_QUANTITY[port]],
+            unit=CANONICAL_UNIT.get(PORT_QUANTITY[port], "%"),
             component=component,
             port=port,
             rate_hz=draw(st.floats(0.001, 10_000)),
@@ -195,6 +195,14 @@ def test_a_computed_value_keeps_its_unit_and_has_no_place_on_a_component():
     assert right.sensor("CP").unit == "kW"
 
 
+def test_an_efficiency_is_a_computed_value_in_percent_at_a_port_of_its_own():
+    efficiency = MACHINE["sensors"][1] | {"name": "eta", "quantity": "computed", "port": "efficiency"}
+    with pytest.raises(ValidationError, match="of an efficiency: write '%'"):
+        Machine.model_validate(changed("sensors", -1, to=efficiency | {"unit": "kW"}))
+    machine = Machine.model_validate(changed("sensors", -1, to=efficiency | {"unit": "%"}))
+    assert machine.sensor("eta").port is Port.EFFICIENCY
+
+
 def test_any_number_of_computed_sensors_share_a_component():
     computed = MACHINE["sensors"][1] | {"port": "computed"}
     content = changed("sensors", -1, to=computed | {"name": "t2"})
@@ -217,7 +225,7 @@ def test_levels_are_found_by_their_label_as_text(label, index):
 def test_orders_that_models_depend_on_only_ever_grow():
     assert CANONICAL_CHANNELS == (
         "pressure_in", "pressure_out", "flow_in", "flow_out", "speed", "temperature_in", "temperature_out",
-        "position", "command", "power", "vibration", "pressure_difference",
+        "position", "command", "power", "vibration", "pressure_difference", "efficiency",
     )  # fmt: skip
     assert tuple(ComponentType)[:15] == (
         "gear_pump", "piston_pump", "vane_pump", "directional_valve", "relief_valve", "flow_control_valve",

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import ConfigurationError
-from edge_runtime.machine import CANONICAL_CHANNELS, Port
+from edge_runtime.machine import CANONICAL_CHANNELS, Port, Quantity
 from edge_runtime.machine_file import load_machine
 
 ZEMA = Path(__file__).parents[3] / "configs" / "machines" / "zema.yaml"
@@ -21,7 +21,8 @@ def test_the_rig_is_described_as_published():
         "pump": [0, 1, 2],
         "accumulator": [130, 115, 100, 90],
     }
-    assert {sensor.name for sensor in machine.sensors if sensor.port is Port.COMPUTED} == {"CE", "CP", "SE"}
+    assert {sensor.name for sensor in machine.sensors if sensor.quantity is Quantity.COMPUTED} == {"CE", "CP", "SE"}
+    assert {sensor.name for sensor in machine.sensors if sensor.port is Port.COMPUTED} == {"CE", "CP"}
     assert sorted(sensor.rate_hz for sensor in machine.sensors) == [1] * 8 + [10] * 2 + [100] * 7
 
 
@@ -39,8 +40,8 @@ def test_each_labelled_component_sees_its_own_circuit():
     assert channels == {
         "cooler": {"PS5", "PS6", "TS3", "TS4", "FS2"},
         "valve": {"PS1", "PS2", "FS1", "TS1"},
-        "pump": {"PS1", "FS1", "EPS1", "VS1", "TS1", "TS3"},
-        "accumulator": {"PS1", "FS1", "TS1"},
+        "pump": {"PS1", "FS1", "EPS1", "VS1", "TS1", "TS3", "SE"},
+        "accumulator": {"PS1", "FS1", "TS1", "SE"},
     }
 
 

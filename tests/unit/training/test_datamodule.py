@@ -13,7 +13,7 @@ def test_a_batch_is_one_disjoint_graph_with_a_target_a_node(data: TrainingWindow
     batch = Batch.join([(example.sample, example.targets) for example in examples], levels)
 
     nodes, edges = len(levels), examples[0].sample.edge_index.shape[1]
-    assert batch.graph.sequence.shape == (3 * nodes, 12, 64)
+    assert batch.graph.sequence.shape == (3 * nodes, 13, 64)
     assert batch.graph.edge_index.shape == (2, 3 * edges)
     assert batch.graph.edge_index[:, -edges:].min() >= 2 * nodes
     assert batch.level.tolist() == [int(level) for example in examples for level in example.targets.level]
