@@ -13,9 +13,9 @@ A direction for each level has more freedom than a few dozen states can pin down
 left out, it gets macro-F1 .90 where the one direction gets .97.
 
 Both views of the cycle are linear in it, so they fold into one weight a sample. Scores become continuation ratios,
-logit_k = log Σ_{l>k} e^{score_l} − score_k, and are added to the network's logits. A channel that is missing can't be
-filled in, so there is a discriminant without each signal and without each two; where more are missing, the network,
-which has learnt to do without, speaks alone.
+logit_k = log Σ_{l>k} e^{score_l} − score_k, and go with the network's logits into the fusion. A channel that is missing
+can't be filled in, so there is a discriminant without each signal and without each two; where more are missing, the
+network, which has learnt to do without, speaks alone.
 """
 
 from collections.abc import Iterator
@@ -125,8 +125,8 @@ class CycleDiscriminant(nn.Module):
             self.kind = torch.tensor([row.kind for row in found])
             self.fault = _float32(np.stack([row.fault for row in found]))
 
-    def forward(self, cycle: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
-        """What the discriminants add to the network's logits.
+    def forward(self, cycle: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the discriminants say.
 
         Args:
             cycle: [N, C, T], normalised.
@@ -134,8 +134,8 @@ class CycleDiscriminant(nn.Module):
             types: int64 [N].
 
         Returns:
-            Level logits [N, 4] and fault logits [N, 9]; zero where the node has no discriminant or lacks more than
-            MOST_MISSING of its signals.
+            Level logits [N, 4], fault logits [N, 9], and [N, 1]: 1 where it speaks. Silent, with logits of zero, is a
+            node of a type without a discriminant, or one that lacks more than MOST_MISSING of its signals.
         """
         absent = (mask.mean(2) < LEAST_MEASURED).to(cycle.dtype)
         lacking = absent @ self.needed.T
@@ -148,7 +148,7 @@ class CycleDiscriminant(nn.Module):
         scores = (scores + self.bias).gather(1, best.view(-1, 1, 1).expand(-1, 1, LEVELS)).squeeze(1).to(cycle.dtype)
         level = torch.stack([torch.logsumexp(scores[:, k + 1 :], 1) - scores[:, k] for k in range(LEVEL_LOGITS)], dim=1)
         level = speaks * level.clamp(_IMPOSSIBLE, -_IMPOSSIBLE)
-        return level, level[:, :1] * self.fault.index_select(0, best)
+        return level, level[:, :1] * self.fault.index_select(0, best), speaks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """`UniversalTemporalGNN`: one model for any hydraulic circuit, from a window's graph to a diagnosis per component.
 
-    sequences ─ normalise ┬ discriminant ──────────────────────────────────────────────────────┐
-                          └ causal encoder ─ (ARMA) ─ readout ┐                                  │
-    features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads ─ Σ ─ on nodes
+    sequences ─ normalise ┬ discriminant ────────────────────────────────────────────────────────┐
+                          └ causal encoder ─ (ARMA) ─ readout ┐                                    │
+    features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads ─ fusion ─ on nodes
     component type ─ embedding ───────────────────────────────┘
 
-Nodes are components, edges are pipes; nothing depends on how many there are or in which order they come.
+The network and the discriminant each answer by themselves; how much the network's word counts beside the
+discriminant's is found for each component type on groups that neither has seen. Nodes are components, edges are pipes;
+nothing depends on how many there are or in which order they come.
 """
 
 from collections.abc import Sequence
@@ -82,16 +84,26 @@ class NodeOutputs:
     Attributes:
         level_logits: [N, 4], continuation ratios.
         fault_logits: [N, 9].
+        network: level and fault logits of the network alone, which is what it is trained on.
+        discriminant: those of the discriminant alone; zero where it is silent.
         innovation: [N, T − 1, H], what the ARMA block's predictions missed; None without that block.
     """
 
     level_logits: Tensor
     fault_logits: Tensor
+    network: tuple[Tensor, Tensor]
+    discriminant: tuple[Tensor, Tensor]
     innovation: Tensor | None
 
 
 class UniversalTemporalGNN(nn.Module):
-    """The network; its inputs are `GraphSample.INPUTS` in that order."""
+    """The model; its inputs are `GraphSample.INPUTS` in that order.
+
+    Attributes:
+        network_weight: [component types], what the network's logits are multiplied by where the discriminant speaks.
+    """
+
+    network_weight: Tensor
 
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__()
@@ -126,6 +138,7 @@ class UniversalTemporalGNN(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.task_heads = TaskHeads(width, config.dropout, cross_task=config.cross_task)
         self.discriminant = CycleDiscriminant(TOKENS) if config.discriminant else None
+        self.register_buffer("network_weight", torch.ones(TYPES))
 
     def fit_normalisation(self, samples: Sequence[GraphSample]) -> None:
         """Take the input statistics from these samples; give it the training fold and nothing else."""
@@ -183,10 +196,19 @@ class UniversalTemporalGNN(nn.Module):
         for layer in self.layers:
             h = layer(h, pipes, pipe_features)
         level_logits, fault_logits = self.task_heads(self.norm(h))
+        level, fault = torch.zeros_like(level_logits), torch.zeros_like(fault_logits)
+        weight = torch.ones_like(level[:, :1])
         if self.discriminant is not None:
-            level, fault = self.discriminant(cycle, graph.sequence_mask, graph.component_type)
-            level_logits, fault_logits = level_logits + level, fault_logits + fault
-        return NodeOutputs(level_logits, fault_logits, innovation)
+            level, fault, speaks = self.discriminant(cycle, graph.sequence_mask, graph.component_type)
+            own = self.network_weight.index_select(0, graph.component_type).unsqueeze(1)
+            weight = speaks * own + (1 - speaks)
+        return NodeOutputs(
+            level + weight * level_logits,
+            fault + weight * fault_logits,
+            (level_logits, fault_logits),
+            (level, fault),
+            innovation,
+        )
 
     def forward(  # noqa: PLR0917 - ONNX inputs are positional
         self,

@@ -10,19 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 
-from edge_runtime.graph import Float32Array, Int64Array
-from edge_runtime.graph_builder import join_graphs
-from gnn.model import GraphTensors, ModelConfig, UniversalTemporalGNN
+from edge_runtime.graph import Int64Array
+from gnn.model import ModelConfig, UniversalTemporalGNN
 from training.config import FitSettings
 from training.datamodule import WindowsDataModule
 from training.dataset import Example
 from training.module import VALIDATION_ERROR, DiagnosisModule
-
-_PREDICTION_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +77,8 @@ def fit_network(
     torch.set_num_threads(device.threads)
     lightning.seed_everything(seed, verbose=False)
     model = UniversalTemporalGNN(config)
-    samples = [example.sample for example in training]
-    model.fit_normalisation(samples)
-    model.fit_discriminant(
-        samples, [example.targets.level for example in training], [example.targets.fault for example in training]
-    )
+    model.fit_normalisation([example.sample for example in training])
+    fit_discriminant(model, training)
     module = DiagnosisModule(model, settings)
     data = WindowsDataModule(training, validation, levels, settings)
     with tempfile.TemporaryDirectory(prefix="hydrosight-fit-") as folder:
@@ -120,16 +113,13 @@ def fit_network(
     return FittedNetwork(module.model.cpu().eval(), reached)
 
 
-def predict_levels(model: UniversalTemporalGNN, examples: Sequence[Example]) -> Float32Array:
-    """Level logits of each window's nodes, float32 [windows, N, 4]."""
-    model.eval()
-    logits = []
-    with torch.inference_mode():
-        for start in range(0, len(examples), _PREDICTION_BATCH):
-            batch = [example.sample for example in examples[start : start + _PREDICTION_BATCH]]
-            level_logits, _ = model(*GraphTensors.of(join_graphs(batch)))
-            logits.append(level_logits.view(len(batch), -1, level_logits.shape[1]).numpy())
-    return np.concatenate(logits)
+def fit_discriminant(model: UniversalTemporalGNN, training: Sequence[Example]) -> None:
+    """Find the discriminants of a fitted network anew, from these windows."""
+    model.fit_discriminant(
+        [example.sample for example in training],
+        [example.targets.level for example in training],
+        [example.targets.fault for example in training],
+    )
 
 
 def save_checkpoint(network: FittedNetwork, path: Path) -> None:

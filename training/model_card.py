@@ -1,13 +1,13 @@
 """The model card: what a bundle is for, what it was trained on, how good it was measured to be, where it ends."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_runtime.machine import Machine
 from edge_runtime.manifest import ConditionCalibration, TrainingData
 from gnn.model import ModelConfig
 from training.baselines import CLOCK, LDA, MAJORITY
-from training.protocols import MODEL, ProtocolReport
+from training.protocols import DISCRIMINANT, MODEL, NETWORK, ProtocolReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class CardFacts:
     Attributes:
         parameters: number of trained weights.
         epochs: that the shipped network was trained for.
+        network_weight: by condition, what the network's word counts beside the discriminant's.
         command: that makes this bundle again, with placeholder paths.
     """
 
@@ -27,6 +28,7 @@ class CardFacts:
     config: ModelConfig
     parameters: int
     epochs: int
+    network_weight: Mapping[str, float]
     calibration: dict[str, ConditionCalibration]
     reports: tuple[ProtocolReport, ...]
     command: str
@@ -43,6 +45,7 @@ def model_card(facts: CardFacts) -> str:
         ],
     )
     reports = "\n\n".join(_report(report) for report in facts.reports)
+    weights = ", ".join(f"{condition} {weight:g}" for condition, weight in facts.network_weight.items())
     return f"""# Model card: {facts.name} {facts.version}
 
 Diagnoses {", ".join(facts.calibration)} of machine `{machine.name}` ({machine.description}) from windows of its
@@ -57,12 +60,16 @@ the true one in 90 % of windows.
 signals `{training.sha256}`), seed {training.seed}.
 Windows that are not marked stable were neither trained nor measured on.
 
-## Network
+## Model
 
 `UniversalTemporalGNN`, {facts.parameters:,} weights, {facts.epochs} epochs: {config.encoder.upper()} encoder of width
 {config.width}, {config.edge_layers} layers of edge-conditioned attention, ARMA block {_on(config.arma)}, cross-task
 attention {_on(config.cross_task)}, linear discriminant on each node's own work cycle {_on(config.discriminant)}. The
 input statistics are part of the network.
+
+Network and discriminant answer by themselves. Where the discriminant speaks, the network's logits count with the weight
+that served best on groups that neither had seen: {weights}. Where more of a
+component's signals are missing than the discriminant can do without, the network speaks alone.
 
 ## Measured
 
@@ -70,6 +77,7 @@ Each figure is of networks that did not see the windows' groups in training; the
 used other groups of the training side. Behind each macro-F1 stands its 95 % bootstrap interval, drawn by whole blocks.
 Beside the model stand
 
+- its two parts, each alone: the network and the discriminant,
 - the majority class of the training side,
 - the clock: the label of the nearest training window in time, no sensor seen,
 - {LDA}: the 60 best classic-34 features and a shrinkage linear discriminant.
@@ -103,7 +111,7 @@ The same versions (constraints.txt) and kind of processor give the same network;
 
 
 def _report(report: ProtocolReport) -> str:
-    names = (MODEL, MAJORITY, CLOCK, LDA)
+    names = (MODEL, NETWORK, DISCRIMINANT, MAJORITY, CLOCK, LDA)
     scores = _table(
         ("macro-F1", *names),
         [

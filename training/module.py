@@ -14,7 +14,7 @@ from training.config import FitSettings
 from training.datamodule import Batch
 
 VALIDATION_ERROR = "validation_error"
-"""What early stopping watches: the share of labelled components whose likeliest level is wrong.
+"""What early stopping watches: the share of labelled components whose likeliest level the network alone gets wrong.
 
 Not the loss: where one component can't be told on groups not seen, its loss grows from the first epochs while the
 others still learn, and calibration mends overconfidence afterwards.
@@ -30,10 +30,11 @@ class DiagnosisModule(LightningModule):
         self.settings = settings
 
     def loss(self, batch: Batch) -> Tensor:
-        """Scalar loss of a batch; unlabelled components count nothing."""
+        """Scalar loss of the network alone on a batch; unlabelled components count nothing."""
         outputs = self.model.run(batch.graph)
-        loss = level_loss(outputs.level_logits, batch.level, batch.levels)
-        loss = loss + self.settings.fault_weight * fault_loss(outputs.fault_logits, batch.fault)
+        level_logits, fault_logits = outputs.network
+        loss = level_loss(level_logits, batch.level, batch.levels)
+        loss = loss + self.settings.fault_weight * fault_loss(fault_logits, batch.fault)
         if outputs.innovation is not None:
             loss = loss + self.settings.innovation_weight * innovation_loss(outputs.innovation)
         return loss
@@ -47,7 +48,8 @@ class DiagnosisModule(LightningModule):
     def validation_step(self, batch: Batch, _index: int) -> None:
         """Log the error of a validation batch."""
         labelled = batch.level >= 0
-        wrong = likeliest_level(self.model.run(batch.graph).level_logits, batch.levels) != batch.level
+        level_logits, _ = self.model.run(batch.graph).network
+        wrong = likeliest_level(level_logits, batch.levels) != batch.level
         error = wrong[labelled].float().mean()
         self.log(VALIDATION_ERROR, error, prog_bar=True, batch_size=int(labelled.sum()))
 

@@ -4,19 +4,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict
 
+from edge_runtime.calibration import level_probabilities
 from edge_runtime.errors import TrainingError
 from edge_runtime.graph import Float32Array, Int64Array
 from training.baselines import run_baselines
 from training.calibrate import calibrate, predict
 from training.config import Protocol, TrainingConfig
 from training.dataset import Example, LabelledWindows, level_counts
-from training.fitting import CPU, Device, fit_network, predict_levels
+from training.fitting import CPU, Device, fit_discriminant, fit_network
 from training.folds import Fold, group_folds, hold_back
+from training.fusion import network_weights
 from training.metrics import Interval, Predictions, group_interval, measure
+from training.parts import PartLogits, predict_parts
 
 MODEL = "model"
+NETWORK = "network alone"
+DISCRIMINANT = "discriminant alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +49,18 @@ class FoldResult:
 
     Attributes:
         fold: which windows it may have seen, and which these are.
-        logits: float32 [test windows, N, 4].
-        validation: the windows it was stopped and can be calibrated by.
+        said: of the test windows.
+        validation: the windows it was stopped, fused and can be calibrated by.
         validation_logits: float32 [validation windows, N, 4].
+        network_weight: float32 [component types], found on the validation windows.
         epochs: after how many it was at its best.
     """
 
     fold: Fold
-    logits: Float32Array
+    said: PartLogits
     validation: Int64Array
     validation_logits: Float32Array
+    network_weight: Float32Array
     epochs: int
 
 
@@ -101,8 +109,13 @@ def cross_fit(
     device: Device = CPU,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[FoldResult, ...]:
-    """Train a network on each fold's training windows and let it speak of the fold's test windows."""
+    """Train a model on each fold's training windows and let it speak of the fold's test windows.
+
+    Some groups are held back from the training windows to stop, fuse and calibrate by. The discriminant is found
+    without them for that, and then once more with them: in closed form that costs nothing, and every state counts.
+    """
     levels = level_counts(data.windows.machine)
+    types = data.examples[0].sample.component_type
     results = []
     for number, fold in enumerate(folds, 1):
         report(f"fold {number} of {len(folds)}")
@@ -116,15 +129,13 @@ def cross_fit(
             seed=seed,
             device=device,
         )
-        results.append(
-            FoldResult(
-                fold,
-                predict_levels(network.model, data.pick(fold.test)),
-                inner.test,
-                predict_levels(network.model, data.pick(inner.test)),
-                network.epochs,
-            )
-        )
+        model, held_back = network.model, data.pick(inner.test)
+        weight = network_weights(predict_parts(model, held_back), data.level[inner.test], levels, types)
+        model.network_weight = torch.from_numpy(weight)
+        validation_logits = predict_parts(model, held_back).fused
+        fit_discriminant(model, data.pick(fold.training))
+        said = predict_parts(model, data.pick(fold.test))
+        results.append(FoldResult(fold, said, inner.test, validation_logits, weight, network.epochs))
     return tuple(results)
 
 
@@ -187,19 +198,27 @@ def _condition_report(condition: str, data: TrainingWindows, results: tuple[Fold
                 f"condition {condition!r} has no label in the windows held back to calibrate by",
                 hint="Label the condition in every window, or leave it out of the protocol's conditions.",
             )
-        parts.append(predict(result.logits[:, node], level[result.fold.test], calibrations[condition]))
+        parts.append(predict(result.said.fused[:, node], level[result.fold.test], calibrations[condition]))
     tested = np.concatenate([result.fold.test for result in results])
     groups = data.groups[tested]
     predictions = _join(parts)
     folds = tuple(result.fold for result in results)
     others = run_baselines(data.windows, data.examples, level, folds)
-    said: Mapping[str, Int64Array] = {MODEL: predictions.level} | {
+    levels = int(level_counts(machine)[node])
+    network = _likeliest(np.concatenate([result.said.network[:, node] for result in results]), levels)
+    discriminant = _likeliest(np.concatenate([result.said.discriminant[:, node] for result in results]), levels)
+    said: Mapping[str, Int64Array] = {MODEL: predictions.level, NETWORK: network, DISCRIMINANT: discriminant} | {
         name: found[tested] for name, found in others.items()
     }
     return ConditionReport(
         metrics=measure(predictions).as_dict(),
         macro_f1={name: _triple(group_interval(predictions.truth, found, groups)) for name, found in said.items()},
     )
+
+
+def _likeliest(logits: Float32Array, levels: int) -> Int64Array:
+    likeliest: Int64Array = level_probabilities(logits, levels, 1.0).argmax(-1)
+    return likeliest
 
 
 def _component(data: TrainingWindows, condition: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median_low
 
 import numpy as np
+import torch
 from pydantic import RootModel
 
 from edge_runtime.bundle import Bundle, file_sha256
@@ -118,6 +119,9 @@ def run_training(
 
     report("fitting the network to ship on all windows")
     network = _fit_on_all(data, config, median_low(result.epochs for result in results), request.seed, device)
+    types = data.examples[0].sample.component_type
+    weights = np.median([result.network_weight for result in results], axis=0).astype(np.float32)
+    network.model.network_weight = torch.from_numpy(weights)
     training = TrainingData(
         recording=request.recording.name,
         sha256=file_sha256(request.recording / SIGNALS),
@@ -133,6 +137,10 @@ def run_training(
         config=config.model,
         parameters=sum(parameter.numel() for parameter in network.model.parameters()),
         epochs=network.epochs,
+        network_weight={
+            condition.name: float(weights[types[machine.component_index[condition.component]]])
+            for condition in machine.conditions
+        },
         calibration=calibration,
         reports=tuple(reports),
         command=request.command,
@@ -167,9 +175,9 @@ def run_training(
 
 def _out_of_fold(data: TrainingWindows, results: tuple[FoldResult, ...]) -> Float32Array:
     """Logits of each window from the network that did not see its group, float32 [windows, N, 4]."""
-    logits = np.empty((len(data.windows), *results[0].logits.shape[1:]), np.float32)
+    logits = np.empty((len(data.windows), *results[0].said.fused.shape[1:]), np.float32)
     for result in results:
-        logits[result.fold.test] = result.logits
+        logits[result.fold.test] = result.said.fused
     return logits
 
 

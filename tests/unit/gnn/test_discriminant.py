@@ -42,7 +42,7 @@ def answer(values: np.ndarray, mask: np.ndarray, kind: int = KIND) -> tuple[np.n
     discriminant, normalisation = fitted()
     types = torch.full((len(values),), kind)
     cycle = normalisation(torch.from_numpy(values), torch.from_numpy(mask), types)
-    level, fault = discriminant(cycle, torch.from_numpy(mask), types)
+    level, fault, _ = discriminant(cycle, torch.from_numpy(mask), types)
     return level.numpy(), fault.numpy()
 
 

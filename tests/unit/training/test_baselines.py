@@ -21,6 +21,6 @@ def test_the_majority_class_and_the_clock_answer_from_the_training_side_alone(da
 
 def test_features_stand_once_for_each_measured_sensor(data: TrainingWindows):
     features = sensor_features(data.windows, data.examples)
-    assert features.shape == (len(data.windows), 14 * 34)
+    assert features.shape == (len(data.windows), 15 * 34)
     ps1 = [item.window.channels[0].values.mean() for item in data.windows.items]
     assert np.allclose(features[:, 0] * 160, ps1, rtol=1e-5)

@@ -8,7 +8,8 @@ import torch
 
 from training.config import FitSettings, TrainingConfig
 from training.dataset import Example, level_counts
-from training.fitting import FittedNetwork, fit_network, load_checkpoint, predict_levels, save_checkpoint
+from training.fitting import FittedNetwork, fit_network, load_checkpoint, save_checkpoint
+from training.parts import predict_parts
 from training.protocols import TrainingWindows
 
 
@@ -27,7 +28,7 @@ def fit(
 
 def test_one_seed_gives_one_network_and_another_seed_another(data: TrainingWindows, tiny_config: TrainingConfig):
     one, same, other = (
-        predict_levels(fit(data, tiny_config, data.examples[:16], seed=seed).model, data.examples[16:20])
+        predict_parts(fit(data, tiny_config, data.examples[:16], seed=seed).model, data.examples[16:20]).fused
         for seed in (1, 1, 2)
     )
     assert np.array_equal(one, same)
@@ -38,7 +39,7 @@ def test_a_fault_that_shows_is_learned(data: TrainingWindows, tiny_config: Train
     """The cooler, whose temperatures differ by tens of kelvin between its levels."""
     network = fit(data, tiny_config, data.examples, epochs=15, learning_rate=0.01, degraded_share=0.0)
     node = data.windows.machine.component_index["cooler"]
-    logits = predict_levels(network.model, data.examples)[:, node]
+    logits = predict_parts(network.model, data.examples).fused[:, node]
     passed = logits[:, 0] > 0
     assert (passed == (data.windows.levels("cooler") > 0)).mean() > 0.9
 
@@ -56,7 +57,7 @@ def test_shuffled_labels_score_chance_on_windows_not_seen(data: TrainingWindows,
         test = [index for index in range(len(shuffled)) if index % 3 == part]
         training = [shuffled[index] for index in range(len(shuffled)) if index % 3 != part]
         network = fit(data, tiny_config, training, epochs=8, learning_rate=0.01, degraded_share=0.0)
-        passed = predict_levels(network.model, [shuffled[index] for index in test])[:, node, 0] > 0
+        passed = predict_parts(network.model, [shuffled[index] for index in test]).fused[:, node, 0] > 0
         truth = np.array([shuffled[index].targets.level[node] > 0 for index in test])
         right += (passed == truth).tolist()
     faulty = np.mean([example.targets.level[node] > 0 for example in shuffled])
@@ -79,7 +80,7 @@ def test_it_goes_back_to_its_best_epoch_and_stops_when_it_gets_worse(
     """With a learning rate that wrecks the network, the first epochs are the best."""
     network = fit(data, tiny_config, data.examples[:16], data.examples[16:], epochs=30, patience=1, learning_rate=30.0)
     assert network.epochs < 25
-    assert np.isfinite(predict_levels(network.model, data.examples[:2])).all()
+    assert np.isfinite(predict_parts(network.model, data.examples[:2]).fused).all()
 
 
 def test_unlabelled_components_do_not_matter(data: TrainingWindows, tiny_config: TrainingConfig):
@@ -92,7 +93,7 @@ def test_unlabelled_components_do_not_matter(data: TrainingWindows, tiny_config:
         return replace(example, targets=replace(example.targets, level=level, fault=fault))
 
     network = fit(data, tiny_config, [without(example) for example in data.examples[:12]], epochs=1)
-    assert np.isfinite(predict_levels(network.model, data.examples[:3])).all()
+    assert np.isfinite(predict_parts(network.model, data.examples[:3]).fused).all()
 
 
 def test_a_checkpoint_is_read_as_data_and_gives_the_network_back(
@@ -116,5 +117,5 @@ def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path):
 
 def test_predictions_do_not_depend_on_the_batch_they_are_in(data: TrainingWindows, tiny_config: TrainingConfig):
     model = fit(data, tiny_config, data.examples[:8], epochs=1).model
-    alone = np.concatenate([predict_levels(model, [example]) for example in data.examples[:4]])
-    assert predict_levels(model, data.examples[:4]) == pytest.approx(alone, abs=1e-5)
+    alone = np.concatenate([predict_parts(model, [example]).fused for example in data.examples[:4]])
+    assert predict_parts(model, data.examples[:4]).fused == pytest.approx(alone, abs=1e-5)

@@ -5,7 +5,7 @@ from edge_runtime.errors import TrainingError
 from training.baselines import CLOCK, LDA, MAJORITY
 from training.config import TrainingConfig
 from training.folds import group_folds
-from training.protocols import MODEL, TrainingWindows, cross_fit, find_protocol, run_protocol
+from training.protocols import DISCRIMINANT, MODEL, NETWORK, TrainingWindows, cross_fit, find_protocol, run_protocol
 
 
 def test_a_protocol_measures_its_conditions_beside_the_baselines(data: TrainingWindows, tiny_config: TrainingConfig):
@@ -16,7 +16,7 @@ def test_a_protocol_measures_its_conditions_beside_the_baselines(data: TrainingW
     assert (report.windows, report.groups, report.folds) == (len(data.windows), 3, 3)
     assert list(report.conditions) == ["valve", "pump"]
     for item in report.conditions.values():
-        assert list(item.macro_f1) == [MODEL, MAJORITY, CLOCK, LDA]
+        assert list(item.macro_f1) == [MODEL, NETWORK, DISCRIMINANT, MAJORITY, CLOCK, LDA]
         for value, low, high in item.macro_f1.values():
             assert 0 <= low <= high <= 1
             assert 0 <= value <= 1
@@ -29,7 +29,8 @@ def test_no_window_is_validated_or_trained_on_beside_its_group(data: TrainingWin
     tested = np.concatenate([result.fold.test for result in results])
     assert sorted(tested) == list(range(len(data.windows)))
     for result in results:
-        assert result.logits.shape == (len(result.fold.test), 13, 4)
+        for logits in (result.said.fused, result.said.network, result.said.discriminant):
+            assert logits.shape == (len(result.fold.test), 13, 4)
         assert result.validation_logits.shape == (len(result.validation), 13, 4)
         assert not set(data.groups[result.fold.test]) & set(data.groups[result.validation])
         assert set(result.validation) <= set(result.fold.training)

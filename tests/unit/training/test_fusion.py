@@ -1,0 +1,41 @@
+"""The weight of the network's word beside the discriminant's, from windows that neither has learnt from."""
+
+import numpy as np
+
+from training.fusion import WEIGHTS, network_weights
+from training.parts import PartLogits
+
+KIND, LEVELS = 3, 2
+RANDOM = np.random.default_rng(0)
+LEVEL = RANDOM.integers(0, LEVELS, (200, 1))
+NOISE = RANDOM.normal(size=(200, 1, 4)).astype(np.float32)
+
+
+def telling(strength: float) -> np.ndarray:
+    """Logits that tell the level, under noise."""
+    return (strength * (2 * LEVEL[:, :, None] - 1) + NOISE).astype(np.float32)
+
+
+def weight_of(network: np.ndarray, discriminant: np.ndarray, level: np.ndarray = LEVEL) -> float:
+    parts = PartLogits(network + discriminant, network, discriminant)
+    found = network_weights(parts, level, np.array([LEVELS]), np.array([KIND]))
+    assert found.dtype == np.float32
+    assert np.delete(found, KIND).tolist() == [1.0] * (len(found) - 1)
+    return float(found[KIND])
+
+
+def test_a_network_that_knows_nothing_gets_no_say():
+    guessing = 5 * RANDOM.normal(size=NOISE.shape).astype(np.float32)
+    assert weight_of(guessing, telling(1.0)) == 0.0
+
+
+def test_a_network_that_knows_better_is_heard_in_full():
+    assert weight_of(telling(5.0), 0.1 * NOISE) == max(WEIGHTS)
+
+
+def test_a_network_that_says_the_same_gets_no_say():
+    assert weight_of(telling(1.0), telling(1.0)) == 0.0
+
+
+def test_a_type_without_labels_keeps_the_network():
+    assert weight_of(telling(1.0), telling(1.0), np.full_like(LEVEL, -1)) == 1.0
