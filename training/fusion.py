@@ -15,15 +15,20 @@ _LOG_TEMPERATURE = (np.log(0.05), np.log(20.0))
 _SMALLEST_PROBABILITY = 1e-12
 
 
-def network_weights(parts: PartLogits, level: Int64Array, levels: Int64Array, types: Int64Array) -> Float32Array:
-    """For each component type the weight of WEIGHTS under which the labelled levels are likeliest.
+def network_weights(
+    parts: PartLogits, level: Int64Array, groups: Int64Array, levels: Int64Array, types: Int64Array
+) -> Float32Array:
+    """For each component type the smallest weight of WEIGHTS that is as good as the best.
 
-    Each weight is judged at its own best temperature, so that it isn't chosen for how sure it makes the answer. Of
-    weights that are equally good the smallest is taken; a type without labels keeps 1.
+    Good is a weight under which the labelled levels are likely, each weight at its own best temperature so that it
+    isn't chosen for how sure it makes the answer. As good as the best is what lies within one standard error of it,
+    over groups (Breiman et al. 1984): with a handful of groups held back, the best alone is often luck. A type without
+    labels keeps 1.
 
     Args:
         parts: of windows that were not trained on.
         level: int64 [windows, N], −1 = unlabelled.
+        groups: int64 [windows].
         levels: int64 [N], how many levels each node's condition has.
         types: int64 [N], the nodes' component types.
 
@@ -34,26 +39,34 @@ def network_weights(parts: PartLogits, level: Int64Array, levels: Int64Array, ty
     for kind in np.unique(types):
         nodes = [int(node) for node in np.flatnonzero(types == kind) if (level[:, node] >= 0).any()]
         if nodes:
-            found[kind] = min(WEIGHTS, key=lambda weight: _misfit(parts, level, levels, nodes, weight))
+            misfit = np.array([_misfit(parts, level, groups, levels, nodes, weight) for weight in WEIGHTS])
+            found[kind] = WEIGHTS[_simplest(misfit)]
     return found
 
 
-def _misfit(parts: PartLogits, level: Int64Array, levels: Int64Array, nodes: Sequence[int], weight: float) -> float:
-    """Negative log-likelihood of the nodes' levels, rounded: what differs by less is equally good."""
-
-    def at(log_temperature: float) -> float:
-        temperature = float(np.exp(log_temperature))
-        likelihoods = [_likelihood(parts, level, levels, node, weight, temperature) for node in nodes]
-        return -float(np.log(np.maximum(np.concatenate(likelihoods), _SMALLEST_PROBABILITY)).mean())
-
-    return round(float(minimize_scalar(at, bounds=_LOG_TEMPERATURE, method="bounded").fun), 4)
+def _simplest(misfit: Float64Array) -> int:
+    """The first row of misfit [weights, groups] that isn't worse than the best by more than a standard error."""
+    excess = misfit - misfit[misfit.mean(1).argmin()]
+    error = excess.std(1, ddof=1) / np.sqrt(misfit.shape[1]) if misfit.shape[1] > 1 else np.zeros(len(misfit))
+    return int(np.argmax(excess.mean(1) <= error))
 
 
-def _likelihood(
-    parts: PartLogits, level: Int64Array, levels: Int64Array, node: int, weight: float, temperature: float
+def _misfit(
+    parts: PartLogits, level: Int64Array, groups: Int64Array, levels: Int64Array, nodes: Sequence[int], weight: float
 ) -> Float64Array:
-    known = level[:, node] >= 0
-    logits = parts.discriminant[known, node] + weight * parts.network[known, node]
-    probabilities = level_probabilities(logits, int(levels[node]), temperature)
-    likelihood: Float64Array = probabilities[np.arange(len(probabilities)), level[known, node]]
-    return likelihood
+    """Negative log-likelihood of the nodes' levels in each group that has labels of them."""
+    known = [level[:, node] >= 0 for node in nodes]
+    group = np.concatenate([groups[rows] for rows in known])
+
+    def losses(log_temperature: float) -> Float64Array:
+        likelihoods = []
+        for node, rows in zip(nodes, known, strict=True):
+            logits = parts.discriminant[rows, node] + weight * parts.network[rows, node]
+            probabilities = level_probabilities(logits, int(levels[node]), float(np.exp(log_temperature)))
+            likelihoods.append(probabilities[np.arange(len(probabilities)), level[rows, node]])
+        loss: Float64Array = -np.log(np.maximum(np.concatenate(likelihoods), _SMALLEST_PROBABILITY))
+        return loss
+
+    best = minimize_scalar(lambda log: float(losses(log).mean()), bounds=_LOG_TEMPERATURE, method="bounded").x
+    loss = losses(float(best))
+    return np.array([loss[group == one].mean() for one in np.unique(group)])

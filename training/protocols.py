@@ -130,7 +130,8 @@ def cross_fit(
             device=device,
         )
         model, held_back = network.model, data.pick(inner.test)
-        weight = network_weights(predict_parts(model, held_back), data.level[inner.test], levels, types)
+        parts = predict_parts(model, held_back)
+        weight = network_weights(parts, data.level[inner.test], data.groups[inner.test], levels, types)
         model.network_weight = torch.from_numpy(weight)
         validation_logits = predict_parts(model, held_back).fused
         fit_discriminant(model, data.pick(fold.training))

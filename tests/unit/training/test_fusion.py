@@ -8,6 +8,7 @@ from training.parts import PartLogits
 KIND, LEVELS = 3, 2
 RANDOM = np.random.default_rng(0)
 LEVEL = RANDOM.integers(0, LEVELS, (200, 1))
+GROUPS = np.repeat(np.arange(5), 40)
 NOISE = RANDOM.normal(size=(200, 1, 4)).astype(np.float32)
 
 
@@ -16,9 +17,11 @@ def telling(strength: float) -> np.ndarray:
     return (strength * (2 * LEVEL[:, :, None] - 1) + NOISE).astype(np.float32)
 
 
-def weight_of(network: np.ndarray, discriminant: np.ndarray, level: np.ndarray = LEVEL) -> float:
+def weight_of(
+    network: np.ndarray, discriminant: np.ndarray, level: np.ndarray = LEVEL, groups: np.ndarray = GROUPS
+) -> float:
     parts = PartLogits(network + discriminant, network, discriminant)
-    found = network_weights(parts, level, np.array([LEVELS]), np.array([KIND]))
+    found = network_weights(parts, level, groups, np.array([LEVELS]), np.array([KIND]))
     assert found.dtype == np.float32
     assert np.delete(found, KIND).tolist() == [1.0] * (len(found) - 1)
     return float(found[KIND])
@@ -35,6 +38,16 @@ def test_a_network_that_knows_better_is_heard_in_full():
 
 def test_a_network_that_says_the_same_gets_no_say():
     assert weight_of(telling(1.0), telling(1.0)) == 0.0
+
+
+def test_a_network_that_is_better_in_one_group_of_five_by_luck_gets_no_say():
+    network = 5 * RANDOM.normal(size=NOISE.shape).astype(np.float32)
+    network[GROUPS == 0] = telling(5.0)[GROUPS == 0]
+    assert weight_of(network, telling(0.5)) == 0.0
+
+
+def test_a_single_group_decides_by_itself():
+    assert weight_of(telling(5.0), 0.1 * NOISE, groups=np.zeros_like(GROUPS)) == max(WEIGHTS)
 
 
 def test_a_type_without_labels_keeps_the_network():
