@@ -10,14 +10,14 @@ from functools import partial
 
 from agent.alerts import AlertTracker
 from agent.box_clock import BoxClock
-from agent.clock_keeper import CLOCK, ClockKeeper, DoubtedArrivals
+from agent.clock_keeper import CLOCK, ClockKeeper
 from agent.configuration import Configuration
 from agent.core import CoreThread, StoreQueues
 from agent.gap_watch import GapWatch
 from agent.housekeeping import Housekeeping
 from agent.intake import Intake
 from agent.models import Models
-from agent.parts import Part, Parts, Run, source_part_name
+from agent.parts import Part, Parts, Run
 from agent.pipeline import Outcome, Pipeline
 from agent.publisher import Publisher
 from agent.recorder import Recorder
@@ -25,14 +25,10 @@ from agent.reload import Reloader
 from agent.reload_plan import ALERTS_BROKER, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER, REMOTE
 from agent.remote.follower import Box, Follower
 from agent.remote.notice import notices
-from agent.remote.probation import SourceHealth
 from agent.remote.trial import TrialEvent
 from agent.remote.trial_file import TrialFile
 from agent.settings import AgentSettings, OneSource
-from agent.sources.base import Source, SourceCounters, SourceStatus
-from agent.sources.modbus.settings import ModbusSettings
-from agent.sources.modbus.source import ModbusSource
-from agent.sources.mqtt.source import MqttSource
+from agent.source_parts import SourceParts
 from agent.status import AgentStatus
 from agent.store.store import Store
 from agent.store.thinning import ThinningRule
@@ -59,6 +55,7 @@ class Assembly:
         recorder: lives as long as the agent, also while its part is restarted.
         housekeeping: the same.
         intake: where the sources deliver.
+        sources: makes their parts and knows how they fare.
         reloader: brings the parts from one configuration to the next.
     """
 
@@ -100,15 +97,15 @@ class Assembly:
             LIMITS: self._tune_limits,
             PIPELINE: self._tune_pipeline,
         }
-        self._sources: dict[str, Source] = {}
         self._publisher: Publisher | None = None
         self._uplink_now: Uplink | None = None
         self._new_records = asyncio.Event()
-        self._gaps = GapWatch(core, store, status, machine, clock.now_us)
         self.reloader = Reloader(configuration, self, parts)
         self.intake = Intake()
+        gaps = GapWatch(core, store, status, machine, clock.now_us)
+        self.sources = SourceParts(machine, self.intake, gaps, clock, status)
         self.recorder = Recorder(
-            core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow, self._gaps
+            core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow, gaps
         )
         self._desk = SyncDesk(core, store, status, settings.dead_letter_requests)
         store.thin_by(_thinning(settings))
@@ -157,40 +154,13 @@ class Assembly:
             undo.pop_all()
         return parts
 
-    def counters(self) -> dict[str, SourceCounters]:
-        """What each source that runs has counted so far, by its name; for other threads too."""
-        conditions = self._status.snapshot().conditions
-        return {
-            name: source.counters.copy()
-            for name, source in self._sources.copy().items()
-            if source_part_name(name) in conditions
-        }
-
     def source_part(self, settings: OneSource) -> Part:
         """A source, ready to run."""
-        source: Source
-        if isinstance(settings, ModbusSettings):
-            source = ModbusSource(settings, now_us=self._clock.now_us)
-            pauses_s = settings.longest_pause_s
-        else:
-            pauses_s = {}
-            source = MqttSource(
-                settings,
-                machine=self._machine.name,
-                sensors=frozenset(self._machine.sensor_index),
-                now_us=self._clock.now_us,
-                hurry=self.intake.hurry,
-            )
-        counters = source.counters
-        self._gaps.watch(source.name, source.sensors, pauses_s, lambda: counters.late_polls)
-        self._sources[source.name] = source
-        part = source_part_name(source.name)
-        self._status.report(part, healthy=True, message="started")
-        return Part(part, partial(source.run, DoubtedArrivals(self._clock, self.intake.deliver), self._source_status))
+        return self.sources.part(settings)
 
     def settled(self, settings: AgentSettings) -> None:
-        """Sensors that no source reads under these settings aren't missed any more."""
-        self._gaps.watch_only(frozenset(sensor for source in settings.sources.every for sensor in source.sensors))
+        """These settings are in force now."""
+        self.sources.settled(settings)
 
     async def tune(self, settings: AgentSettings, names: Collection[str]) -> None:
         """Let those of the named parts that are never replaced take up these settings.
@@ -302,18 +272,9 @@ class Assembly:
             ),
             TrialFile(settings.remote_trial_file),
             self._clock,
-            Box(self.reloader, self._source_health, self._notify, self._status),
+            Box(self.reloader, self.sources.health, self._notify, self._status),
         )
         return partial(follower.run, settings.model.check_interval_s)
-
-    def _source_health(self) -> dict[str, SourceHealth]:
-        """How each source that runs is."""
-        conditions = self._status.snapshot().conditions
-        return {
-            name: SourceHealth(conditions[part].healthy, source.counters.readings)
-            for name, source in self._sources.items()
-            if (part := source_part_name(name)) in conditions
-        }
 
     async def _notify(self, events: Sequence[TrialEvent]) -> None:
         """Let broker and centre hear what became of a settings document."""
@@ -327,10 +288,6 @@ class Assembly:
         standing = self._store.standing_alerts()
         for alert in notices(events, standing, machine=self._machine.name, model=self.diagnoser.model, now=now):
             self._store.record_alert(alert)
-
-    def _source_status(self, status: SourceStatus) -> None:
-        part = source_part_name(status.name)
-        self._status.report(part, healthy=status.healthy, message=status.message, hint=status.hint)
 
     def _centre_status(self, status: UplinkStatus) -> None:
         self._status.report(CENTRE, healthy=status.healthy, message=status.message, hint=status.hint)

@@ -125,7 +125,9 @@ class Agent:
             )
             self._status.report("store", healthy=True, message=str(settings.store_file))
             self._status.report("model", healthy=True, message=str(assembly.diagnoser.bundle.path))
-            view = HealthView(self._status, lambda: assembly.housekeeping.statistics, assembly.sync, assembly.counters)
+            view = HealthView(
+                self._status, lambda: assembly.housekeeping.statistics, assembly.sync, assembly.sources.counters
+            )
             health = stack.enter_context(HealthServer(settings.health, view))
             stack.push_async_callback(assembly.recorder.drain)
             stack.push_async_callback(parts.stop_all)
