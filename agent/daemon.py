@@ -66,7 +66,12 @@ async def run_agent(
     try:
         clock = clock or BoxClock(settings.clock_floor_file)
         store = await core.call(
-            Store.open, settings.store_file, boot_id(), retention=settings.store.retention, now_us=clock.now_us
+            Store.open,
+            settings.store_file,
+            boot_id(),
+            retention=settings.store.retention,
+            now_us=clock.now_us,
+            machine=configuration.machine.name,
         )
         _tell(store.salvage)
         core.mend_with(lambda: _tell(store.reopen()))

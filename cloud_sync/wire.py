@@ -74,6 +74,42 @@ class AlertRecord(msgspec.Struct, frozen=True):
     document: bytes
 
 
+class GapRecord(msgspec.Struct, frozen=True):
+    """A time, over now, in which readings weren't taken or couldn't be kept. Unique by (machine, boot, number).
+
+    `boot` is the run of the box's agent that noticed it; `sensors` are none where it isn't about single ones; `lost` is
+    how many readings or polls are known to be missing, 0 where nobody can count them. Times are by the box's clock.
+    """
+
+    machine: str
+    boot: str
+    number: int
+    cause: str
+    source: str
+    sensors: tuple[str, ...]
+    began_us: int
+    ended_us: int
+    lost: int = 0
+    detail: str = ""
+
+
+class ClockStepRecord(msgspec.Struct, frozen=True):
+    """A start of the box's agent (a step by nothing), a step of its clock, or a change in how far it was trusted.
+
+    Unique by (machine, boot, number). Readings of `boot` with numbers from `counter` on were stamped after it.
+    """
+
+    machine: str
+    boot: str
+    number: int
+    counter: int
+    wall_us: int
+    before_us: int
+    after_us: int
+    state_before: str
+    state_after: str
+
+
 class Batch(msgspec.Struct, frozen=True):
     """What one request carries. `boot` names the boot of the box that sealed the batch, `number` counts within it.
 
@@ -85,6 +121,8 @@ class Batch(msgspec.Struct, frozen=True):
     windows: tuple[WindowRecord, ...] = ()
     diagnoses: tuple[DiagnosisRecord, ...] = ()
     alerts: tuple[AlertRecord, ...] = ()
+    gaps: tuple[GapRecord, ...] = ()
+    clock_steps: tuple[ClockStepRecord, ...] = ()
     backlog: bool = False
     schema_version: int = WIRE_SCHEMA
 

@@ -28,6 +28,8 @@ PLURAL = {
     RecordClass.READING: "readings",
     RecordClass.WINDOW: "windows",
     RecordClass.DIAGNOSIS: "diagnoses",
+    RecordClass.GAP: "gaps",
+    RecordClass.CLOCK_STEP: "clock steps",
     RecordClass.ALERT: "alerts",
 }
 

@@ -64,15 +64,19 @@ class ClockLedger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def start(self, step: ClockStep, place: Place, kernel: str) -> None:
-        """Note how a run of the agent begins: on the timeline of the last one, unless the machine was switched off."""
-        self._note(step, place, kernel, self._timeline(step, place, kernel))
+    def start(self, step: ClockStep, place: Place, kernel: str) -> int:
+        """Note how a run of the agent begins: on the timeline of the last one, unless the machine was switched off.
 
-    def note(self, step: ClockStep, place: Place) -> None:
-        """Note a step of the present run."""
+        Returns:
+            The row's number.
+        """
+        return self._note(step, place, kernel, self._timeline(step, place, kernel))
+
+    def note(self, step: ClockStep, place: Place) -> int:
+        """Note a step of the present run; the row's number."""
         row = self._connection.execute("SELECT kernel FROM clock_step ORDER BY id DESC LIMIT 1").fetchone()
         kernel = str(row[0]) if row else ""
-        self._note(step, place, kernel, self._timeline(step, place, kernel))
+        return self._note(step, place, kernel, self._timeline(step, place, kernel))
 
     def latest(self, kernel: str) -> Timeline | None:
         """The box's time as it was last set since the machine was switched on; None if it wasn't."""
@@ -121,9 +125,9 @@ class ClockLedger:
         goes_on = row and kernel and row[0] == kernel and (evenly or step.trusted_more)
         return Place(row[1], row[2]) if goes_on else place
 
-    def _note(self, step: ClockStep, place: Place, kernel: str, begin: Place) -> None:
+    def _note(self, step: ClockStep, place: Place, kernel: str, begin: Place) -> int:
         left = place if step.corrects and begin < place else None
-        self._connection.execute(
+        number = self._connection.execute(
             "INSERT INTO clock_step (boot_id, counter, kernel, monotonic_us, wall_us, before_us, after_us, "
             "state_before, state_after, from_boot_id, from_counter, left_boot_id, left_counter, restamped) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -132,8 +136,10 @@ class ClockLedger:
                 *(step.state_before, step.state_after, begin.boot_id, begin.counter),
                 *(left and left.boot_id, left and left.counter),
             ),
-        )
+        ).lastrowid
+        assert number is not None  # noqa: S101  SQLite gives one for every row
         self._connection.execute(
             "DELETE FROM clock_step WHERE id <= (SELECT max(id) FROM clock_step) - ? AND left_counter IS NULL",
             (MAX_ROWS,),
         )
+        return number

@@ -81,6 +81,13 @@ class GapTable:
             "DELETE FROM gap WHERE id <= (SELECT max(id) FROM gap) - ? AND ended_us IS NOT NULL", (MAX_ROWS,)
         )
 
+    def boot_of(self, number: int) -> str | None:
+        """The run that noticed it; None where that isn't known any more."""
+        row = self._connection.execute(
+            "SELECT boot.name FROM gap JOIN boot ON boot.id = boot_id WHERE gap.id = ?", (number,)
+        ).fetchone()
+        return str(row[0]) if row else None
+
     def since(self, time_us: int) -> list[Gap]:
         """Those that lasted until then or longer, the latest first."""
         return self._rows("WHERE coalesce(ended_us, ?1) >= ?1 ORDER BY began_us DESC, id DESC", (time_us,))

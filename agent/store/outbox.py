@@ -14,14 +14,20 @@ from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.records import RecordClass, RecordTable
 from cloud_sync.edge.lane import Lane
 from cloud_sync.edge.sealed_batch import SealedBatch
-from cloud_sync.wire import AlertRecord, Batch, DiagnosisRecord, encode_batch
+from cloud_sync.wire import AlertRecord, Batch, ClockStepRecord, DiagnosisRecord, GapRecord, encode_batch
 
 MAX_RAW_BYTES = 4 * 2**20
 """Most bytes of a batch's records before compression, unless one record alone has more."""
 MAX_RECORDS = 240
 FRESH_WINDOWS = 8
 """With more windows than this waiting, the oldest of them are backlog."""
-_LANES = {RecordClass.ALERT: Lane.ALERT, RecordClass.DIAGNOSIS: Lane.DIAGNOSIS, RecordClass.WINDOW: Lane.FRESH}
+_LANES = {
+    RecordClass.ALERT: Lane.ALERT,
+    RecordClass.DIAGNOSIS: Lane.DIAGNOSIS,
+    RecordClass.GAP: Lane.DIAGNOSIS,
+    RecordClass.CLOCK_STEP: Lane.DIAGNOSIS,
+    RecordClass.WINDOW: Lane.FRESH,
+}
 _SET_ASIDE = "set aside"
 """In the place of a lane: the record is a dead letter."""
 _AGAIN = {**_LANES, RecordClass.WINDOW: Lane.BACKLOG}
@@ -116,6 +122,8 @@ class Outbox:
             number,
             diagnoses=tuple(item for item in others if isinstance(item, DiagnosisRecord)),
             alerts=tuple(item for item in others if isinstance(item, AlertRecord)),
+            gaps=tuple(item for item in others if isinstance(item, GapRecord)),
+            clock_steps=tuple(item for item in others if isinstance(item, ClockStepRecord)),
             backlog=lane == Lane.BACKLOG,
         )
         records = len(windows) + len(others)

@@ -1,4 +1,4 @@
-"""Windows, diagnoses and alerts in the store, packed as they will cross the WAN, each unique by its key."""
+"""What the centre is to have, in the store, packed as it will cross the WAN, each record unique by its key."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -8,16 +8,26 @@ from enum import StrEnum
 import msgspec
 import numpy as np
 
+from agent.store.gaps import Gap
 from agent.store.payload import pack, unpack
-from cloud_sync.wire import AlertRecord, ChannelRecord, DiagnosisRecord, ReadingRange, WindowRecord
+from cloud_sync.wire import (
+    AlertRecord,
+    ChannelRecord,
+    ClockStepRecord,
+    DiagnosisRecord,
+    GapRecord,
+    ReadingRange,
+    WindowRecord,
+)
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreDamagedError
 from edge_runtime.quality import Reason
+from edge_runtime.timeline import ClockStep
 from edge_runtime.trend import HealthHistory
 from edge_runtime.window import ChannelWindow, Window
 
-Record = WindowRecord | DiagnosisRecord | AlertRecord
+Record = WindowRecord | DiagnosisRecord | GapRecord | ClockStepRecord | AlertRecord
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -27,12 +37,16 @@ class RecordClass(StrEnum):
     READING = "reading"
     WINDOW = "window"
     DIAGNOSIS = "diagnosis"
+    GAP = "gap"
+    CLOCK_STEP = "clock step"
     ALERT = "alert"
 
 
 _FORMS: dict[RecordClass, type[Record]] = {
     RecordClass.WINDOW: WindowRecord,
     RecordClass.DIAGNOSIS: DiagnosisRecord,
+    RecordClass.GAP: GapRecord,
+    RecordClass.CLOCK_STEP: ClockStepRecord,
     RecordClass.ALERT: AlertRecord,
 }
 RECORD_CLASSES = {form: record_class for record_class, form in _FORMS.items()}
@@ -78,6 +92,22 @@ def alert_record(alert: Alert) -> AlertRecord:
     time = alert.cleared_at if alert.state is AlertState.CLEARED and alert.cleared_at else alert.raised_at
     time_us = (time - _EPOCH) // timedelta(microseconds=1)
     return AlertRecord(alert.machine, alert.id, alert.state.value, time_us, alert.model_dump_json().encode())
+
+
+def gap_record(machine: str, boot: str, gap: Gap, ended_us: int) -> GapRecord:
+    """The form that crosses the WAN, of a gap that is over. `boot`: the run that noticed it."""
+    return GapRecord(
+        *(machine, boot, gap.number, gap.cause.value, gap.source, gap.sensors),
+        *(gap.began_us, ended_us, gap.lost, gap.detail),
+    )
+
+
+def clock_step_record(machine: str, boot: str, number: int, counter: int, step: ClockStep) -> ClockStepRecord:
+    """The form that crosses the WAN, of row `number` of the ledger of the clock."""
+    return ClockStepRecord(
+        *(machine, boot, number, counter, step.wall_us, step.before_us, step.after_us),
+        *(step.state_before.value, step.state_after.value),
+    )
 
 
 class RecordTable:
@@ -256,6 +286,10 @@ def place(record: Record) -> tuple[int, str]:
     """Time and key of its row."""
     if isinstance(record, AlertRecord):
         return record.time_us, f"{record.id}/{record.state}"
+    if isinstance(record, GapRecord):
+        return record.ended_us, f"{record.boot}/{record.number}"
+    if isinstance(record, ClockStepRecord):
+        return record.after_us, f"{record.boot}/{record.number}"
     return record.start_us, str(record.start_us)
 
 

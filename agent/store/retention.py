@@ -1,4 +1,4 @@
-"""What is shed when room runs out, by class: readings before windows, windows before diagnoses, those before alerts.
+"""What is shed when room runs out, by class: readings, windows, diagnoses, gaps and steps of the clock, last alerts.
 
 What is still needed goes last: records that the centre doesn't have, and readings that aren't diagnosed, without which
 there would be no next window. It is never shed merely to leave room on the disk for others.
@@ -17,7 +17,6 @@ from edge_runtime.number_ranges import NumberRanges
 SHED_BYTES = 2**20
 """Freed in one transaction, about: little enough not to hold up storing."""
 _SHED_ROWS = 1000
-_RECORDS = (RecordClass.WINDOW, RecordClass.DIAGNOSIS, RecordClass.ALERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,20 @@ FREE_TO_GO = (
     Stage(RecordClass.READING),
     Stage(RecordClass.WINDOW),
     Stage(RecordClass.DIAGNOSIS),
+    Stage(RecordClass.GAP),
+    Stage(RecordClass.CLOCK_STEP),
     Stage(RecordClass.ALERT),
 )
 READINGS = (Stage(RecordClass.READING), Stage(RecordClass.READING, needed=True))
 FOR_READINGS = (*FREE_TO_GO, Stage(RecordClass.WINDOW, needed=True), Stage(RecordClass.READING, needed=True))
 """What may go so that new readings can be stored."""
 FOR_DIAGNOSES = (*FOR_READINGS, Stage(RecordClass.DIAGNOSIS, needed=True))
-EVERYTHING = (*FOR_DIAGNOSES, Stage(RecordClass.ALERT, needed=True))
+EVERYTHING = (
+    *FOR_DIAGNOSES,
+    Stage(RecordClass.GAP, needed=True),
+    Stage(RecordClass.CLOCK_STEP, needed=True),
+    Stage(RecordClass.ALERT, needed=True),
+)
 
 
 @dataclass(frozen=True, slots=True)

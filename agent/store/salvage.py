@@ -253,7 +253,8 @@ def _settle(target: sqlite3.Connection, lost: dict[str, int], damaged: Path, fin
     if lost["outbox"]:
         target.execute(
             "INSERT OR IGNORE INTO outbox (record_class, record_id, raw_bytes, lane) "
-            "SELECT record_class, id, raw_bytes, iif(record_class = 'window', 'backlog', record_class) "
+            "SELECT record_class, id, raw_bytes, "
+            "CASE record_class WHEN 'window' THEN 'backlog' WHEN 'alert' THEN 'alert' ELSE 'diagnosis' END "
             "FROM record ORDER BY id"
         )
     if lost["progress"]:
@@ -266,7 +267,7 @@ def _settle(target: sqlite3.Connection, lost: dict[str, int], damaged: Path, fin
     ledger = LossLedger(target)
     for record_class, count, what in (
         (RecordClass.READING, lost_readings, "readings"),
-        (RecordClass.WINDOW, lost["record"], "windows, diagnoses or alerts"),
+        (RecordClass.WINDOW, lost["record"], "windows, diagnoses, alerts, gaps or clock steps"),
     ):
         if count:
             ledger.note(Loss(record_class, Cause.DAMAGE, count, 0, 0, 0, 0, now_us, f"{what}: {finding}"))

@@ -6,8 +6,9 @@
 `reading_block`  one row for the readings of one append, or of many that were merged later. They took the `numbers`
              numbers from first_counter on within their boot; `runs` says which window each is for, see numbering.py.
              `payload`: see block.py.
-`record`     one row for each window, diagnosis and alert: what the centre is to have. `key` makes it unique. `bytes` is
-             the length of the packed payload, `raw_bytes` before packing. See records.py.
+`record`     one row for each window, diagnosis, alert, gap that is over and step of the clock: what the centre is to
+             have. `key` makes it unique. `bytes` is the length of the packed payload, `raw_bytes` before packing. See
+             records.py.
 `publication`  records (alerts) that the MQTT broker hasn't acknowledged.
 `batch`      sealed batches that the centre hasn't acknowledged, each of one lane.
 `outbox`     records that the centre hasn't acknowledged, in a batch or (null) in none yet, with their lane. Where the

@@ -19,7 +19,15 @@ from agent.store.numbering import MINUTES, WindowPlan, runs_of
 from agent.store.open_readings import OpenReadings
 from agent.store.outbox import MAX_RAW_BYTES
 from agent.store.reader import StoreReader, box_clock_us
-from agent.store.records import RECORD_CLASSES, Record, alert_record, diagnosis_record, window_record
+from agent.store.records import (
+    RECORD_CLASSES,
+    Record,
+    alert_record,
+    clock_step_record,
+    diagnosis_record,
+    gap_record,
+    window_record,
+)
 from agent.store.reserve import Reserve
 from agent.store.restamp import restamp
 from agent.store.retention import (
@@ -75,8 +83,10 @@ class Store(StoreReader):
         salvage: Salvage | None,
         retention: Retention,
         now_us: Callable[[], int],
+        machine: str | None,
     ) -> None:
         self._name = boot
+        self._machine = machine
         self._lock = lock
         self._reserve = Reserve(path)
         self._meter = WriteMeter()
@@ -108,6 +118,7 @@ class Store(StoreReader):
         *,
         retention: Retention | None = None,
         now_us: Callable[[], int] = box_clock_us,
+        machine: str | None = None,
     ) -> Self:
         """Open the store for writing, making it if there is none; a damaged file is set aside and salvaged.
 
@@ -116,6 +127,7 @@ class Store(StoreReader):
             boot: names this run of the agent. Never the same for two: the centre tells batches apart by it.
             retention: how much room the store may take.
             now_us: the box's clock.
+            machine: under whose name the centre gets the ledgers of gaps and of the clock; None keeps them here.
 
         Raises:
             StoreError: another process writes to it, the folder can't be written to, or a newer agent made it.
@@ -127,7 +139,7 @@ class Store(StoreReader):
             Reserve(path).release()  # SQLite needs some room to open in
             connection, salvage = open_sound(path, now_us())
             undo.callback(connection.close)
-            store = cls(connection, path, boot, lock, salvage, retention or Retention(), now_us)
+            store = cls(connection, path, boot, lock, salvage, retention or Retention(), now_us, machine)
             undo.pop_all()
             return store
 
@@ -164,7 +176,12 @@ class Store(StoreReader):
 
     def start_clock(self, step: ClockStep, kernel: str) -> None:
         """Write down how this run's time begins. Before the first reading."""
-        self._write(lambda: self._clock_ledger.start(step, self._place(), kernel), FREE_TO_GO)
+
+        def write() -> None:
+            number = self._clock_ledger.start(step, Place(self._boot_id, self._counter), kernel)
+            self._queue_step(number, step, self._counter)
+
+        self._write(write, FREE_TO_GO)
 
     def note_absence(self, kernel: str) -> None:
         """Write down since when no agent has run, and why. Before `start_clock`."""
@@ -178,11 +195,18 @@ class Store(StoreReader):
             return
         cause = GapCause.STOPPED if before[0] is not None else GapCause.KILLED if same else GapCause.POWER_LOST
         gap = Gap(self.next_gap_number(), cause, "", (), last_us, max(self._now_us(), last_us))
-        self._write(lambda: self._gaps.note((gap,), self._boot_id), FREE_TO_GO)
+        self.note_gaps((gap,))
 
     def note_gaps(self, gaps: Sequence[Gap]) -> None:
-        """Write gaps down, as they are now."""
-        self._write(lambda: self._gaps.note(gaps, self._boot_id), FREE_TO_GO)
+        """Write gaps down, as they are now; those that are over are queued for the centre."""
+
+        def write() -> None:
+            self._gaps.note(gaps, self._boot_id)
+            for gap in gaps:
+                if self._machine and gap.ended_us is not None and (boot := self._gaps.boot_of(gap.number)):
+                    self._queue(gap_record(self._machine, boot, gap, gap.ended_us))
+
+        self._write(write, FREE_TO_GO)
 
     def stopped(self) -> None:
         """This run ends in order."""
@@ -199,7 +223,7 @@ class Store(StoreReader):
         if readings:
             self.append_block(Block.of(readings), plan, step_after)
         elif step_after:
-            self._write(lambda: self._clock_ledger.note(step_after, self._place()), FREE_TO_GO)
+            self._write(lambda: self._note_step(step_after, self._counter), FREE_TO_GO)
 
     def append_block(self, block: Block, plan: WindowPlan = MINUTES, step_after: ClockStep | None = None) -> None:
         """Store the readings of a block, all or none of them. They are numbered without a gap, see numbering.py.
@@ -214,7 +238,7 @@ class Store(StoreReader):
         def write() -> None:
             self._readings.append(self._boot_id, self._counter, block, runs, self._now_us())
             if step_after:
-                self._clock_ledger.note(step_after, Place(self._boot_id, self._counter + len(block)))
+                self._note_step(step_after, self._counter + len(block))
 
         self._write(write, FOR_READINGS)
         self._open.add(self._boot_id, self._counter, runs)
@@ -391,8 +415,13 @@ class Store(StoreReader):
             if not self._commit(lambda: restamp(self._connection, self._clock_ledger)):
                 return
 
-    def _place(self) -> Place:
-        return Place(self._boot_id, self._counter)
+    def _note_step(self, step: ClockStep, counter: int) -> None:
+        """The clock was set before reading `counter` of this boot."""
+        self._queue_step(self._clock_ledger.note(step, Place(self._boot_id, counter)), step, counter)
+
+    def _queue_step(self, number: int, step: ClockStep, counter: int) -> None:
+        if self._machine:
+            self._queue(clock_step_record(self._machine, self.boot, number, counter, step))
 
     def _note_boot(self) -> None:
         self._connection.execute(

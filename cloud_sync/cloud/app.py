@@ -11,6 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from cloud_sync.cloud import problem
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.enrol_api import enrol_api
+from cloud_sync.cloud.gap_api import gap_api
 from cloud_sync.cloud.ingest_api import ingest_api
 from cloud_sync.cloud.ledger_api import ledger_api
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
@@ -57,6 +58,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(ingest_api(database, settings, metrics))
     app.include_router(ledger_api(database))
     app.include_router(read_api(database))
+    app.include_router(gap_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(

@@ -43,6 +43,8 @@ async def write_batch(
         "windows": len(batch.windows),
         "diagnoses": len(batch.diagnoses),
         "alerts": len(batch.alerts),
+        "gaps": len(batch.gaps),
+        "clock_steps": len(batch.clock_steps),
         "backlog": batch.backlog,
     }
     inserted = await (await connection.execute(_QUERIES["insert_receipt"], receipt)).fetchone()
@@ -51,6 +53,8 @@ async def write_batch(
             await _insert(connection, "insert_alert", rows.alerts)
             await _insert(connection, "insert_diagnosis", rows.diagnoses)
             await _insert(connection, "insert_component_diagnosis", rows.components)
+            await _insert(connection, "insert_gap", rows.gaps)
+            await _insert(connection, "insert_clock_step", rows.clock_steps)
             await _copy_windows(connection, rows.windows)
             await _insert(connection, "insert_window_readings", [_with_multiranges(row) for row in rows.readings])
         except (psycopg.DataError, psycopg.IntegrityError) as error:

@@ -65,8 +65,8 @@ def read_api(database: Database) -> APIRouter:
     @router.get("/{machine}", summary="One machine")
     async def one_machine(machine: str) -> MachineAnswer:
         async with database.transaction() as connection:
-            machine_file = await _machine_file(connection, machine)
-            return MachineAnswer(status=(await read_fleet(connection, machine))[0], machine_file=machine_file)
+            text = await machine_file(connection, machine)
+            return MachineAnswer(status=(await read_fleet(connection, machine))[0], machine_file=text)
 
     @router.get(
         "/{machine}/diagnoses", summary="Diagnoses", response_model=None, responses={200: {"model": list[Diagnosis]}}
@@ -96,7 +96,7 @@ def read_api(database: Database) -> APIRouter:
     ) -> list[WindowAnswer]:
         values = {"machine": machine, "limit": limit, "before": before, "sensor": sensor}
         async with database.transaction() as connection:
-            await _machine_file(connection, machine)
+            await machine_file(connection, machine)
             async with connection.cursor(binary=True) as cursor:
                 await cursor.execute(_QUERIES["windows"], values)
                 rows = await cursor.fetchall()
@@ -118,14 +118,19 @@ def read_api(database: Database) -> APIRouter:
 
     async def _documents(query: str, machine: str, **values: object) -> list[str]:
         async with database.transaction() as connection:
-            await _machine_file(connection, machine)
+            await machine_file(connection, machine)
             cursor = await connection.execute(_QUERIES[query], {"machine": machine, **values})
             return [row[0] for row in await cursor.fetchall()]
 
     return router
 
 
-async def _machine_file(connection: psycopg.AsyncConnection, machine: str) -> str:
+async def machine_file(connection: psycopg.AsyncConnection, machine: str) -> str:
+    """The machine file as its box brought it; empty until one has.
+
+    Raises:
+        RefusedError: there is no such machine (404).
+    """
     row = await (await connection.execute(_QUERIES["machine_file"], {"machine": machine})).fetchone()
     if row is None:
         raise RefusedError(

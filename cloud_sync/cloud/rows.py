@@ -4,23 +4,20 @@ Rows come sorted by key, so that two transactions with the same rows take their 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ValidationError
 
+from cloud_sync.cloud.checks import MAX_INT64, is_boot, time_of, unfit
+from cloud_sync.cloud.gap_rows import ClockStepRow, GapRow, clock_step_row, gap_row
 from cloud_sync.wire import WIRE_SCHEMA, AlertRecord, Batch, ChannelRecord, DiagnosisRecord, WindowRecord
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import RefusedError
 from edge_runtime.number_ranges import NumberRanges
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_US = 253_370_764_800_000_000  # the year 9999, PostgreSQL's and Python's common end
-_MAX_INT64 = 2**63 - 1
-_HINT = "The box sends what doesn't fit; it sets the record aside. See: hydrosight sync dead-letters"
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -97,6 +94,8 @@ class BatchRows:
     diagnoses: list[DiagnosisRow]
     components: list[ComponentRow]
     alerts: list[AlertRow]
+    gaps: list[GapRow]
+    clock_steps: list[ClockStepRow]
 
     @property
     def samples(self) -> int:
@@ -117,15 +116,15 @@ def rows_of(batch: Batch, machine: str) -> BatchRows:
             status=409,
             hint="Upgrade hydrosight[cloud] on the server; the box keeps its batches until then.",
         )
-    if not _is_boot(batch.boot) or not 0 <= batch.number <= _MAX_INT64:
-        raise _unfit("batch", f"is named ({batch.boot[:20]!r}, {batch.number}); a boot id and a number are needed")
-    records: list[WindowRecord | DiagnosisRecord | AlertRecord] = [*batch.windows, *batch.diagnoses, *batch.alerts]
-    for record in records:
-        if record.machine != machine:
+    if not is_boot(batch.boot) or not 0 <= batch.number <= MAX_INT64:
+        raise unfit("batch", f"is named ({batch.boot[:20]!r}, {batch.number}); a boot id and a number are needed")
+    parts = (batch.windows, batch.diagnoses, batch.alerts, batch.gaps, batch.clock_steps)
+    for about in (record.machine for records in parts for record in records):
+        if about != machine:
             raise RefusedError(
-                f"the batch is about machine {record.machine[:64]!r}, this credential is for {machine!r}",
+                f"the batch is about machine {about[:64]!r}, this credential is for {machine!r}",
                 status=403,
-                hint=f"Enrol the box for its machine: hydrosight-cloud enroll {record.machine[:64]}",
+                hint=f"Enrol the box for its machine: hydrosight-cloud enroll {about[:64]}",
             )
     diagnoses = [_diagnosis(i, record) for i, record in enumerate(batch.diagnoses)]
     return BatchRows(
@@ -136,19 +135,21 @@ def rows_of(batch: Batch, machine: str) -> BatchRows:
         diagnoses=sorted((row for row, _ in diagnoses), key=_first_three),
         components=sorted((row for _, components in diagnoses for row in components), key=_first_three),
         alerts=sorted((_alert(i, record) for i, record in enumerate(batch.alerts)), key=_first_three),
+        gaps=sorted((gap_row(i, record) for i, record in enumerate(batch.gaps)), key=_first_three),
+        clock_steps=sorted((clock_step_row(i, record) for i, record in enumerate(batch.clock_steps)), key=_first_three),
     )
 
 
-def _first_three(row: WindowRow | ReadingsRow | DiagnosisRow | ComponentRow | AlertRow) -> tuple[object, ...]:
+def _first_three(row: tuple[object, ...]) -> tuple[object, ...]:
     return row[:3]
 
 
 def _window(index: int, record: WindowRecord) -> list[WindowRow]:
     where = f"windows.{index}"
-    start = _time(record.start_us, f"{where}.start_us")
-    end = _time(record.end_us, f"{where}.end_us")
+    start = time_of(record.start_us, f"{where}.start_us")
+    end = time_of(record.end_us, f"{where}.end_us")
     if start >= end:
-        raise _unfit(where, f"ends at {end.isoformat()}, not after its start {start.isoformat()}")
+        raise unfit(where, f"ends at {end.isoformat()}, not after its start {start.isoformat()}")
     return [
         WindowRow(
             record.machine, start, channel.sensor, end, channel.step_us, _samples(channel, f"{where}.channels.{i}")
@@ -161,40 +162,34 @@ def _readings(index: int, record: WindowRecord) -> ReadingsRow:
     where = f"windows.{index}.readings"
     ranges: dict[str, list[tuple[int, int]]] = {}
     for item in record.readings:
-        if not _is_boot(item.boot) or not 0 <= item.first <= item.last < _MAX_INT64:
-            raise _unfit(
-                where, f"are ({item.boot[:20]!r}, {item.first}, {item.last}); a boot id and a range are needed"
-            )
+        if not is_boot(item.boot) or not 0 <= item.first <= item.last < MAX_INT64:
+            raise unfit(where, f"are ({item.boot[:20]!r}, {item.first}, {item.last}); a boot id and a range are needed")
         ranges.setdefault(item.boot, []).append((item.first, item.last))
     return ReadingsRow(
         record.machine,
-        _time(record.start_us, where),
+        time_of(record.start_us, where),
         len({channel.sensor for channel in record.channels}),
         list(ranges),
         [NumberRanges.of(held) for held in ranges.values()],
     )
 
 
-def _is_boot(name: str) -> bool:
-    return 0 < len(name) <= 128 and "\0" not in name
-
-
 def _samples(channel: ChannelRecord, where: str) -> npt.NDArray[np.float32]:
     if not channel.sensor or len(channel.sensor) > 64 or "\0" in channel.sensor:
-        raise _unfit(where, f"sensor is {channel.sensor[:20]!r}, a name of 1 to 64 characters is needed")
-    if not 0 < channel.step_us <= _MAX_INT64:
-        raise _unfit(where, f"step_us is {channel.step_us}, a positive number is needed")
+        raise unfit(where, f"sensor is {channel.sensor[:20]!r}, a name of 1 to 64 characters is needed")
+    if not 0 < channel.step_us <= MAX_INT64:
+        raise unfit(where, f"step_us is {channel.step_us}, a positive number is needed")
     if len(channel.values) % 4:
-        raise _unfit(where, f"values are {len(channel.values)} bytes, float32 need a multiple of 4")
+        raise unfit(where, f"values are {len(channel.values)} bytes, float32 need a multiple of 4")
     return np.frombuffer(channel.values, "<f4")
 
 
 def _diagnosis(index: int, record: DiagnosisRecord) -> tuple[DiagnosisRow, list[ComponentRow]]:
     where = f"diagnoses.{index}"
-    start = _time(record.start_us, f"{where}.start_us")
+    start = time_of(record.start_us, f"{where}.start_us")
     diagnosis = _parse(record.document, Diagnosis, f"{where}.document")
     if diagnosis.window_start != start or diagnosis.machine != record.machine:
-        raise _unfit(
+        raise unfit(
             where,
             f"its document is about {diagnosis.machine!r} at {diagnosis.window_start.isoformat()}, "
             f"the record about {record.machine!r} at {start.isoformat()}",
@@ -221,10 +216,10 @@ def _diagnosis(index: int, record: DiagnosisRecord) -> tuple[DiagnosisRow, list[
 
 def _alert(index: int, record: AlertRecord) -> AlertRow:
     where = f"alerts.{index}"
-    time = _time(record.time_us, f"{where}.time_us")
+    time = time_of(record.time_us, f"{where}.time_us")
     alert = _parse(record.document, Alert, f"{where}.document")
     if (alert.machine, alert.id, alert.state) != (record.machine, record.id, record.state):
-        raise _unfit(where, f"its document is about ({alert.machine!r}, {alert.id!r}, {alert.state})")
+        raise unfit(where, f"its document is about ({alert.machine!r}, {alert.id!r}, {alert.state})")
     return AlertRow(
         record.machine,
         alert.id,
@@ -244,14 +239,4 @@ def _parse(document: bytes, model: type[Document], where: str) -> Document:
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         path = ".".join([where, *map(str, fault["loc"])])
-        raise _unfit(path, fault["msg"]) from error
-
-
-def _time(us: int, where: str) -> datetime:
-    if not 0 <= us < _LATEST_US:
-        raise _unfit(where, f"is {us}, microseconds since 1970 are needed")
-    return _EPOCH + timedelta(microseconds=us)
-
-
-def _unfit(where: str, what: str) -> RefusedError:
-    return RefusedError(f"{where}: {what}", status=422, hint=_HINT)
+        raise unfit(path, fault["msg"]) from error

@@ -135,11 +135,20 @@ def test_everything_is_in_the_database_as_it_is_in_the_store(aftermath: Aftermat
 def test_nothing_was_taken_twice(aftermath: Aftermath) -> None:
     taken = accepted(aftermath.database_url)
     records = aftermath.records
-    assert (taken.windows, taken.diagnoses, taken.alerts) == (
+    assert (taken.windows, taken.diagnoses, taken.alerts, taken.gaps, taken.clock_steps) == (
         len(records.diagnoses),
         len(records.diagnoses),
         len(records.alerts),
+        len(records.gaps),
+        len(records.clock_steps),
     )
+
+
+def test_the_centre_knows_why_there_are_no_readings(aftermath: Aftermath) -> None:
+    """Each kill of the agent, each start of it; the records are compared one by one above."""
+    causes = [cause for cause, _, _ in arrived(aftermath.database_url).gaps.values()]
+    assert causes.count("agent killed") == KILLS.count("agent")
+    assert len(aftermath.records.clock_steps) > KILLS.count("agent")
 
 
 def test_every_reading_is_accounted_for(aftermath: Aftermath) -> None:

@@ -50,7 +50,8 @@ def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_pat
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM receipts").fetchone() == (BATCHES,)
             assert connection.execute("SELECT count(*) FROM diagnoses").fetchone() == (BATCHES * WINDOWS,)
-            assert connection.execute("SELECT count(*) FROM alerts").fetchone() == (BATCHES,)
+            for table in ("alerts", "gaps", "clock_steps"):
+                assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (BATCHES,)
             whole = connection.execute(
                 "SELECT count(*) FROM (SELECT FROM windows GROUP BY start_time HAVING count(*) = %s)", (len(SENSORS),)
             ).fetchone()

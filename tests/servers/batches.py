@@ -1,10 +1,18 @@
-"""Batches as a box makes them, with a diagnosis, an alert and windows of a few channels."""
+"""Batches as a box makes them: windows of a few channels, diagnoses, an alert, a gap and a step of the clock."""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from cloud_sync.wire import AlertRecord, Batch, ChannelRecord, DiagnosisRecord, WindowRecord
+from cloud_sync.wire import (
+    AlertRecord,
+    Batch,
+    ChannelRecord,
+    ClockStepRecord,
+    DiagnosisRecord,
+    GapRecord,
+    WindowRecord,
+)
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
 from edge_runtime.machine import ComponentType, Ne107State
@@ -24,6 +32,8 @@ def make_batch(machine: str, number: int, *, boot: str = "boot-1", windows: int 
         windows=tuple(window(machine, start) for start in starts),
         diagnoses=tuple(diagnosis(machine, start) for start in starts),
         alerts=(alert(machine, f"alert-{number}", AlertState.RAISED, starts[0] + MINUTE_US),),
+        gaps=(gap(machine, number, starts[0]),),
+        clock_steps=(clock_step(machine, number, starts[0]),),
     )
 
 
@@ -83,6 +93,20 @@ def alert(machine: str, identity: str, state: AlertState, time_us: int) -> Alert
         model=MODEL,
     )
     return AlertRecord(machine, identity, state, time_us, document.model_dump_json().encode())
+
+
+def gap(machine: str, number: int, began_us: int) -> GapRecord:
+    """Half a minute in which the PLC was away."""
+    sensors, ended_us = SENSORS[:2], began_us + MINUTE_US // 2
+    return GapRecord(
+        machine, "boot-1", number, "source down", "plc", sensors, began_us, ended_us, detail="no connection"
+    )
+
+
+def clock_step(machine: str, number: int, after_us: int) -> ClockStepRecord:
+    """The clock became known, an hour late."""
+    before_us = after_us - 60 * MINUTE_US
+    return ClockStepRecord(machine, "boot-1", number, 1000, after_us, before_us, after_us, "suspect", "synced")
 
 
 def time_of(time_us: int) -> datetime:

@@ -1,7 +1,7 @@
 -- name: insert_receipt
 -- First in the transaction. Another server with the same batch waits here for this one's commit, and then gets no row.
-INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts, backlog)
-VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s, %(backlog)s)
+INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts, gaps, clock_steps, backlog)
+VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s, %(gaps)s, %(clock_steps)s, %(backlog)s)
 ON CONFLICT DO NOTHING RETURNING number;
 
 -- name: note_seen
@@ -40,4 +40,12 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
 
 -- name: insert_alert
 INSERT INTO alerts (machine, id, state, time, component, kind, severity, message, document)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
+
+-- name: insert_gap
+INSERT INTO gaps (machine, boot, number, start_time, end_time, cause, source, sensors, lost, detail)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
+
+-- name: insert_clock_step
+INSERT INTO clock_steps (machine, boot, number, counter, wall_time, time_before, time_after, state_before, state_after)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;

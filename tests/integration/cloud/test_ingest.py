@@ -18,12 +18,20 @@ from tests.servers.centre import Centre
 
 
 def counts(url: str) -> dict[str, int]:
-    tables = ("receipts", "windows", "diagnoses", "component_diagnoses", "alerts")
+    tables = ("receipts", "windows", "diagnoses", "component_diagnoses", "alerts", "gaps", "clock_steps")
     with psycopg.connect(url) as connection:
         return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
 
 
-ONE_BATCH = {"receipts": 1, "windows": 6, "diagnoses": 2, "component_diagnoses": 4, "alerts": 1}
+ONE_BATCH = {
+    "receipts": 1,
+    "windows": 6,
+    "diagnoses": 2,
+    "component_diagnoses": 4,
+    "alerts": 1,
+    "gaps": 1,
+    "clock_steps": 1,
+}
 
 
 def test_a_batch_becomes_rows(centre: Centre, box: Enrolment, postgres_url: str) -> None:

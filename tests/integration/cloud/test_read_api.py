@@ -9,7 +9,7 @@ from cloud_sync.wire import Batch, Enrolment
 from edge_runtime.alert import AlertState
 from edge_runtime.diagnosis import Diagnosis
 from tests.integration.cloud.conftest import send
-from tests.servers.batches import MINUTE_US, START_US, alert, make_batch, time_of
+from tests.servers.batches import MINUTE_US, START_US, alert, gap, make_batch, time_of
 from tests.servers.centre import Centre
 
 
@@ -71,7 +71,55 @@ def test_alerts_in_their_newest_state(centre: Centre, filled: Enrolment, operato
     assert {item["id"] for item in standing} == {"alert-1", "alert-2"}
 
 
-@pytest.mark.parametrize("path", ["", "/rig", "/rig/diagnoses", "/rig/diagnoses/latest", "/rig/windows", "/rig/alerts"])
+def test_gaps_latest_first_and_paged(centre: Centre, filled: Enrolment, operator: httpx.Client) -> None:
+    first = operator.get("/api/v1/machines/rig/gaps", params={"limit": 2}).json()
+    rest = operator.get("/api/v1/machines/rig/gaps", params={"limit": 2, "before": first[-1]["start"]}).json()
+
+    assert [gap["number"] for gap in [*first, *rest]] == [2, 1, 0]
+    assert rest == [
+        {
+            "boot": "boot-1",
+            "number": 0,
+            "start": f"{time_of(START_US):%Y-%m-%dT%H:%M:%SZ}",
+            "end": f"{time_of(START_US + MINUTE_US // 2):%Y-%m-%dT%H:%M:%SZ}",
+            "cause": "source down",
+            "source": "plc",
+            "sensors": ["PS1", "FS1"],
+            "lost": 0,
+            "detail": "no connection",
+        }
+    ]
+
+
+def test_a_page_leaves_out_no_gap_that_began_with_the_last_one(
+    centre: Centre, box: Enrolment, operator: httpx.Client
+) -> None:
+    together = tuple(gap("rig", number, START_US) for number in range(3))
+    earlier = gap("rig", 3, START_US - MINUTE_US)
+    assert send(centre.url, box.credential, Batch("boot-1", 0, gaps=(*together, earlier))).status_code == 200
+
+    first = operator.get("/api/v1/machines/rig/gaps", params={"limit": 2}).json()
+    rest = operator.get("/api/v1/machines/rig/gaps", params={"limit": 2, "before": first[-1]["start"]}).json()
+
+    assert sorted(item["number"] for item in first) == [0, 1, 2]
+    assert [item["number"] for item in rest] == [3]
+
+
+def test_steps_of_the_clock_latest_first(centre: Centre, filled: Enrolment, operator: httpx.Client) -> None:
+    steps = operator.get("/api/v1/machines/rig/clock-steps", params={"limit": 2}).json()
+
+    assert [step["number"] for step in steps] == [2, 1]
+    assert steps[0]["after"] == steps[0]["wall"] == f"{time_of(START_US + 4 * MINUTE_US):%Y-%m-%dT%H:%M:%SZ}"
+    assert (steps[0]["counter"], steps[0]["state_before"], steps[0]["state_after"]) == (1000, "suspect", "synced")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/rig", "/rig/diagnoses", "/rig/diagnoses/latest", "/rig/windows", "/rig/alerts", "/rig/gaps"),
+        "/rig/clock-steps",
+    ],
+)
 def test_a_box_may_not_read(centre: Centre, box: Enrolment, path: str) -> None:
     headers = {"Authorization": f"Bearer {box.credential}"}
 
@@ -92,7 +140,8 @@ def test_a_revoked_operator_is_refused(centre: Centre, operator: httpx.Client) -
 
 
 def test_what_is_not_there_and_what_is_asked_wrongly(centre: Centre, box: Enrolment, operator: httpx.Client) -> None:
-    assert operator.get("/api/v1/machines/nobody/alerts").status_code == 404
+    for what in ("alerts", "gaps", "clock-steps"):
+        assert operator.get(f"/api/v1/machines/nobody/{what}").status_code == 404
     assert operator.get("/api/v1/machines/rig/diagnoses/latest").status_code == 404
     wrong = operator.get("/api/v1/machines/rig/windows", params={"limit": 0})
     assert wrong.status_code == 422

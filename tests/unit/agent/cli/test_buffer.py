@@ -13,8 +13,8 @@ def test_what_is_held_and_what_waits_is_shown(recorded):
     result = recorded.run("buffer")
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
-    assert "records 3 windows, 3 diagnoses, 3 alerts" in text
-    assert "waiting for the centre 3 windows, 3 diagnoses, 3 alerts" in text
+    assert "records 3 windows, 3 diagnoses, 0 gaps, 0 clock steps, 3 alerts" in text
+    assert "waiting for the centre 3 windows, 3 diagnoses, 0 gaps, 0 clock steps, 3 alerts" in text
     assert "waiting for the broker 3 alerts" in text
     assert "from – to 2026-01-01 00:00:00 – 2026-01-01 00:03:00 UTC" in text
     assert "Nothing was lost." in text
@@ -22,7 +22,7 @@ def test_what_is_held_and_what_waits_is_shown(recorded):
 
 def test_json_holds_the_same_figures(recorded):
     document = recorded.json("buffer")
-    assert document["records"] == {"window": 3, "diagnosis": 3, "alert": 3}
+    assert document["records"] == {"window": 3, "diagnosis": 3, "gap": 0, "clock step": 0, "alert": 3}
     assert document["unpublished_alerts"] == 3
     assert document["losses"] == []
     assert document["file_bytes"] > 0
@@ -46,7 +46,7 @@ def test_what_the_broker_and_the_centre_have_waits_no_more(recorded):
         while batch := store.next_batch():
             store.acknowledge(batch.boot, batch.number)
     document = recorded.json("buffer")
-    assert document["pending"] == {"window": 0, "diagnosis": 0, "alert": 0}
+    assert set(document["pending"].values()) == {0}
     assert document["unpublished_alerts"] == 0
 
 

@@ -6,6 +6,8 @@ from agent.store import gaps as gap_module
 from agent.store.gaps import Gap, GapCause
 from agent.store.retention import Retention
 from agent.store.store import Store
+from cloud_sync.edge.lane import Lane
+from cloud_sync.wire import GapRecord
 from edge_runtime.clock import ClockState
 from edge_runtime.timeline import ClockStep
 from tests.stored import SECOND_US, readings
@@ -66,6 +68,48 @@ def test_an_open_gap_outlives_the_run_and_is_closed_under_its_number(tmp_path):
         assert store.open_gaps() == []
         assert store.gaps() == [over]
         assert store.gaps(since_us=NOW_US + SECOND_US + 1) == []
+
+
+def test_a_gap_is_sent_once_it_is_over_under_the_run_that_noticed_it(tmp_path):
+    path, over = tmp_path / "store.db", replace(AWAY, ended_us=NOW_US + SECOND_US)
+    with Store.open(path, "killed", machine="press") as store:
+        store.note_gaps([AWAY])
+        assert store.next_batch() is None
+    with Store.open(path, "next", machine="press") as store:
+        for _ in range(3):  # a write whose success the agent didn't hear of is repeated
+            store.note_gaps([over])
+        batch = store.next_batch()
+        assert batch.lane is Lane.DIAGNOSIS
+        assert batch.opened().gaps == (
+            GapRecord(
+                *("press", "killed", 1, "source down", "plc", ("PS1", "PS2")),
+                *(NOW_US, NOW_US + SECOND_US, 0, "no connection"),
+            ),
+        )
+        store.acknowledge(batch.boot, batch.number)
+        store.note_gaps([over])
+        assert store.next_batch() is None
+
+
+def test_every_start_and_step_of_the_clock_is_sent_once(tmp_path):
+    late = ClockStep(7, NOW_US, NOW_US - SECOND_US, NOW_US, ClockState.SUSPECT, ClockState.SYNCED)
+    with Store.open(tmp_path / "store.db", "boot", machine="press") as store:
+        store.start_clock(replace(late, before_us=NOW_US), "kernel")
+        store.append(readings(1), step_after=late)
+        store.append([], step_after=late)
+        steps = store.next_batch().opened().clock_steps
+        entries = store.clock_entries()
+    assert [(step.boot, step.counter, step.before_us, step.after_us) for step in steps] == [
+        (entry.boot, entry.counter, entry.step.before_us, entry.step.after_us) for entry in reversed(entries)
+    ]
+    assert [step.number for step in steps] == [1, 2, 3]
+    assert {(step.state_before, step.state_after) for step in steps} == {("suspect", "synced")}
+
+
+def test_a_store_of_no_machine_keeps_its_ledgers(tmp_path):
+    with Store.open(tmp_path / "store.db", "boot") as store:
+        store.note_gaps([replace(AWAY, ended_us=NOW_US)])
+        assert store.next_batch() is None
 
 
 def test_the_oldest_gaps_that_are_over_make_way(tmp_path, monkeypatch):

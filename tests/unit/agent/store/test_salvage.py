@@ -6,6 +6,7 @@ import pytest
 
 from agent.store import salvage
 from agent.store.file_format import PAGE_BYTES as PAGE
+from agent.store.gaps import Gap, GapCause
 from agent.store.losses import Cause
 from agent.store.records import RecordClass
 from agent.store.store import Store
@@ -56,6 +57,13 @@ def overwrite(path, page, content=b"\xff" * PAGE):
         file.write(content)
 
 
+def sent(store):
+    """Every batch, in order."""
+    while batch := store.next_batch():
+        yield batch.opened()
+        store.acknowledge(batch.boot, batch.number)
+
+
 def test_a_sound_file_is_left_as_it_is(path):
     with Store.open(path, "boot-2") as store:
         assert store.salvage is None
@@ -104,14 +112,16 @@ def test_what_waited_for_the_centre_still_waits_under_a_number_never_used(path):
 
 
 def test_when_the_outbox_is_lost_everything_is_sent_again(path):
-    with Store.open(path, "boot-1") as store:
+    with Store.open(path, "boot-1", machine="press") as store:
         batch = store.next_batch()
         store.acknowledge(batch.boot, batch.number)
         store.record(window(10), diagnosis(10), [])
+        store.note_gaps([Gap(1, GapCause.KILLED, "", (), 0, 1_000_000)])
     overwrite(path, pages_of(path, "outbox")[0])
     with Store.open(path, "boot-2") as store:
         assert store.statistics().pending == store.statistics().records
         assert store.lanes()[Lane.BACKLOG].records == 11
+        assert [gap.boot for batch in sent(store) for gap in batch.gaps] == ["boot-1"]
 
 
 def test_when_the_cursor_is_lost_it_is_found_again_from_the_windows(path):

@@ -26,7 +26,13 @@ def test_counts_what_is_there(store, tmp_path):
     statistics = store.statistics()
     assert (statistics.readings, statistics.readings_this_boot) == (60, 60)
     assert (statistics.oldest_us, statistics.newest_us) == (3_000_000, 5_900_000)
-    assert statistics.records == {RecordClass.WINDOW: 1, RecordClass.DIAGNOSIS: 1, RecordClass.ALERT: 1}
+    assert statistics.records == {
+        RecordClass.WINDOW: 1,
+        RecordClass.DIAGNOSIS: 1,
+        RecordClass.GAP: 0,
+        RecordClass.CLOCK_STEP: 0,
+        RecordClass.ALERT: 1,
+    }
     assert statistics.pending == statistics.records
     assert statistics.outbox_pending == 3
     assert statistics.batches == 0

@@ -8,7 +8,7 @@ import pytest
 from cloud_sync.cloud.migrate import migrations
 from cloud_sync.cloud.queries import load_queries, read_sql
 
-QUERY_FILES = ("access.sql", "credentials.sql", "ingest.sql", "ledger.sql", "migrate.sql", "read.sql")
+QUERY_FILES = ("access.sql", "credentials.sql", "gaps.sql", "ingest.sql", "ledger.sql", "migrate.sql", "read.sql")
 
 
 @pytest.mark.parametrize("file", QUERY_FILES)
@@ -36,6 +36,7 @@ def test_what_the_code_asks_for_is_there() -> None:
     package = files("cloud_sync.cloud")
     for file, modules in {
         "access.sql": ["access"],
+        "gaps.sql": ["gap_api"],
         "ingest.sql": ["ingest"],
         "ledger.sql": ["ledger"],
         "migrate.sql": ["migrate"],

@@ -10,7 +10,7 @@ from cloud_sync.cloud.rows import rows_of
 from cloud_sync.wire import Batch, WindowRecord, decode_batch, encode_batch
 from edge_runtime.alert import AlertState
 from edge_runtime.errors import RefusedError
-from tests.servers.batches import START_US, alert, diagnosis, make_batch, time_of, window
+from tests.servers.batches import START_US, alert, clock_step, diagnosis, gap, make_batch, time_of, window
 
 
 def test_one_row_a_channel_a_diagnosis_a_component_and_an_alert() -> None:
@@ -67,6 +67,14 @@ def _alert(**changes: object) -> Batch:
     return Batch("b", 0, alerts=(msgspec.structs.replace(record, **changes),))
 
 
+def _gap(**changes: object) -> Batch:
+    return Batch("b", 0, gaps=(msgspec.structs.replace(gap("rig", 1, START_US), **changes),))
+
+
+def _step(**changes: object) -> Batch:
+    return Batch("b", 0, clock_steps=(msgspec.structs.replace(clock_step("rig", 1, START_US), **changes),))
+
+
 @pytest.mark.parametrize(
     ("batch", "where"),
     [
@@ -83,6 +91,11 @@ def _alert(**changes: object) -> Batch:
         pytest.param(_diagnosis(start_us=START_US + 1), "diagnoses.0", id="document of another window"),
         pytest.param(_alert(state="cleared"), "alerts.0", id="document in another state"),
         pytest.param(_alert(id="alert-2"), "alerts.0", id="document of another alert"),
+        pytest.param(_gap(boot=""), "gaps.0", id="gap of no boot"),
+        pytest.param(_gap(lost=-1), "gaps.0", id="fewer than none lost"),
+        pytest.param(_gap(ended_us=2**62), "gaps.0.ended_us", id="gap to after 9999"),
+        pytest.param(_step(number=2**63), "clock_steps.0", id="step number over int64"),
+        pytest.param(_step(before_us=-1), "clock_steps.0.before_us", id="step from before 1970"),
         pytest.param(Batch("", 0), "batch", id="no boot"),
         pytest.param(Batch("b", -1), "batch", id="negative number"),
     ],
@@ -97,10 +110,11 @@ def test_what_does_not_fit_is_named(batch: Batch, where: str) -> None:
 
 
 def test_another_machine_is_forbidden() -> None:
-    with pytest.raises(RefusedError, match="'press'") as refused:
-        rows_of(make_batch("press", 0), "rig")
-
-    assert refused.value.status == 403
+    for part in ("windows", "diagnoses", "alerts", "gaps", "clock_steps"):
+        batch = Batch("b", 0, **{part: getattr(make_batch("press", 0), part)})
+        with pytest.raises(RefusedError, match="'press'") as refused:
+            rows_of(batch, "rig")
+        assert refused.value.status == 403
 
 
 def test_a_newer_protocol_waits_for_a_newer_centre() -> None:
