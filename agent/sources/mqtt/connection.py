@@ -36,6 +36,10 @@ class BrokerUnreachableError(SourceError):
     """There is no connection, or no longer."""
 
 
+class BrokerSilentError(BrokerUnreachableError):
+    """Something listens but doesn't answer our greeting; so do brokers that don't know its version of MQTT."""
+
+
 class BrokerRefusedError(SourceError):
     """The broker doesn't let us in; `unsupported` when it doesn't know this version of MQTT."""
 
@@ -67,6 +71,7 @@ class MqttConnection:
 
         Raises:
             BrokerUnreachableError: there is no broker, or its certificate can't be trusted.
+            BrokerSilentError: it doesn't answer, or hangs up.
             BrokerRefusedError: it doesn't let us in.
         """
         broker = self._broker
@@ -74,8 +79,11 @@ class MqttConnection:
             await self._loop.run_in_executor(None, self._connect)
         except (OSError, UnicodeError) as error:
             raise BrokerUnreachableError(f"no connection: {error}", hint=_CHECK_HINT) from error
-        self._attach()
-        await self._until(lambda: self._resumed is not None, f"no answer within {broker.timeout_s:g} s")
+        try:
+            self._attach()
+            await self._until(lambda: self._resumed is not None, f"no answer within {broker.timeout_s:g} s")
+        except BrokerUnreachableError as error:
+            raise BrokerSilentError(str(error), hint=error.hint) from error
         return bool(self._resumed)
 
     async def subscribe(self, filters: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import structlog
 from agent.sources.backoff import backoff_delays
 from agent.sources.base import UNREACHABLE, Deliver, Report, SourceCounters, StatusLine
 from agent.sources.mqtt.broker import broker_of
-from agent.sources.mqtt.connection import BrokerRefusedError, BrokerUnreachableError, MqttConnection
+from agent.sources.mqtt.connection import BrokerRefusedError, BrokerSilentError, BrokerUnreachableError, MqttConnection
 from agent.sources.mqtt.message import Message
 from agent.sources.mqtt.route import Routes
 from agent.sources.mqtt.session import Arrival, Batch, Session
@@ -85,6 +85,11 @@ class MqttSource:
                 if error.unsupported and self._may_step_down():
                     continue
                 status.faulty(f"{self}: {error}", error.hint)
+            except BrokerSilentError as error:
+                if self._may_step_down():
+                    continue
+                self._protocol = self._settings.first_protocol
+                status.faulty(f"{self}: {error}", error.hint, kind=UNREACHABLE)
             except BrokerUnreachableError as error:
                 status.faulty(f"{self}: {error}", error.hint, kind=UNREACHABLE)
             except SourceError as error:

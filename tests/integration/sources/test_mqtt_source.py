@@ -252,14 +252,19 @@ async def test_acknowledged_on_arrival_the_broker_does_not_wait(mosquitto):
     assert received.waiting == []
 
 
-async def test_a_broker_that_only_knows_the_former_version_is_spoken_to_in_that():
+@pytest.mark.parametrize("refusal", ["says so", "hangs up", "says nothing"])
+async def test_a_broker_that_only_knows_the_former_version_is_spoken_to_in_that(refusal):
     versions = []
 
     async def answer(reader, writer):
         header = await reader.readexactly(12)
         versions.append(header[8])
-        writer.write(b"\x20\x02\x00\x01" if header[8] == 5 else b"\x20\x02\x00\x00")
+        if header[8] == 5 and refusal == "says so":
+            writer.write(b"\x20\x02\x00\x01")
+        if header[8] == 5 and refusal == "says nothing":
+            await reader.read()
         if header[8] == 4:
+            writer.write(b"\x20\x02\x00\x00")
             await reader.read(1000)
             writer.write(b"\x90\x04\x00\x01\x01\x01" + b"\x30\x0a\x00\x07rig/FS17")
             await reader.read()
@@ -267,7 +272,8 @@ async def test_a_broker_that_only_knows_the_former_version_is_spoken_to_in_that(
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, running(source_of(type("Broker", (), {"host": "127.0.0.1", "port": port}))) as received:
+    source = source_of(type("Broker", (), {"host": "127.0.0.1", "port": port}), timeout_s=0.5)
+    async with server, running(source) as received:
         await until(lambda: bool(received.readings))
     assert versions == [5, 4]
     assert received.statuses == []
