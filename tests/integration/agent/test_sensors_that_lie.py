@@ -33,8 +33,8 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     played = unbroken(CYCLES + 1)
     played = edited(played, "PS1", BAD, lambda values: np.full_like(values, values[0]))
-    played = edited(played, "VS1", BAD, lambda values: np.full_like(values, np.nan))
-    played = without(played, "FS1", BAD)
+    played = edited(played, "FS2", BAD, lambda values: np.full_like(values, np.nan))
+    played = without(without(played, "FS1", BAD), "SE", BAD)
     folder = tmp_path_factory.mktemp("liars")
     recording = write(folder / "recording", played)
     with Rig(folder) as rig:
@@ -45,17 +45,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         with agent.store() as store:
             until(lambda: not store.statistics().unpublished_alerts, "the broker has every alert")
             diagnoses = list(reversed(store.diagnoses(CYCLES)))
-        until(lambda: len(listener.alerts) >= 6, "the listener has every alert")
+        until(lambda: len(listener.alerts) >= 8, "the listener has every alert")
         yield Run(agent, listener, diagnoses)
 
 
-@pytest.mark.parametrize(("sensor", "kind"), [("PS1", "stuck"), ("VS1", "silent"), ("FS1", "silent")])
+@pytest.mark.parametrize(("sensor", "kind"), [("PS1", "stuck"), ("FS2", "silent"), ("FS1", "silent"), ("SE", "silent")])
 def test_the_fault_is_in_the_diagnosis_for_as_long_as_it_lasts(run: Run, sensor: str, kind: str) -> None:
     seen = [[fault.kind for fault in diagnosis.sensor_faults if fault.sensor == sensor] for diagnosis in run.diagnoses]
     assert seen == [[kind] if cycle in BAD else [] for cycle in range(CYCLES)]
 
 
-@pytest.mark.parametrize("sensor", ["PS1", "VS1", "FS1"])
+@pytest.mark.parametrize("sensor", ["PS1", "FS2", "FS1", "SE"])
 def test_an_alert_is_raised_once_and_cleared_once(run: Run, sensor: str) -> None:
     raised, cleared = (alert for alert in run.listener.alerts if alert.kind == f"sensor-{sensor}")
     assert (raised.state, cleared.state) == (AlertState.RAISED, AlertState.CLEARED)
@@ -67,7 +67,7 @@ def test_an_alert_is_raised_once_and_cleared_once(run: Run, sensor: str) -> None
 
 
 def test_nothing_else_is_raised(run: Run) -> None:
-    assert {alert.kind for alert in run.listener.alerts} == {"sensor-PS1", "sensor-VS1", "sensor-FS1"}
+    assert {alert.kind for alert in run.listener.alerts} == {"sensor-PS1", "sensor-FS2", "sensor-FS1", "sensor-SE"}
 
 
 def test_a_component_without_enough_data_abstains_and_says_why(run: Run) -> None:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from cloud_sync.edge.enrol import enrol
+from cloud_sync.edge.link import Link
 from cloud_sync.wire import (
     Batch,
     BootLedger,
@@ -47,7 +48,7 @@ def centre(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture
 def box(centre: Centre, request: pytest.FixtureRequest) -> Enrolment:
     machine = f"m{abs(hash(request.node.name))}"
-    return enrol(centre.url, centre.token(machine), machine, "0.1.0", "")
+    return enrol(Link(centre.url), centre.token(machine), machine, "0.1.0", "")
 
 
 @pytest.fixture(scope="module")
