@@ -10,14 +10,14 @@ from edge_runtime.quality import Reason, reason_of
 from edge_runtime.reading import Series
 
 THINNED_US = 1_000_000
-"""What one thinned reading stands for: the second, counted since the epoch, that it lies in."""
+"""What one thinned reading stands for, from its time on: a second, or less where the next reading comes sooner."""
 
 
-def filled(series: Series) -> Series:
+def filled(series: Series, end_us: int | None = None) -> Series:
     """The mean of a thinned second at each time at which there would have been a reading; without the extremes.
 
     How close together these times are is told by the readings that are left whole. Where none are, a reading a second
-    is the signal.
+    is the signal. Nothing is filled in from `end_us` on.
     """
     reasons = reason_of(series.statuses)
     mean, whole = reasons == Reason.THINNED, reasons < Reason.THINNED
@@ -25,8 +25,14 @@ def filled(series: Series) -> Series:
         return series
     means, rest = series.where(mean), series.where(whole)
     spacing_us = int(np.median(np.diff(rest.times_us))) if len(rest) > 1 else THINNED_US
-    left_us = THINNED_US - means.times_us % THINNED_US
-    counts = -(-left_us // max(1, min(spacing_us, THINNED_US)))
+    spacing_us = max(1, min(spacing_us, THINNED_US))
+    kept_us = series.times_us[mean | whole]
+    # Not to the end of the second by the clock: the readings may have been stamped anew since they were thinned.
+    next_us = np.append(kept_us[1:], kept_us[-1] + THINNED_US)[mean[mean | whole]]
+    length_us = np.minimum(next_us - means.times_us, THINNED_US)
+    if end_us is not None:
+        length_us = np.minimum(length_us, end_us - means.times_us)
+    counts = np.maximum(1, np.rint(length_us / spacing_us).astype(np.int64))
     row = np.repeat(np.arange(len(means)), counts)
     step = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     return Series.ordered(

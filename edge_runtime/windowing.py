@@ -43,7 +43,7 @@ def cut_window(machine: Machine, series: Mapping[str, Series], start_us: int, en
 
 
 def _channel(sensor: Sensor, series: Series, start_us: int, end_us: int) -> ChannelWindow:
-    series = filled(series)
+    series = filled(series, end_us)
     step_us = _grid_step(sensor, series)
     if not len(series):
         return ChannelWindow(sensor.name, step_us, np.empty(0, np.float32))

@@ -41,3 +41,18 @@ def test_where_nothing_is_whole_a_reading_a_second_is_the_signal():
 def test_what_was_not_thinned_is_left_as_it_is():
     series = signal([1.0, 2.0])
     assert filled(series) is series
+
+
+def test_a_second_that_was_stamped_anew_after_it_was_thinned_is_as_long_as_before():
+    shift_us = 700_000
+    whole = signal(np.arange(10.0), start_us=shift_us, step_us=SECOND_US // 10)
+    series = filled(joined(whole, *(thinned_second(second, 5.5, 5, 6, offset_us=shift_us) for second in (1, 2, 3))))
+    assert series.times_us.tolist() == list(range(shift_us, 4 * SECOND_US + shift_us, SECOND_US // 10))
+
+
+def test_a_thinned_second_of_a_window_ends_with_the_window():
+    series = filled(
+        joined(signal(np.arange(10.0), step_us=SECOND_US // 10), thinned_second(1, 5.5, 5, 6, offset_us=700_000)),
+        end_us=2 * SECOND_US,
+    )
+    assert series.times_us.tolist()[10:] == [1_700_000, 1_800_000, 1_900_000]
