@@ -1,4 +1,7 @@
-"""The one place where a task's unexpected errors end: reported, logged, and the task begun anew."""
+"""The one place where a task's unexpected errors end: reported, logged, and the task begun anew.
+
+A task that then runs for a while is well again, unless it has said something else of itself.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,6 +15,8 @@ from edge_runtime.errors import HydrosightError
 log = structlog.get_logger("agent.supervision")
 RESTART_FIRST_S = 1.0
 RESTART_LAST_S = 60.0
+STEADY_S = 30.0
+"""A task that was begun anew and has run for so long has got over what ended it."""
 
 
 async def supervise(
@@ -22,20 +27,27 @@ async def supervise(
 ) -> NoReturn:
     """Keep `task` running until cancelled; restarts it with growing delay, and without once it ran for long."""
     delay = RESTART_FIRST_S
+    fault = ""
     while True:
         began = status.monotonic()
+        steady = asyncio.get_running_loop().call_later(STEADY_S, _over, part, fault, status)
         try:
             await task()
-            status.report(part, healthy=False, message="ended unexpectedly")
+            fault, hint = "ended unexpectedly", ""
         except HydrosightError as error:
-            status.report(part, healthy=False, message=str(error), hint=error.hint)
+            fault, hint = str(error), error.hint
         except Exception as error:
             log.exception("task_failed", part=part)
-            status.report(
-                part,
-                healthy=False,
-                message=f"{type(error).__name__}: {error}",
-                hint="A bug: report the log's traceback.",
-            )
+            fault, hint = f"{type(error).__name__}: {error}", "A bug: report the log's traceback."
+        finally:
+            steady.cancel()
+        status.report(part, healthy=False, message=fault, hint=hint)
         delay = RESTART_FIRST_S if status.monotonic() - began > RESTART_LAST_S else min(2 * delay, RESTART_LAST_S)
         await sleep(delay)
+
+
+def _over(part: str, fault: str, status: AgentStatus) -> None:
+    """What ended the task is over, if that is still what is said of it."""
+    condition = status.snapshot().conditions.get(part)
+    if condition and not condition.healthy and condition.message == fault:
+        status.report(part, healthy=True, message="runs again")

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from agent import supervision
 from agent.status import AgentStatus
 from agent.supervision import RESTART_LAST_S, supervise
 from edge_runtime.errors import SourceError
@@ -79,6 +80,40 @@ async def test_a_task_that_ran_for_long_is_begun_anew_soon():
 
     delays, _, _ = await supervised(task, restarts=5, clock=clock)
     assert delays == [2.0, 4.0, 8.0, 1.0, 2.0]
+
+
+async def test_once_it_runs_again_for_a_while_the_fault_is_over(monkeypatch):
+    monkeypatch.setattr(supervision, "STEADY_S", 0.0)
+    runs = []
+
+    async def task():
+        runs.append(None)
+        if len(runs) == 1:
+            raise KeyError("oops")
+        await asyncio.sleep(0.01)
+        raise asyncio.CancelledError
+
+    _, status, said = await supervised(task, restarts=5)
+    assert status.snapshot().conditions["centre"].healthy
+    assert [line["event"] for line in said] == ["task_failed", "part_failed", "part_recovered"]
+
+
+async def test_a_fault_that_the_task_itself_has_said_since_is_not_over(monkeypatch):
+    monkeypatch.setattr(supervision, "STEADY_S", 0.0)
+    status = AgentStatus()
+    runs = []
+
+    async def task():
+        runs.append(None)
+        if len(runs) == 1:
+            raise KeyError("oops")
+        status.report("centre", healthy=False, message="no answer")
+        await asyncio.sleep(0.01)
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await supervise("centre", task, status, lambda _: asyncio.sleep(0))
+    assert status.snapshot().conditions["centre"].message == "no answer"
 
 
 async def test_cancellation_ends_it():
