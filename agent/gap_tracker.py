@@ -45,6 +45,7 @@ class GapTracker:
     def __init__(self, next_number: int, open_gaps: Iterable[Gap] = ()) -> None:
         self._next_number = next_number
         self._open = {gap.number: gap for gap in open_gaps}
+        self._began_before = frozenset(self._open)
         self._watched: dict[str, Watched] = {}
         self._heard_us: dict[str, int] = {}
         self._counted: dict[tuple[GapCause, str], int] = {}
@@ -65,10 +66,13 @@ class GapTracker:
         return list(self._ended(dict.fromkeys(gone, now_us)))
 
     def clock_set(self, shift_us: int) -> None:
-        """The box's clock was set by so much: what lasts goes by the new time."""
+        """The box's clock was set by so much: what has begun by it goes by the new time."""
         self._heard_us = {name: time_us + shift_us for name, time_us in self._heard_us.items()}
         self._grown_us = {number: time_us + shift_us for number, time_us in self._grown_us.items()}
-        self._open = {number: replace(gap, began_us=gap.began_us + shift_us) for number, gap in self._open.items()}
+        self._open = {
+            number: gap if number in self._began_before else replace(gap, began_us=gap.began_us + shift_us)
+            for number, gap in self._open.items()
+        }
 
     def observe(self, beat: Beat) -> list[Gap]:
         """The gaps that began, changed or ended in this beat."""

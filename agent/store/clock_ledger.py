@@ -58,6 +58,23 @@ class Restamping:
     shift_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What was stamped on a timeline before a step is wrong by the step's shift.
+
+    Attributes:
+        first_boot_id: nothing of earlier boots was stamped on it.
+        last_boot_id: nor of later ones, before the step.
+        since_us: when it began, by its own time.
+        shift_us: what all of its times are to be moved by.
+    """
+
+    first_boot_id: int
+    last_boot_id: int
+    since_us: int
+    shift_us: int
+
+
 class ClockLedger:
     """The `clock_step` table. Writing methods run inside the caller's transaction."""
 
@@ -77,6 +94,18 @@ class ClockLedger:
         row = self._connection.execute("SELECT kernel FROM clock_step ORDER BY id DESC LIMIT 1").fetchone()
         kernel = str(row[0]) if row else ""
         return self._note(step, place, kernel, self._timeline(step, place, kernel))
+
+    def correction(self, number: int, last_boot_id: int) -> Correction | None:
+        """What the step of this row corrects, up to some boot; None when that isn't known any more."""
+        row = self._connection.execute(
+            "SELECT iif(step.state_before = 'suspect', 0, begin.boot_id), begin.after_us, step.after_us - "
+            "step.before_us FROM clock_step AS step JOIN clock_step AS begin "
+            "ON (begin.boot_id, begin.counter) = (step.from_boot_id, step.from_counter) WHERE step.id = ? "
+            "ORDER BY begin.id LIMIT 1",
+            (number,),
+        ).fetchone()
+        # A suspect clock goes on after all that was ever stamped: there the times tell by themselves.
+        return Correction(row[0], last_boot_id, row[1], row[2]) if row else None
 
     def latest(self, kernel: str) -> Timeline | None:
         """The box's time as it was last set since the machine was switched on; None if it wasn't."""

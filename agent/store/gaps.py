@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.store.clock_ledger import Correction
+
 MAX_ROWS = 20_000
 
 
@@ -29,6 +31,10 @@ class GapCause(StrEnum):
     STOPPED = "agent stopped"
     KILLED = "agent killed"
     POWER_LOST = "power lost"
+
+
+_ABSENCES = (GapCause.STOPPED, GapCause.KILLED, GapCause.POWER_LOST)
+"""They begin with the last reading of an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,20 @@ class GapTable:
             "SELECT boot.name FROM gap JOIN boot ON boot.id = boot_id WHERE gap.id = ?", (number,)
         ).fetchone()
         return str(row[0]) if row else None
+
+    def correct(self, correction: Correction) -> list[Gap]:
+        """Move what was stamped by a clock that is known better now; gives the gaps that this changed."""
+        changed = self._connection.execute(
+            "UPDATE gap SET began_us = began_us + iif(began_us > ?1 AND cause NOT IN (?3, ?4, ?5), ?2, 0), "
+            "ended_us = ended_us + iif(ended_us >= ?1, ?2, 0) "
+            "WHERE boot_id BETWEEN ?6 AND ?7 AND max(began_us, coalesce(ended_us, 0)) >= ?1 RETURNING id",
+            (
+                *(correction.since_us, correction.shift_us),
+                *_ABSENCES,
+                *(correction.first_boot_id, correction.last_boot_id),
+            ),
+        ).fetchall()
+        return [gap for row in changed for gap in self._rows("WHERE id = ?", row)]
 
     def since(self, time_us: int) -> list[Gap]:
         """Those that lasted until then or longer, the latest first."""

@@ -145,6 +145,18 @@ class RecordTable:
             self._connection.execute("INSERT INTO publication (record_id) VALUES (?)", (row.lastrowid,))
         return row.lastrowid, len(raw)
 
+    def id_of(self, record: Record) -> int | None:
+        """The row of the record of the same class, machine and key; None when there is none."""
+        row = self._connection.execute(
+            "SELECT id FROM record WHERE record_class = ? AND machine = ? AND key = ?",
+            (RECORD_CLASSES[type(record)], record.machine, place(record)[1]),
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def remove(self, row_id: int) -> None:
+        """Take a record away that waits for nobody any more."""
+        self._connection.execute("DELETE FROM record WHERE id = ?", (row_id,))
+
     def newest(self, record_class: RecordClass, limit: int) -> Iterator[tuple[int, Record]]:
         """Row ids and records of a class, the newest by time first."""
         return self._decoded(

@@ -180,6 +180,8 @@ class Store(StoreReader):
         def write() -> None:
             number = self._clock_ledger.start(step, Place(self._boot_id, self._counter), kernel)
             self._queue_step(number, step, self._counter)
+            if step.corrects:
+                self._correct_gaps(number, self._boot_id - 1)
 
         self._write(write, FREE_TO_GO)
 
@@ -203,8 +205,7 @@ class Store(StoreReader):
         def write() -> None:
             self._gaps.note(gaps, self._boot_id)
             for gap in gaps:
-                if self._machine and gap.ended_us is not None and (boot := self._gaps.boot_of(gap.number)):
-                    self._queue(gap_record(self._machine, boot, gap, gap.ended_us))
+                self._queue_gap(gap)
 
         self._write(write, FREE_TO_GO)
 
@@ -417,7 +418,27 @@ class Store(StoreReader):
 
     def _note_step(self, step: ClockStep, counter: int) -> None:
         """The clock was set before reading `counter` of this boot."""
-        self._queue_step(self._clock_ledger.note(step, Place(self._boot_id, counter)), step, counter)
+        number = self._clock_ledger.note(step, Place(self._boot_id, counter))
+        self._queue_step(number, step, counter)
+        if step.corrects:
+            self._correct_gaps(number, self._boot_id)
+
+    def _correct_gaps(self, number: int, last_boot_id: int) -> None:
+        """Gaps are few: unlike readings, they get their right times at once, and go to the centre again with them."""
+        if correction := self._clock_ledger.correction(number, last_boot_id):
+            for gap in self._gaps.correct(correction):
+                self._queue_gap(gap, anew=True)
+
+    def _queue_gap(self, gap: Gap, *, anew: bool = False) -> None:
+        """Queue a gap that is over; `anew` in place of what was queued about it before."""
+        boot = self._gaps.boot_of(gap.number)
+        if not self._machine or not boot or gap.ended_us is None:
+            return
+        record = gap_record(self._machine, boot, gap, gap.ended_us)
+        if anew and (former := self._records.id_of(record)) is not None:
+            self._outbox.withdraw([former])
+            self._records.remove(former)
+        self._queue(record)
 
     def _queue_step(self, number: int, step: ClockStep, counter: int) -> None:
         if self._machine:

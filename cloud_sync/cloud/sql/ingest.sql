@@ -43,8 +43,10 @@ INSERT INTO alerts (machine, id, state, time, component, kind, severity, message
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
 
 -- name: insert_gap
+-- A box that learns what time it is sends its gaps again with their right times.
 INSERT INTO gaps (machine, boot, number, start_time, end_time, cause, source, sensors, lost, detail)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (machine, boot, number) DO UPDATE SET start_time = excluded.start_time, end_time = excluded.end_time;
 
 -- name: insert_clock_step
 INSERT INTO clock_steps (machine, boot, number, counter, wall_time, time_before, time_after, state_before, state_after)

@@ -99,6 +99,14 @@ def test_what_lasts_when_the_clock_is_set_goes_by_the_new_time():
     assert (over.began_us, over.ended_us) == ((year + 9) * SECOND, (year + 20) * SECOND)
 
 
+def test_a_gap_from_before_the_agent_was_started_began_by_an_earlier_clock():
+    earlier = Gap(1, GapCause.SILENT, "rig", ("TS1",), 7 * SECOND)
+    made = tracker([earlier])
+    made.clock_set(3600 * SECOND)
+    (over,) = beats(made, 3601, 3602).values()
+    assert (over.began_us, over.ended_us) == (7 * SECOND, 3601 * SECOND)
+
+
 @given(st.lists(st.frozensets(st.sampled_from(list(SENSORS))), max_size=60))
 def test_every_silence_is_in_one_gap_and_only_silences_are(heard_by_second):
     made = tracker()

@@ -1,8 +1,10 @@
 """Steps, restarts and syncs of the clock in any order: no reading is lost or twice, and known times are right."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -10,8 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from agent.box_clock import BUILD_TIME_US, BoxClock
 from agent.clock_keeper import DoubtedArrivals, begin_time
 from agent.store import restamp
+from agent.store.gaps import Gap, GapCause
 from agent.store.retention import Retention
 from agent.store.store import Store
+from cloud_sync.wire import decode_batch
 from edge_runtime.clock import ClockState
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Reading
@@ -159,7 +163,7 @@ class TestClocks(Clocks.TestCase):
 
 def open_store(path, clocks, kernel="kernel"):
     clock = BoxClock(path / "floor", clocks.look, lambda: clocks.monotonic_us)
-    store = Store.open(path / "store.db", f"at-{clocks.true_us}", now_us=clock.now_us)
+    store = Store.open(path / "store.db", f"at-{clocks.true_us}", now_us=clock.now_us, machine="rig")
     begin_time(clock, store, kernel)
     return clock, store
 
@@ -231,3 +235,39 @@ def test_after_the_power_failed_in_1970_time_goes_on_behind_what_is_stored(tmp_p
     statuses = store.series(0, 2**62)["A"].statuses
     assert reason_of(statuses).tolist() == [Reason.CLOCK] * 60 + [Reason.NONE] * 5
     store.close()
+
+
+@pytest.mark.parametrize("read", [0, 10])
+def test_how_long_the_power_was_lost_comes_right_with_the_clock(tmp_path, read):
+    clocks = FakeClocks()
+    clocks.wall_error_us, clocks.synchronised = 0, True
+    clock, store = open_store(tmp_path, clocks, "before")
+    store.append(arrivals(clock, clocks, 10))
+    lost_us = clocks.true_us
+    silent = Gap(store.next_gap_number(), GapCause.SILENT, "plc", ("D",), clock.now_us())
+    store.note_gaps([silent])
+    store.close()
+    clocks.pass_by(3 * 86_400 * SECOND_US)
+    clocks.switched_on(wall_us=0)
+    back_us = clocks.true_us
+    clock, store = open_store(tmp_path, clocks, "after")
+    assert clock.state is ClockState.SUSPECT
+    clocks.pass_by(SECOND_US)
+    store.append(arrivals(clock, clocks, read))
+    brief = Gap(store.next_gap_number(), GapCause.SILENT, "plc", ("A",), clock.now_us(), clock.now_us() + SECOND_US)
+    store.note_gaps([replace(silent, ended_us=clock.now_us()), brief])
+    assert store.next_batch() is not None  # sealed, and never acknowledged
+    clocks.wall_error_us, clocks.synchronised = 0, True
+    store.append([], step_after=clock.follow())
+    gaps = {gap.number: gap for gap in store.gaps()}
+    at_centre = {}
+    while batch := store.next_batch():
+        at_centre |= {gap.number: (gap.began_us, gap.ended_us) for gap in decode_batch(batch.body).gaps}
+        store.acknowledge(batch.boot, batch.number)
+    store.close()
+    (absence,) = (gap for gap in gaps.values() if gap.cause is GapCause.POWER_LOST)
+    now_us = clocks.true_us
+    assert (absence.began_us, absence.ended_us) == (lost_us, back_us)
+    assert (gaps[silent.number].began_us, gaps[silent.number].ended_us) == (lost_us, now_us)
+    assert (gaps[brief.number].began_us, gaps[brief.number].ended_us) == (now_us, now_us + SECOND_US)
+    assert at_centre == {gap.number: (gap.began_us, gap.ended_us) for gap in gaps.values()}
