@@ -53,12 +53,18 @@ class Parts:
         self._running[part.name] = part, task
 
     async def stop(self, names: Iterable[str]) -> None:
-        """End these tasks, together, and close what they had; names that don't run are left out."""
-        running = [self._running.pop(name) for name in dict.fromkeys(names) if name in self._running]
-        await _cancel({task for _, task in running})
-        for part, _ in running:
-            await part.resources.aclose()
-            self._status.forget(part.name)
+        """End these tasks and close what they had; names that don't run are left out.
+
+        Sources first: so they hear that what they have delivered is stored.
+        """
+        names = [name for name in dict.fromkeys(names) if name in self._running]
+        sources = [name for name in names if name.startswith(SOURCE)]
+        for together in (sources, [name for name in names if name not in sources]):
+            running = [self._running.pop(name) for name in together]
+            await _cancel({task for _, task in running})
+            for part, _ in running:
+                await part.resources.aclose()
+                self._status.forget(part.name)
 
     async def stop_all(self) -> None:
         """End every task, for good."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -24,6 +25,9 @@ GOOD_AGAIN = 10
 
 MAX_UNSTORED = 100_000
 """Readings that may wait to be stored while the broker keeps them too; then we hang up until half of them are."""
+
+LAST_STORED_S = 1.0
+"""So long a source that is stopped waits for what it has delivered to be stored."""
 
 MAX_NOTED = 1_000
 """Topics with a fault that are told apart; more are only counted."""
@@ -125,6 +129,9 @@ class MqttSource:
                         f"{self._session.readings} readings wait to be stored; the broker keeps the rest meanwhile",
                         hint="`hydrosight status` says what is wrong with the store.",
                     )
+        except asyncio.CancelledError:
+            await self._last_stored()
+            raise
         finally:
             self._connection = None
             connection.close()
@@ -223,6 +230,15 @@ class MqttSource:
             self._room.clear()
             self._hurry()
             await self._room.wait()
+
+    async def _last_stored(self) -> None:
+        """Wait a moment until everything is stored and acknowledged: what is not, the broker sends again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_STORED_S):
+                while self._session.messages:
+                    self._room.clear()
+                    self._hurry()
+                    await self._room.wait()
 
     def _may_step_down(self) -> bool:
         """Use 3.1.1 from now on, if we may."""

@@ -226,6 +226,21 @@ async def test_what_was_not_stored_comes_again_and_what_was_does_not(mosquitto, 
 
 
 @PROTOCOLS
+async def test_what_is_stored_only_when_the_source_is_stopped_does_not_come_again(mosquitto, protocol):
+    settings = {"protocol": protocol, "acknowledge": "stored"}
+    async with running(source_of(mosquitto, **settings)) as received:
+        await connected(mosquitto, received)
+        received.stores = False
+        await publish(mosquitto, *[("rig/FS1", str(k).encode()) for k in range(9)])
+        await until(lambda: len(received.readings) == 9)
+        asyncio.get_running_loop().call_later(0.1, received.store)
+    async with running(source_of(mosquitto, **settings)) as again:
+        await publish(mosquitto, ("rig/FS1", b"9"))
+        await until(lambda: bool(again.readings))
+    assert [reading.value for reading in again.readings] == [9]
+
+
+@PROTOCOLS
 async def test_the_broker_waits_when_too_much_is_not_stored_and_the_source_hurries(roomy_broker, protocol):
     hurries = []
     source = source_of(

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from agent import parts as parts_module
-from agent.parts import Part, Parts
+from agent.parts import Part, Parts, source_part_name
 from agent.status import AgentStatus
 
 
@@ -34,6 +34,23 @@ async def test_one_part_is_stopped_and_the_others_go_on(parts):
     await parts.stop(["a", "never started"])
     assert log == ["a begins", "b begins", "a ends"]
     assert parts.names == ("b",)
+
+
+async def test_sources_end_while_what_they_delivered_is_still_stored(parts):
+    log = []
+
+    async def source():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            log.append("source ends")
+
+    parts.start(Part("recorder", beating(log, "recorder")))
+    parts.start(Part(source_part_name("rig"), source))
+    await asyncio.sleep(0)
+    await parts.stop_all()
+    assert log == ["recorder begins", "source ends", "recorder ends"]
 
 
 async def test_what_a_part_has_is_closed_after_it_has_ended(parts):
