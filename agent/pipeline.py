@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.alerts import AlertTracker
+from agent.gap_causes import explained, lack_readings
 from agent.sensor_judge import SensorJudge
 from agent.settings import AlertSettings
 from agent.store.block import Block
@@ -139,9 +140,17 @@ class Pipeline:
             self._store.skip_to(end_us)
             return None
         window = cut_window(self._machine, series, start_us, end_us)
-        diagnosis = self._diagnoser.diagnose(window, self._history)
+        diagnosis = self._with_causes(self._diagnoser.diagnose(window, self._history), window)
         tracker, alerts = self._tracker.after(diagnosis)
         self._store.record(window, diagnosis, alerts)
         self._tracker = tracker
         self._history = self._history.extended(end_us, diagnosis.healths, HISTORY_WINDOWS)
         return Outcome(window, diagnosis, alerts)
+
+    def _with_causes(self, diagnosis: Diagnosis, window: Window) -> Diagnosis:
+        """Say of sensors without readings what the ledger of gaps knows of them."""
+        if not lack_readings(diagnosis.sensor_faults):
+            return diagnosis
+        gaps = self._store.gaps(window.start_us)
+        faults = explained(diagnosis.sensor_faults, gaps, window.start_us, window.end_us)
+        return diagnosis.model_copy(update={"sensor_faults": faults})

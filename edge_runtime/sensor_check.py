@@ -45,6 +45,7 @@ class SensorFault(BaseModel):
         kind: what that means for the window.
         message: the same for a person.
         reason: for which most of its readings weren't good; NONE when there are none.
+        gap: why there are none, in a word of the box's ledger of gaps; empty where that knows of no gap.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -53,6 +54,7 @@ class SensorFault(BaseModel):
     kind: SensorFaultKind
     message: str
     reason: ReasonName = Reason.NONE
+    gap: str = ""
 
 
 def check_sensors(machine: Machine, window: Window) -> tuple[Window, tuple[SensorFault, ...]]:

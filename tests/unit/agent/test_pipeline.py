@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from agent.store.gaps import Gap, GapCause
 from edge_runtime.backends.base import ModelOutput
 from edge_runtime.clock import ClockState
 from edge_runtime.diagnoser import Diagnoser
@@ -74,6 +75,19 @@ def test_readings_are_judged_first_and_the_diagnosis_says_why_a_channel_was_lost
     assert fault.message == "PS1: no valid reading in the window: out of range"
     (again,) = store.diagnoses(1)
     assert again.sensor_faults == outcome.diagnosis.sensor_faults
+
+
+def test_the_diagnosis_and_its_alert_say_why_a_sensor_has_no_readings(open_store, diagnoser):
+    store = open_store()
+    pipeline = make_pipeline(store, diagnoser, raise_after=1)
+    store.note_gaps([Gap(1, GapCause.SOURCE_DOWN, "plc", ("PS1",), 0)])
+    pipeline.store_readings(minutes(0, 1, without=("PS1",)))
+    (outcome,) = drain(pipeline)
+    (fault,) = outcome.diagnosis.sensor_faults
+    assert fault.gap == "source down"
+    assert fault.message == "PS1: no valid reading in the window: source down (plc)"
+    assert fault.message in [alert.message for alert in outcome.alerts]
+    assert store.diagnoses(1)[0].sensor_faults == (fault,)
 
 
 def test_what_a_window_comes_to_is_recorded_in_one_step(open_store, diagnoser):
