@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.store.losses import DAY_US, Loss
 from agent.store.outage_budget import Held, Shedding, outage_budget
+from agent.store.reading_growth import reading_growth
 from agent.store.records import RecordClass
 from agent.store.retention import Retention, Stage, used_bytes
 from agent.store.wear import Wear
@@ -34,7 +35,7 @@ class BufferStatistics:
         pending: how many of them wait for the centre; what it refused doesn't wait.
         unpublished_alerts: how many alerts the broker hasn't acknowledged.
         batches: sealed batches that the centre hasn't acknowledged.
-        readings_bytes_per_day: growth by readings at the rate of the last day.
+        readings_bytes_per_day: growth by readings, once merged, at the rate of the last day.
         records_bytes_per_day: growth by windows, diagnoses and alerts at that rate.
         readings_days: how many days of raw readings fit beside what there is; None while the rate isn't known.
         outage_days: how many more days without the centre nothing that it should have is lost; None likewise.
@@ -93,8 +94,8 @@ def measure(
     ).fetchone()[0]
     used = used_bytes(connection)
     free = shutil.disk_usage(path.parent).free
-    readings_rate = _daily(connection, "reading_block WHERE", now_us)
-    records_rate = _daily(connection, "record WHERE", now_us)
+    readings_rate = reading_growth(connection, now_us)
+    records_rate = _daily(connection, "", now_us)
     # What the store may grow to: its own limit, or where the disk would get too low.
     limit = min(retention.max_bytes, used + max(free - retention.min_free_bytes, 0))
     return BufferStatistics(
@@ -140,18 +141,18 @@ def _held(connection: sqlite3.Connection, used: int, limit: int, now_us: int) ->
     payload = sum(stages.values())
     share = max(1.0, (used - EMPTY_BYTES) / payload) if payload > EMPTY_BYTES else 1.0
     daily: dict[RecordClass, float] = {
-        name: share * _daily(connection, f"record WHERE record_class = '{name}' AND", now_us)
+        name: share * _daily(connection, f"record_class = '{name}' AND", now_us)
         for name in RecordClass
         if name is not RecordClass.READING
     }
-    daily[RecordClass.READING] = share * _daily(connection, "reading_block WHERE", now_us)
+    daily[RecordClass.READING] = share * reading_growth(connection, now_us)
     return Held(limit, {stage: share * size for stage, size in stages.items()}, EMPTY_BYTES, daily)
 
 
-def _daily(connection: sqlite3.Connection, rows_where: str, now_us: int) -> float:
-    """Bytes a day, from what was stored within the last day; 0 until a minute's worth is there."""
+def _daily(connection: sqlite3.Connection, condition: str, now_us: int) -> float:
+    """Bytes of records a day, from what was stored within the last day; 0 until a minute's worth is there."""
     size, first_us = connection.execute(
-        f"SELECT coalesce(sum(bytes), 0), min(stored_us) FROM {rows_where} stored_us BETWEEN ? AND ?",  # noqa: S608
+        f"SELECT coalesce(sum(bytes), 0), min(stored_us) FROM record WHERE {condition} stored_us BETWEEN ? AND ?",  # noqa: S608
         (now_us - DAY_US, now_us),
     ).fetchone()
     if first_us is None or now_us - first_us < _MIN_SPAN_US:

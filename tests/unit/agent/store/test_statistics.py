@@ -4,7 +4,7 @@ from agent.store.losses import DAY_US
 from agent.store.records import RecordClass
 from agent.store.retention import Retention
 from agent.store.store import Store
-from tests.stored import MINUTE_US, alert, diagnosis, readings, window
+from tests.stored import MINUTE_US, SECOND_US, alert, diagnosis, readings, window
 
 
 @pytest.fixture
@@ -64,8 +64,23 @@ def test_days_follow_from_the_rate_of_the_last_day(store, now):
     assert statistics.records_bytes_per_day == pytest.approx(stored * 24)
     assert statistics.outage_days == pytest.approx((50 * 2**20 - stored) / (stored * 24))
     raw = store._connection.execute("SELECT sum(bytes) FROM reading_block WHERE stored_us >= ?", (start,)).fetchone()[0]
-    assert statistics.readings_bytes_per_day == pytest.approx(raw * 24)
+    since_the_first_block = 59 / 60
+    assert statistics.readings_bytes_per_day == pytest.approx(raw * since_the_first_block * 24)
     assert statistics.readings_days > 0
+
+
+def test_readings_grow_by_what_they_cost_once_merged(store, now, monkeypatch):
+    monkeypatch.setattr("agent.store.readings.MERGE_BLOCKS", 100)
+    start = now[0]
+    for second in range(350):
+        store.append(readings(second))
+        now[0] = start + second * SECOND_US
+        store.prune()
+    merged, alone = store._connection.execute(
+        "SELECT avg(bytes) FILTER (WHERE numbers > 30) / 100, avg(bytes) FILTER (WHERE numbers = 30) FROM reading_block"
+    ).fetchone()
+    assert merged < alone / 2
+    assert store.statistics().readings_bytes_per_day == pytest.approx(merged * DAY_US / SECOND_US, rel=0.02)
 
 
 def test_a_clock_that_steps_back_gives_no_nonsense(store, now):
