@@ -74,4 +74,5 @@ class SourceParts:
 
     def _report(self, status: SourceStatus) -> None:
         part = source_part_name(status.name)
-        self._status.report(part, healthy=status.healthy, message=status.message, hint=status.hint)
+        message = status.message or "reads its sensors again"
+        self._status.report(part, healthy=status.healthy, message=message, hint=status.hint)

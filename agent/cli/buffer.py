@@ -61,7 +61,7 @@ def buffer(context: typer.Context, config: ConfigOption = DEFAULT, as_json: Json
             ["waiting for the broker", f"{statistics.unpublished_alerts:,} alerts"],
             ["grows by", f"{size_text(statistics.readings_bytes_per_day + statistics.records_bytes_per_day)} a day"],
             ["written to the disk", _wear(statistics.wear)],
-            ["raw readings last", _days(statistics.readings_days)],
+            ["the oldest readings go", _days(statistics.readings_days, "in ")],
             ["the centre may be away", _days(statistics.outage_days)],
         ]
         if statistics.damaged:
@@ -130,5 +130,5 @@ def _wear(wear: Wear | None) -> str:
     return f"{size_text(wear.bytes_per_day)} a day{times}; {size_text(wear.total_bytes)} so far"
 
 
-def _days(days: float | None) -> str:
-    return "not known yet: it takes a minute" if days is None else f"{days:,.1f} days at this rate"
+def _days(days: float | None, before: str = "") -> str:
+    return "not known yet: it takes a minute" if days is None else f"{before}{days:,.1f} days at this rate"

@@ -72,7 +72,7 @@ def _row(gap: Gap, machine: Machine, now_us: int) -> list[str]:
         length_text(length_us),
         _missing(gap, machine, length_us),
         ", ".join(gap.sensors) or ("–" if gap.source else "all"),
-        f"{gap.source}: {gap.detail}" if gap.source and not gap.detail.startswith(gap.source) else gap.detail,
+        gap.detail if gap.detail.startswith(gap.source) else ": ".join(filter(None, (gap.source, gap.detail))),
     ]
 
 
@@ -81,7 +81,7 @@ def _missing(gap: Gap, machine: Machine, length_us: int) -> str:
     if gap.cause is GapCause.STORE_REFUSED:
         return "–"
     if gap.cause is GapCause.LATE_POLLS:
-        return f"{gap.lost:,} polls"
+        return f"{gap.lost:,} {'poll' if gap.lost == 1 else 'polls'}"
     if gap.lost or gap.cause is GapCause.OVERFLOW:
         return f"{gap.lost:,}"
     rate_hz = sum(sensor.rate_hz for sensor in machine.sensors if not gap.sensors or sensor.name in gap.sensors)

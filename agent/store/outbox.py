@@ -75,7 +75,6 @@ class Outbox:
         self._records = records
         self._ledger = ledger
         self._accounts = accounts
-        self._accounts = accounts
 
     def add(self, record_class: RecordClass, record_id: int, raw_bytes: int) -> None:
         """A record is to be sent."""

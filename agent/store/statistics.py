@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,8 @@ class BufferStatistics:
         batches: sealed batches that the centre hasn't acknowledged.
         readings_bytes_per_day: growth by readings, once merged, at the rate of the last day.
         records_bytes_per_day: growth by windows, diagnoses and alerts at that rate.
-        readings_days: how many days of raw readings fit beside what there is; None while the rate isn't known.
-        outage_days: how many more days without the centre nothing that it should have is lost; None likewise.
+        readings_days: in how many days the first readings that were diagnosed make way; None where that isn't known.
+        outage_days: for how many days without the centre nothing that it should have is lost; None likewise.
         damaged: payloads found damaged since the store was opened.
         losses: the ledger of loss.
         wear: what storing wrote to the disk of late; None until that is known.
@@ -84,20 +84,17 @@ def measure(
     now_us: int,
 ) -> BufferStatistics:
     """Measure the store at `path`. Reads indexes only, never payloads."""
-    readings, thinned_out, oldest_us, newest_us, readings_bytes = connection.execute(
+    readings, thinned_out, oldest_us, newest_us = connection.execute(
         "SELECT coalesce(sum(readings), 0), coalesce(sum(max(numbers - readings, 0)), 0), "
-        "min(first_time_us), max(last_time_us), coalesce(sum(bytes), 0) "
-        "FROM reading_block"
+        "min(first_time_us), max(last_time_us) FROM reading_block"
     ).fetchone()
-    pending_bytes = connection.execute(
-        "SELECT coalesce(sum(bytes), 0) FROM outbox JOIN record ON record.id = record_id"
-    ).fetchone()[0]
     used = used_bytes(connection)
     free = shutil.disk_usage(path.parent).free
     readings_rate = reading_growth(connection, now_us)
     records_rate = _daily(connection, "", now_us)
     # What the store may grow to: its own limit, or where the disk would get too low.
     limit = min(retention.max_bytes, used + max(free - retention.min_free_bytes, 0))
+    budget = outage_budget(_held(connection, used, limit, now_us)) if readings_rate else ()
     return BufferStatistics(
         file_bytes=sum(file.stat().st_size for file in _files(path)),
         used_bytes=used,
@@ -113,13 +110,17 @@ def measure(
         batches=connection.execute("SELECT count(*) FROM batch").fetchone()[0],
         readings_bytes_per_day=readings_rate,
         records_bytes_per_day=records_rate,
-        readings_days=max(limit - used + readings_bytes, 0) / readings_rate if readings_rate else None,
-        outage_days=max(limit - pending_bytes, 0) / records_rate if records_rate else None,
+        readings_days=_first(one for one in budget if one.record_class is RecordClass.READING),
+        outage_days=_first(one for one in budget if one.lost and one.record_class is not RecordClass.READING),
         damaged=damaged,
         losses=losses,
         wear=wear,
-        budget=outage_budget(_held(connection, used, limit, now_us)) if readings_rate else (),
+        budget=budget,
     )
+
+
+def _first(reached: Iterable[Shedding]) -> float | None:
+    return min((one.days for one in reached if one.days is not None), default=None)
 
 
 def _held(connection: sqlite3.Connection, used: int, limit: int, now_us: int) -> Held:
