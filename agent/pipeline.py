@@ -92,6 +92,7 @@ class Pipeline:
             self._store.append((), step_after=step_after)
         if step_after:
             self._schedule.clock_set(step_after.shift_us)
+            self._store.hold_times(self._schedule.ending)
 
     def sensor_health(self) -> tuple[SensorHealth, ...]:
         """How well each sensor is, by the readings stored so far."""
@@ -106,7 +107,7 @@ class Pipeline:
         """
         for start_us in self._schedule.due():
             outcome = self._diagnose(start_us)
-            self._schedule.done(start_us)
+            self._done(start_us)
             if outcome:
                 return outcome
         return None
@@ -119,9 +120,13 @@ class Pipeline:
         """
         for start_us in self._schedule.due():
             self._store.skip_to(start_us + self._length_us)
-            self._schedule.done(start_us)
+            self._done(start_us)
             return start_us
         return None
+
+    def _done(self, start_us: int) -> None:
+        self._schedule.done(start_us)
+        self._store.hold_times(self._schedule.ending)
 
     def _undiagnosed_times(self) -> set[int]:
         """Source times that stand for every window with stored readings after the last diagnosed one."""

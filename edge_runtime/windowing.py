@@ -141,6 +141,11 @@ class WindowSchedule:
         last_us = self._newest_us - self.lateness_us - self._length_us
         return sorted(start for start in self._open if start <= last_us or start in self._ended)
 
+    @property
+    def ending(self) -> bool:
+        """Whether windows are due only because the clock was set."""
+        return bool(self._ended)
+
     def clock_set(self, shift_us: int) -> None:
         """The box's clock, which may have stamped readings, was set by so much after what was observed."""
         if abs(shift_us) >= STEP_US:

@@ -91,6 +91,7 @@ class Store(StoreReader):
         self._reserve = Reserve(path)
         self._meter = WriteMeter()
         self._thinning: ThinningRule | None = None
+        self._times_held = False
         super().__init__(connection, path, retention, now_us)
         self._reserve.hold()
         self._begin(salvage)
@@ -373,6 +374,10 @@ class Store(StoreReader):
         """Thin readings at rest when they are merged from now on; None keeps all of them."""
         self._thinning = rule
 
+    def hold_times(self, held: bool) -> None:
+        """Whether stamping anew has to wait: there are windows still to be cut from readings as they are stamped."""
+        self._times_held = held
+
     def prune(self) -> int:
         """Tidy up and keep within the retention, as far as a few short transactions go.
 
@@ -384,7 +389,8 @@ class Store(StoreReader):
             Bytes shed.
         """
         with suppress(StoreFullError):  # all that can wait
-            self._restamp()
+            if not self._times_held:
+                self._restamp()
             self._commit(self._tidy)
         shed = 0
         for _ in range(PRUNE_STEPS):

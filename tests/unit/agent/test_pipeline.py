@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from agent.store.accounts import Fate
 from agent.store.gaps import Gap, GapCause
 from edge_runtime.backends.base import ModelOutput
 from edge_runtime.clock import ClockState
@@ -16,6 +17,7 @@ from tests.models.tiny_bundle import WINDOW_US, build_tiny_bundle, tiny_machine
 from tests.tiny_agent import LATENESS_US, MACHINE, SECOND_US, load_diagnoser, make_pipeline, minutes, readings
 
 HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
 
 
 def drain(pipeline):
@@ -292,3 +294,18 @@ def test_one_sensor_a_year_ahead_neither_hurries_windows_nor_stops_them(open_sto
     latest = {one.sensor: one.source_time_us for one in store.latest_readings()}
     assert latest.keys() == set(MACHINE.sensor_index)
     assert {time for name, time in latest.items() if name != astray} == {NOW_US + 3 * WINDOW_US - SECOND_US}
+
+
+def test_readings_are_stamped_anew_only_once_they_are_diagnosed(open_store, diagnoser):
+    store = open_store()
+    store.start_clock(ClockStep(0, *[0] * 3, ClockState.SUSPECT, ClockState.SUSPECT), "kernel")
+    pipeline = make_pipeline(store, diagnoser)
+    known = ClockStep(0, DAY_US, WINDOW_US // 2, WINDOW_US // 2 + DAY_US, ClockState.SUSPECT, ClockState.SYNCED)
+    pipeline.store_readings(readings(0, WINDOW_US // 2), known)
+    store.prune()
+    (outcome,) = drain(pipeline)
+    assert outcome.window.completeness > 0.4
+    (account,) = store.accounts()
+    assert set(account.fates) == {Fate.WINDOW}
+    store.prune()
+    assert store.newest_source_time() == WINDOW_US // 2 + DAY_US - min(SECOND_US, WINDOW_US)
