@@ -18,6 +18,7 @@ from agent.store.block import decode_block
 from agent.store.connection import connect, is_damage, transaction
 from agent.store.file_format import log_is_damaged, mend_header, mend_log
 from agent.store.losses import Cause, Loss, LossLedger
+from agent.store.lost_boots import restore_boots
 from agent.store.outbox import Outbox
 from agent.store.readings import ReadingTable
 from agent.store.records import RecordClass, RecordTable, decode_record, place
@@ -244,6 +245,7 @@ def _verify(table: str, row: dict[str, Any]) -> None:
 
 def _settle(target: sqlite3.Connection, lost: dict[str, int], damaged: Path, finding: str, now_us: int) -> Salvage:
     """Make the tables agree with each other again, and account for what is missing."""
+    restore_boots(target, now_us)
     _account_for_damage(target)
     target.execute("DELETE FROM outbox WHERE record_id NOT IN (SELECT id FROM record)")
     target.execute("DELETE FROM publication WHERE record_id NOT IN (SELECT id FROM record)")

@@ -131,6 +131,16 @@ def test_when_the_cursor_is_lost_it_is_found_again_from_the_windows(path):
         assert store.next_window_start() == 10 * MINUTE_US
 
 
+def test_when_the_boots_are_lost_their_readings_stay_theirs(path):
+    (page,) = pages_of(path, "boot")
+    overwrite(path, page)
+    with Store.open(path, "boot-2") as store:
+        store.append(readings(1000))
+        before, now = store.accounts()
+    assert (before.boot, before.read) == ("boot-1", 300 * 50 * 3)
+    assert (now.boot, now.read) == (store.boot, len(readings(1000)))
+
+
 def test_a_payload_that_was_changed_on_disk_is_found_when_the_file_is_salvaged(path):
     overwrite(path, pages_of(path, "boot")[0])
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
