@@ -14,7 +14,8 @@ from typing import Self
 from agent.settings import AlertSettings
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, Evidence
-from edge_runtime.machine import Machine, Ne107State
+from edge_runtime.machine import Machine
+from edge_runtime.vocabulary import Ne107State
 
 _ORDER = tuple(Ne107State)
 

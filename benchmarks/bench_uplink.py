@@ -40,7 +40,7 @@ from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
 from demo.postgres import Postgres
 from demo.process import Processes
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity
-from edge_runtime.machine import ComponentType, Ne107State
+from edge_runtime.vocabulary import ComponentType, Ne107State
 from edge_runtime.window import Window
 from tests.servers.centre import Centre
 

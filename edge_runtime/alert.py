@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from edge_runtime.diagnosis import Evidence, ModelIdentity
-from edge_runtime.machine import Ne107State
+from edge_runtime.vocabulary import Ne107State
 
 
 class AlertState(StrEnum):

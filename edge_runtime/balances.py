@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_runtime.machine import ComponentType, Machine, Port, Sensor
+from edge_runtime.machine import Machine, Sensor
+from edge_runtime.vocabulary import ComponentType, Port
 
 ACCURACY = 0.01
 

@@ -24,12 +24,13 @@ from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity,
 from edge_runtime.fault_table import is_possible
 from edge_runtime.graph import Float32Array
 from edge_runtime.graph_builder import build_graph, join_graphs
-from edge_runtime.machine import Component, Condition, FaultMode, Machine, Ne107State
+from edge_runtime.machine import Component, Condition, Machine
 from edge_runtime.manifest import ConditionCalibration
 from edge_runtime.overall import overall_health
 from edge_runtime.recommend import recommend
 from edge_runtime.sensor_check import SensorFault, check_sensors
 from edge_runtime.trend import HealthHistory, degradation_per_day
+from edge_runtime.vocabulary import FaultMode, Ne107State
 from edge_runtime.window import Window
 
 # Below half of its samples a window mean can be anybody's guess; the same half as for a single token of a sequence.

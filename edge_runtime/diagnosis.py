@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from edge_runtime.machine import ComponentType, FaultMode, Ne107State
 from edge_runtime.sensor_check import SensorFault
+from edge_runtime.vocabulary import ComponentType, FaultMode, Ne107State
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 

@@ -8,7 +8,7 @@ out where the component lacks what the mode needs: no valve sticks in a pipe blo
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from edge_runtime.machine import ComponentType, FaultMode
+from edge_runtime.vocabulary import ComponentType, FaultMode
 
 _PUMP_OR_MOTOR = frozenset(FaultMode) - {FaultMode.VALVE_STICTION}
 _VALVE = frozenset(FaultMode) - {FaultMode.OVERHEATING}

@@ -16,17 +16,8 @@ from edge_runtime.features.classic import CLASSIC, CLASSIC_SCALING, Scaling, cla
 from edge_runtime.features.hydraulic import hydraulic_features
 from edge_runtime.features.sequence import TOKENS, window_means
 from edge_runtime.graph import EDGE_FEATURES, Float32Array, GraphSample, Int64Array
-from edge_runtime.machine import (
-    CANONICAL_CHANNELS,
-    Component,
-    ComponentType,
-    Connection,
-    Machine,
-    Material,
-    Nameplate,
-    Port,
-    Quantity,
-)
+from edge_runtime.machine import Component, Connection, Machine, Nameplate
+from edge_runtime.vocabulary import CANONICAL_CHANNELS, ComponentType, Material, Port, Quantity
 from edge_runtime.window import Window
 
 # One a second in windows of a minute.

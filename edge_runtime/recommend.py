@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from edge_runtime.diagnosis import ComponentDiagnosis, Recommendation
-from edge_runtime.machine import ComponentType, FaultMode, Ne107State
+from edge_runtime.vocabulary import ComponentType, FaultMode, Ne107State
 
 _URGENCY = {state: rank for rank, state in enumerate(Ne107State)}
 

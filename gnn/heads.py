@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone knows
 from torch import Tensor, nn
 
-from edge_runtime.machine import FaultMode
+from edge_runtime.vocabulary import FaultMode
 
 LEVEL_LOGITS = 4
 FAULTS = len(FaultMode)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_runtime.graph import Float32Array, Int64Array
-from edge_runtime.machine import CANONICAL_CHANNELS, ComponentType
+from edge_runtime.vocabulary import CANONICAL_CHANNELS, ComponentType
 
 TYPES = len(ComponentType)
 CHANNELS = len(CANONICAL_CHANNELS)

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from edge_runtime.errors import ConfigurationError
-from edge_runtime.machine import Machine, Quantity, Sensor
+from edge_runtime.machine import Machine, Sensor
+from edge_runtime.vocabulary import Quantity
 
 UNIT = 1
 CLOCK_ADDRESS = 0

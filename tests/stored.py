@@ -7,9 +7,9 @@ import numpy as np
 
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity
-from edge_runtime.machine import ComponentType, Ne107State
 from edge_runtime.quality import Quality
 from edge_runtime.reading import Reading
+from edge_runtime.vocabulary import ComponentType, Ne107State
 from edge_runtime.window import ChannelWindow, Window
 
 SECOND_US = 1_000_000

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from edge_runtime.graph import Int64Array
-from edge_runtime.machine import CANONICAL_CHANNELS, Port
+from edge_runtime.vocabulary import CANONICAL_CHANNELS, Port
 from training.dataset import Example, LabelledWindows
 from training.folds import Fold
 

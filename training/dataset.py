@@ -9,8 +9,9 @@ import numpy.typing as npt
 from edge_runtime.errors import TrainingError
 from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from edge_runtime.graph_builder import build_graph
-from edge_runtime.machine import Condition, FaultMode, Machine
+from edge_runtime.machine import Condition, Machine
 from edge_runtime.recording import LabelRow, Recording
+from edge_runtime.vocabulary import FaultMode
 from edge_runtime.window import ChannelWindow, Window
 from edge_runtime.windowing import cut_window
 

@@ -2,7 +2,7 @@
 
 from agent.cli.output import console, percent, print_table, state_text
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis
-from edge_runtime.machine import Ne107State
+from edge_runtime.vocabulary import Ne107State
 
 
 def show_diagnosis(diagnosis: Diagnosis) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from agent.settings import DEFAULT_CONFIG, AgentSettings, load_settings
 from edge_runtime.errors import HydrosightError
-from edge_runtime.machine import Ne107State
+from edge_runtime.vocabulary import Ne107State
 
 console = Console(highlight=False, emoji=False)
 error_console = Console(stderr=True, highlight=False, emoji=False)

@@ -6,7 +6,7 @@ from datetime import datetime
 from agent.remote.trial import TrialAction, TrialEvent
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import ModelIdentity
-from edge_runtime.machine import Ne107State
+from edge_runtime.vocabulary import Ne107State
 
 COMPONENT = "box"
 KIND = "remote-settings"

@@ -7,7 +7,7 @@ import numpy as np
 
 from edge_runtime.errors import BackendError
 from edge_runtime.graph import Float32Array, GraphSample
-from edge_runtime.machine import FaultMode
+from edge_runtime.vocabulary import FaultMode
 
 LEVEL_LOGITS = 4
 FAULT_LOGITS = len(FaultMode)

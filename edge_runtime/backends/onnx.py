@@ -13,7 +13,7 @@ from edge_runtime.features.classic import CLASSIC
 from edge_runtime.features.hydraulic import HYDRAULIC
 from edge_runtime.features.sequence import TOKENS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
-from edge_runtime.machine import CANONICAL_CHANNELS
+from edge_runtime.vocabulary import CANONICAL_CHANNELS
 
 # On Linux onnxruntime writes a device id and a database at import, unless it is told not to before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
-from edge_runtime.machine import ComponentType
+from edge_runtime.vocabulary import ComponentType
 
 CHANNELS, TOKENS, FEATURES = 13, 64, 34
 

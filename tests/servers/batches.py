@@ -15,7 +15,7 @@ from cloud_sync.wire import (
 )
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
-from edge_runtime.machine import ComponentType, Ne107State
+from edge_runtime.vocabulary import ComponentType, Ne107State
 
 MINUTE_US = 60_000_000
 START_US = 1_700_000_040_000_000 // MINUTE_US * MINUTE_US

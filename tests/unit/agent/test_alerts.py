@@ -9,8 +9,8 @@ from agent.alerts import AlertTracker, findings
 from agent.settings import AlertSettings
 from edge_runtime.alert import AlertState
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity
-from edge_runtime.machine import Ne107State
 from edge_runtime.sensor_check import SensorFault, SensorFaultKind
+from edge_runtime.vocabulary import Ne107State
 from tests.models.tiny_bundle import tiny_machine
 
 MACHINE = tiny_machine()

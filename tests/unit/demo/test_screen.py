@@ -11,7 +11,8 @@ from demo.screen import Screen
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity
 from edge_runtime.errors import DemoError
-from edge_runtime.machine import Machine, Ne107State
+from edge_runtime.machine import Machine
+from edge_runtime.vocabulary import Ne107State
 from tests.models.tiny_bundle import tiny_machine
 
 START = datetime(2015, 1, 1, 4, 9, tzinfo=UTC)

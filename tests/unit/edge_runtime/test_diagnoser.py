@@ -9,8 +9,8 @@ from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.calibration import level_probabilities
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import Diagnosis, SeverityClass
-from edge_runtime.machine import FaultMode, Ne107State
 from edge_runtime.trend import DAY_US, HealthHistory
+from edge_runtime.vocabulary import FaultMode, Ne107State
 from tests.models.tiny_bundle import build_tiny_bundle, tiny_machine, window_of
 
 PUMP = 1

@@ -8,22 +8,11 @@ from hypothesis import strategies as st
 from edge_runtime.features.classic import CLASSIC
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
 from edge_runtime.graph_builder import build_graph, join_graphs
-from edge_runtime.machine import (
-    CANONICAL_CHANNELS,
-    Component,
-    ComponentType,
-    Connection,
-    Machine,
-    Material,
-    Nameplate,
-    Placement,
-    Port,
-    Quantity,
-    Sensor,
-)
+from edge_runtime.machine import Component, Connection, Machine, Nameplate, Placement, Sensor
 from edge_runtime.machine_file import load_machine
 from edge_runtime.reading import Series
 from edge_runtime.recording import read_recording
+from edge_runtime.vocabulary import CANONICAL_CHANNELS, ComponentType, Material, Port, Quantity
 from edge_runtime.window import ChannelWindow, Window
 from edge_runtime.windowing import cut_window
 

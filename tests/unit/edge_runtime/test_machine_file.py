@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import ConfigurationError
-from edge_runtime.machine import CANONICAL_CHANNELS, Port, Quantity
 from edge_runtime.machine_file import load_machine
+from edge_runtime.vocabulary import CANONICAL_CHANNELS, Port, Quantity
 
 ZEMA = Path(__file__).parents[3] / "configs" / "machines" / "zema.yaml"
 

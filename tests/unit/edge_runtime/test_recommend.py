@@ -5,9 +5,9 @@ import pytest
 
 from edge_runtime.diagnosis import ComponentDiagnosis
 from edge_runtime.fault_table import POSSIBLE_FAULTS, is_possible
-from edge_runtime.machine import ComponentType, FaultMode, Ne107State
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recommend import GENERAL_ADVICE, SPECIAL_ADVICE, advice_for, recommend
+from edge_runtime.vocabulary import ComponentType, FaultMode, Ne107State
 
 MACHINES = sorted((Path(__file__).parents[3] / "configs" / "machines").glob("*.yaml"))
 

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.machine import Component, ComponentType, Machine, Port, Quantity, Sensor
+from edge_runtime.machine import Component, Machine, Sensor
 from edge_runtime.quality import Quality, Reason, status
 from edge_runtime.reading import Series
+from edge_runtime.vocabulary import ComponentType, Port, Quantity
 from edge_runtime.window import ChannelWindow
 from edge_runtime.windowing import WindowSchedule, cut_window, window_starts
 

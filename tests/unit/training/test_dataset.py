@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import TrainingError
-from edge_runtime.machine import FaultMode, Machine
+from edge_runtime.machine import Machine
 from edge_runtime.recording import LabelRow, Recording
+from edge_runtime.vocabulary import FaultMode
 from training.dataset import build_examples, labelled_windows, level_counts, silence_sensors, targets
 
 

@@ -5,7 +5,7 @@ import typer
 
 from agent.cli.output import percent, print_json, print_table, reported_errors, size_text, state_text, time_text
 from edge_runtime.errors import BundleError, ConfigurationError
-from edge_runtime.machine import Ne107State
+from edge_runtime.vocabulary import Ne107State
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from agent.sources.unit_conversion import CONVERSIONS
-from edge_runtime.machine import CANONICAL_UNIT
+from edge_runtime.vocabulary import CANONICAL_UNIT
 
 # NIST SP 811, Appendix B, to the digits given there.
 KNOWN = [
