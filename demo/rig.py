@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -57,7 +58,7 @@ class Rig:
         """A rig that isn't running yet."""
         return cls(processes, folder, machine, recording, broker_port, free_port(), speed)
 
-    async def agent_settings(self) -> dict[str, object]:
+    async def agent_settings(self) -> dict[str, Any]:
         """The agent's settings that match this rig, as `hydrosight-sim config` writes them.
 
         Raises:
@@ -68,7 +69,9 @@ class Rig:
             [program("hydrosight-sim"), "config", "--machine", self.machine, *self._connections],
             self.folder / "config.log",
         )
-        settings: dict[str, object] = yaml.safe_load(said)
+        settings: dict[str, Any] = yaml.safe_load(said)
+        for source in settings["sources"]["mqtt"]:
+            source["protocol"] = "3.1.1"  # all that the demo's broker knows; it doesn't answer any other
         return settings
 
     async def start(self) -> Process:
