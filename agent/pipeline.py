@@ -51,7 +51,7 @@ class Pipeline:
         self._store = store
         self._diagnoser = diagnoser
         self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
-        self._plan = WindowPlan(self._length_us, frozenset(machine.sensor_index))
+        store.plan = WindowPlan(self._length_us, frozenset(machine.sensor_index))
         self._source_clocks = SourceClocks()
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
         self._history = store.health_history(HISTORY_WINDOWS)
@@ -85,7 +85,7 @@ class Pipeline:
         readings, source_times_us = self._source_clocks.judge(readings)
         if readings:
             judged = self._judge.judge(Block.of(readings))
-            self._store.append_block(judged.block, self._plan, step_after)
+            self._store.append_block(judged.block, step_after)
             self._judge.stored(judged)
             self._schedule.observe(source_times_us)
         elif step_after:

@@ -11,6 +11,7 @@ import numpy as np
 
 from agent.store.block import Block, decode_block, encode_block
 from agent.store.clock_ledger import ClockLedger, Place
+from agent.store.numbering import WindowPlan, encode_runs, runs_of
 from edge_runtime.errors import StoreDamagedError
 from edge_runtime.quality import Quality, Reason, status
 
@@ -19,14 +20,17 @@ SLICE_READINGS = 200_000
 SUSPECT_STATUS = status(Quality.UNCERTAIN, Reason.CLOCK)
 
 
-def restamp(connection: sqlite3.Connection, ledger: ClockLedger) -> bool:
-    """Move the next few blocks, inside the caller's transaction. False when there is nothing to move."""
+def restamp(connection: sqlite3.Connection, ledger: ClockLedger, plan: WindowPlan) -> bool:
+    """Move the next few blocks, inside the caller's transaction. False when there is nothing to move.
+
+    What of their readings is in no window yet then belongs to the windows of `plan` that the right times are in.
+    """
     task = ledger.restamping()
     if task is None:
         return False
     moved, left = 0, None
-    for block_id, boot_id, counter, payload in connection.execute(
-        "SELECT id, boot_id, first_counter, payload FROM reading_block "
+    for block_id, boot_id, counter, payload, numbers, runs in connection.execute(
+        "SELECT id, boot_id, first_counter, payload, numbers, runs FROM reading_block "
         "WHERE (boot_id, first_counter) >= (?, ?) AND (boot_id, first_counter) < (?, ?) "
         "ORDER BY boot_id DESC, first_counter DESC",
         (task.begin.boot_id, task.begin.counter, task.left.boot_id, task.left.counter),
@@ -36,10 +40,20 @@ def restamp(connection: sqlite3.Connection, ledger: ClockLedger) -> bool:
         except StoreDamagedError:
             continue  # it is found and counted wherever it is read
         encoded = encode_block(block)
+        if numbers == len(block):  # of a thinned one, which number each reading has can't be told any more
+            runs = encode_runs(runs_of(block, plan))  # noqa: PLW2901
         connection.execute(
             "UPDATE reading_block SET first_time_us = ?, last_time_us = ?, stored_us = stored_us + ?, bytes = ?, "
-            "payload = ? WHERE id = ?",
-            (int(block.times_us.min()), int(block.times_us.max()), task.shift_us, len(encoded), encoded, block_id),
+            "payload = ?, runs = ? WHERE id = ?",
+            (
+                int(block.times_us.min()),
+                int(block.times_us.max()),
+                task.shift_us,
+                len(encoded),
+                encoded,
+                runs,
+                block_id,
+            ),
         )
         moved += len(block)
         if moved >= SLICE_READINGS:

@@ -15,7 +15,7 @@ from agent.store.connection import store_errors, transaction
 from agent.store.gaps import Gap, GapCause
 from agent.store.lock import WriterLock
 from agent.store.losses import Cause
-from agent.store.numbering import MINUTES, WindowPlan, runs_of
+from agent.store.numbering import MINUTES, runs_of
 from agent.store.open_readings import OpenReadings
 from agent.store.outbox import MAX_RAW_BYTES
 from agent.store.reader import StoreReader, box_clock_us
@@ -71,6 +71,7 @@ class Store(StoreReader):
 
     Attributes:
         boot: under which readings and batches are numbered.
+        plan: how windows will be cut from the readings; to be set before any is stored.
         salvage: what was done about a damaged file when this store was opened, or reopened; None when it was sound.
     """
 
@@ -87,6 +88,7 @@ class Store(StoreReader):
     ) -> None:
         self._name = boot
         self._machine = machine
+        self.plan = MINUTES
         self._lock = lock
         self._reserve = Reserve(path)
         self._meter = WriteMeter()
@@ -215,27 +217,24 @@ class Store(StoreReader):
         row = (self._now_us(), self._boot_id)
         self._write(lambda: self._connection.execute("UPDATE boot SET stopped_us = ? WHERE id = ?", row), FREE_TO_GO)
 
-    def append(
-        self, readings: Sequence[Reading], plan: WindowPlan = MINUTES, step_after: ClockStep | None = None
-    ) -> None:
+    def append(self, readings: Sequence[Reading], step_after: ClockStep | None = None) -> None:
         """Store readings, all or none of them. They are numbered without a gap in this boot.
 
         `step_after`: the box's clock was set after them and before the next ones.
         """
         if readings:
-            self.append_block(Block.of(readings), plan, step_after)
+            self.append_block(Block.of(readings), step_after)
         elif step_after:
             self._write(lambda: self._note_step(step_after, self._counter), FREE_TO_GO)
 
-    def append_block(self, block: Block, plan: WindowPlan = MINUTES, step_after: ClockStep | None = None) -> None:
+    def append_block(self, block: Block, step_after: ClockStep | None = None) -> None:
         """Store the readings of a block, all or none of them. They are numbered without a gap, see numbering.py.
 
         Args:
             block: not empty.
-            plan: how windows will be cut from it.
             step_after: the box's clock was set after them and before the next ones.
         """
-        runs = runs_of(block, plan)
+        runs = runs_of(block, self.plan)
 
         def write() -> None:
             self._readings.append(self._boot_id, self._counter, block, runs, self._now_us())
@@ -419,8 +418,9 @@ class Store(StoreReader):
     def _restamp(self) -> None:
         """Give readings their right times, some at a time."""
         for _ in range(RESTAMP_STEPS):
-            if not self._commit(lambda: restamp(self._connection, self._clock_ledger)):
+            if not self._commit(lambda: restamp(self._connection, self._clock_ledger, self.plan)):
                 return
+            self._open = self._found_open()
 
     def _note_step(self, step: ClockStep, counter: int) -> None:
         """The clock was set before reading `counter` of this boot."""

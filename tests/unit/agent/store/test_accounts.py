@@ -15,7 +15,7 @@ from agent.store import schema
 from agent.store.accounts import AccountTable, Fate
 from agent.store.block import Block
 from agent.store.losses import Cause
-from agent.store.numbering import MINUTES, Run, WindowPlan, decode_runs, encode_runs, joined, runs_of
+from agent.store.numbering import Run, WindowPlan, decode_runs, encode_runs, joined, runs_of
 from agent.store.records import RecordClass
 from agent.store.retention import Retention, Stage
 from agent.store.schema import migrate
@@ -77,8 +77,8 @@ def test_a_window_that_is_left_out_takes_its_readings_with_it(store):
 
 
 def test_readings_of_a_sensor_that_the_machine_lacks_are_told_apart(store):
-    plan = WindowPlan(sensors=frozenset({"PS1"}))
-    store.append([*at(0, sensor="XX"), *at(1, 2)], plan)
+    store.plan = WindowPlan(sensors=frozenset({"PS1"}))
+    store.append([*at(0, sensor="XX"), *at(1, 2)])
     store.record(window(0), diagnosis(0), [])
     assert store.accounts()[0].fates == {Fate.WINDOW: numbers((0, 1)), Fate.UNKNOWN_SENSOR: numbers((2, 2))}
 
@@ -315,6 +315,6 @@ def test_what_an_earlier_version_stored_is_set_apart(path, monkeypatch):
 def test_accounts_of_a_year_are_small(store):
     """Windows in a row are one range, however many."""
     for minute in range(200):
-        store.append(at(*range(minute * 60, minute * 60 + 60, 7), minute * 60 + 61), MINUTES)
+        store.append(at(*range(minute * 60, minute * 60 + 60, 7), minute * 60 + 61))
         store.record(window(minute), diagnosis(minute), [])
     assert store._connection.execute("SELECT count(*) FROM account").fetchone()[0] <= 2

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from agent.box_clock import BUILD_TIME_US, BoxClock
 from agent.clock_keeper import DoubtedArrivals, begin_time
 from agent.store import restamp
+from agent.store.accounts import Fate
 from agent.store.gaps import Gap, GapCause
 from agent.store.retention import Retention
 from agent.store.store import Store
@@ -20,6 +21,7 @@ from edge_runtime.clock import ClockState
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Reading
 from edge_runtime.timeline import STEP_US, ClockLook
+from tests.stored import MINUTE_US, diagnosis, window
 
 SECOND_US = 1_000_000
 YEAR_US = 365 * 86_400 * SECOND_US
@@ -198,6 +200,23 @@ def test_readings_of_1970_are_marked_and_come_right_a_few_at_a_time(tmp_path, mo
     assert series.times_us.tolist() == [TRUTH_US + (n + 1) * SECOND_US for n in range(2000)]
     assert not series.statuses.any()
     assert store.clock_entries()[0].restamped == 2000
+    store.close()
+
+
+def test_readings_count_in_the_window_that_their_right_times_are_in(tmp_path):
+    clocks = FakeClocks()
+    clock, store = open_store(tmp_path, clocks)
+    store.append(arrivals(clock, clocks, 150))
+    clocks.wall_error_us, clocks.synchronised = 0, True
+    store.append([], step_after=clock.follow())
+    store.prune()
+    times_us = store.series(0, 2**62)["A"].times_us
+    minute = int(times_us[0]) // MINUTE_US + 1
+    store.record(window(minute), diagnosis(minute), [])
+    (account,) = store.accounts()
+    inside = int((times_us // MINUTE_US == minute).sum())
+    assert 0 < inside == len(account.fates[Fate.WINDOW])
+    assert len(account.undiagnosed) == int((times_us // MINUTE_US > minute).sum())
     store.close()
 
 
