@@ -59,6 +59,7 @@ class Recorder:
         self._gaps = gaps
         self._dropped = 0
         self._failures = 0
+        self._stumbled = False
 
     async def run(self, interval_s: float) -> None:
         """One beat every `interval_s`, or sooner when a source is in a hurry, until cancelled.
@@ -107,6 +108,13 @@ class Recorder:
             except StoreError as error:
                 self._intake.put_back(taken)
                 return error
+            except Exception:
+                # A defect of ours: these get a second chance, and then make way for the next.
+                if not self._stumbled:
+                    self._intake.put_back(taken)
+                self._stumbled = not self._stumbled
+                raise
+            self._stumbled = False
         if readings:
             if self._gaps:
                 self._gaps.heard(readings)

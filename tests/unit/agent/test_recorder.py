@@ -114,6 +114,22 @@ async def test_a_store_that_fails_is_reported_once_and_no_reading_is_lost(box, m
     assert box.condition("store").message == "stores readings"
 
 
+async def test_a_defect_costs_no_reading_the_first_time_and_does_not_hold_up_the_rest(box, monkeypatch):
+    monkeypatch.setattr(box.pipeline, "store_readings", failing(ZeroDivisionError(), 1), raising=True)
+    box.intake.deliver(minutes(1, 2))
+    with pytest.raises(ZeroDivisionError):
+        await box.recorder.beat()
+    assert len(box.intake) == len(minutes(1, 2))
+    monkeypatch.setattr(box.pipeline, "store_readings", failing(ZeroDivisionError(), 2), raising=True)
+    with pytest.raises(ZeroDivisionError):
+        await box.recorder.beat()
+    assert len(box.intake) == 0
+    monkeypatch.undo()
+    box.intake.deliver(minutes(2, 3))
+    await box.recorder.beat()
+    assert (await box.core.call(box.store.statistics)).readings == len(minutes(2, 3))
+
+
 async def test_senders_hear_only_of_what_is_stored(box, monkeypatch):
     heard = []
     box.intake.deliver(minutes(0, 1), lambda: heard.append(box.status.snapshot().readings))
