@@ -243,5 +243,5 @@ def test_no_secret_is_logged(centre: Centre) -> None:
     httpx.post(f"{centre.url}/api/v1/enrol", json={"token": token, "machine": "other", "agent_version": "1"})
 
     assert "enrolment refused" in centre.log
-    assert token.rpartition("_")[2] not in centre.log
+    assert token.split("_", 2)[2] not in centre.log  # the secret itself may hold underscores
     assert "verysecretsecret" not in centre.log
