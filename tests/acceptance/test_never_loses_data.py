@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from agent.cli.main import app
@@ -155,7 +154,6 @@ def test_the_centre_knows_why_there_are_no_readings(aftermath: Aftermath) -> Non
 def test_every_reading_is_accounted_for(aftermath: Aftermath) -> None:
     """Of each run of the agent: what it read is at the centre, or in the window that wasn't over when it ended."""
     result = CliRunner().invoke(app, ["sync", "reconcile", "--json", "--config", str(aftermath.config)])
-    structlog.reset_defaults()
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     assert (said["missing"], said["twice"]) == (0, 0), said["verdict"]

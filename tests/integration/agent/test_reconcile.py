@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import structlog
 import yaml
 from click.testing import Result
 from typer.testing import CliRunner
@@ -76,7 +75,6 @@ def box(postgres_url: str, tmp_path: Path) -> Iterator[Box]:
     with Store.open(data / "store.db", "boot-1", retention=Retention(min_free_bytes=0)) as store:
         yield Box(store, config, enrolment.credential, centre)
     centre.stop()
-    structlog.reset_defaults()
 
 
 def verdict(result: Result) -> str:
