@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tuf.api.metadata import TargetFile, Targets
+from tuf.api.metadata import Targets
 
 from cloud_sync.bundle_archive import pack_bundle, unpack_bundle
 from cloud_sync.cloud.registry_keys import OFFLINE_ROLES, ROLES, Keys
@@ -136,11 +136,7 @@ class Registry:
                 hint="Give the bundle a version of its own.",
             )
         archive = pack_bundle(bundle.path, [MANIFEST_FILE, *bundle.manifest.files])
-        target = TargetFile.from_data(model.path, archive, ["sha256"])
-        target.unrecognized_fields["custom"] = model.model_dump()
-        self._repository.add_file(target, archive)
-        targets.targets[model.path] = target
-        self._repository.commit(keys, now=now, targets=targets)
+        self._repository.publish(targets, model.path, archive, model.model_dump(), keys=keys, now=now)
         return model
 
 

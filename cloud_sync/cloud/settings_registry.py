@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import yaml
-from tuf.api.metadata import TargetFile, Targets
+from tuf.api.metadata import Targets
 
 from cloud_sync.cloud.registry_keys import Keys
 from cloud_sync.cloud.signed_repository import SignedRepository
@@ -68,11 +68,7 @@ class SettingsRegistry:
                 "the highest that is published",
                 hint=f"Publish it with --version {highest + 1}, or auto: boxes never go to a lower one.",
             )
-        target = TargetFile.from_data(document.path, content, ["sha256"])
-        target.unrecognized_fields["custom"] = document.model_dump()
-        self._repository.add_file(target, content)
-        targets.targets[document.path] = target
-        self._repository.commit(keys, now=now, targets=targets)
+        self._repository.publish(targets, document.path, content, document.model_dump(), keys=keys, now=now)
         return document
 
 

@@ -130,9 +130,18 @@ class SignedRepository:
         changed = [signed for signed in (root, targets, snapshot, timestamp) if signed is not None]
         self._sign_and_write(changed, old_root, keys, now)
 
-    def add_file(self, target: TargetFile, content: bytes) -> None:
-        """Store the content of a target where readers look for it. Nothing points at it until `commit`."""
+    def publish(
+        self, targets: Targets, path: str, content: bytes, custom: Mapping[str, Any], *, keys: Keys, now: datetime
+    ) -> None:
+        """Add a target to `targets`, with what it says of itself, and commit them.
+
+        The content is stored first, where readers look for it; nothing points at it until the commit.
+        """
+        target = TargetFile.from_data(path, content, ["sha256"])
+        target.unrecognized_fields["custom"] = dict(custom)
         self._write(self.target_path(target), content)
+        targets.targets[path] = target
+        self.commit(keys, now=now, targets=targets)
 
     def target_path(self, target: TargetFile) -> Path:
         """Where the content of a target lies: its hash is part of the name, so that old and new never mix."""

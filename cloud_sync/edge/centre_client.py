@@ -9,11 +9,13 @@ import structlog
 
 from cloud_sync.edge.centre import raise_for_answer, unreachable
 from cloud_sync.edge.link import Link
-from edge_runtime.errors import CentreUnreachableError, ConfigurationError
+from cloud_sync.wire import Message, decode_json
+from edge_runtime.errors import CentreUnreachableError, ConfigurationError, WireError
 
 _log = structlog.get_logger(__name__)
 _DEADLINES = 10
 """A request is given up after this many timeouts, however busily something trickles bytes."""
+_SOMETHING_BETWEEN = "Is something on the way that answers for the centre, such as a login page?"
 _MAX_ANSWER_BYTES = 256 * 2**10
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -36,11 +38,13 @@ class CentreClient:
         self._stamp = _stamp(link.files)
         self._client = link.open(transport)
 
-    async def post(self, path: str, content: bytes, content_type: str, credential: str) -> bytes:
-        """Send a request and wait for its answer.
+    async def post(
+        self, path: str, content: bytes, content_type: str, credential: str, answer: type[Message]
+    ) -> Message:
+        """Send a request and wait for its answer, which is JSON of that form.
 
         Raises:
-            CentreUnreachableError: no answer, or a passing fault; to be tried again.
+            CentreUnreachableError: no answer, not the centre's, or a passing fault; to be tried again.
             CredentialError: the centre doesn't accept the credential.
             RefusedError: the centre would refuse the same again.
         """
@@ -51,11 +55,16 @@ class CentreClient:
                 asyncio.timeout(self._link.timeout_s * _DEADLINES),
                 self._client.stream("POST", path, content=content, headers=headers) as response,
             ):
-                answer = await self._read(response)
+                said = await self._read(response)
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
             raise unreachable(error, self._link.url) from error
-        raise_for_answer(answer)
-        return answer.content
+        raise_for_answer(said)
+        try:
+            return decode_json(said.content, answer)
+        except WireError as error:
+            raise CentreUnreachableError(
+                f"what answers at {path} isn't the centre: {error}", hint=_SOMETHING_BETWEEN
+            ) from error
 
     async def aclose(self) -> None:
         """Let the connection go."""
@@ -75,7 +84,7 @@ class CentreClient:
             if len(body) > _MAX_ANSWER_BYTES:
                 raise CentreUnreachableError(
                     f"{self._link.url} answers with more than {_MAX_ANSWER_BYTES} bytes",
-                    hint="Is something on the way that answers for the centre, such as a login page?",
+                    hint=_SOMETHING_BETWEEN,
                 )
         # What it was compressed with no longer says anything about it.
         headers = [item for item in response.headers.multi_items() if item[0].lower() != "content-encoding"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import read_credential, succeed_credential
-from cloud_sync.wire import Enrolment, decode_json
-from edge_runtime.errors import CentreUnreachableError, WireError
+from cloud_sync.wire import Enrolment
+from edge_runtime.errors import CentreUnreachableError
 
 PATH = "/api/v1/credential/rotate"
 
@@ -22,14 +22,7 @@ async def rotate_credential(client: CentreClient, file: Path) -> bool:
         ConfigurationError: the new one can't be written; the old one stays.
     """
     former = await asyncio.to_thread(read_credential, file)
-    answer = await client.post(PATH, b"", "application/json", former.credential)
-    try:
-        successor = decode_json(answer, Enrolment)
-    except WireError as error:
-        raise CentreUnreachableError(
-            f"no credential in the answer to {PATH}: {error}",
-            hint="Is something on the way that answers for the centre?",
-        ) from error
+    successor = await client.post(PATH, b"", "application/json", former.credential, Enrolment)
     if (successor.agent, successor.machine) != (former.agent, former.machine):
         raise CentreUnreachableError(
             f"the new credential is for box {successor.agent} of {successor.machine}, this is {former.agent} of "

@@ -23,14 +23,13 @@ from cloud_sync.edge.gate import Gate, Permit
 from cloud_sync.edge.retry import RETRY_POLICY, RetryPolicy
 from cloud_sync.edge.rotation import rotate_credential
 from cloud_sync.edge.sealed_batch import Outbox, SealedBatch
-from cloud_sync.wire import CONTENT_TYPE, Acknowledgement, decode_json
+from cloud_sync.wire import CONTENT_TYPE, Acknowledgement
 from edge_runtime.errors import (
     CentreError,
     CentreUnreachableError,
     ConfigurationError,
     CredentialError,
     RefusedError,
-    WireError,
 )
 
 _log = structlog.get_logger(__name__)
@@ -167,14 +166,7 @@ class Uplink:
 
     async def _post(self, batch: SealedBatch) -> Acknowledgement:
         credential = (await asyncio.to_thread(read_credential, self._credential_file)).credential
-        answer = await self._client.post(_PATH, batch.body, CONTENT_TYPE, credential)
-        try:
-            acknowledgement = decode_json(answer, Acknowledgement)
-        except WireError as error:
-            raise CentreUnreachableError(
-                f"what answers isn't the centre: {error}",
-                hint="Is something on the way that answers for the centre, such as a login page?",
-            ) from error
+        acknowledgement = await self._client.post(_PATH, batch.body, CONTENT_TYPE, credential, Acknowledgement)
         if (acknowledgement.boot, acknowledgement.number) != (batch.boot, batch.number):
             raise CentreUnreachableError(
                 f"the centre acknowledges batch {acknowledgement.number} of {acknowledgement.boot}, "

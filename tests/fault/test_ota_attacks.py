@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,28 +9,10 @@ import pytest
 from tuf.api.metadata import Metadata, MetaFile, Timestamp
 
 from cloud_sync.cloud.registry_keys import Keys, create_keys
-from cloud_sync.edge.link import Link
 from cloud_sync.edge.ota import ModelUpdates
 from edge_runtime.errors import CentreUnreachableError, UpdateError
 from tests.model_centre import Centre
 from tests.servers.file_server import FileServer
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[FileServer]:
-    with FileServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def client() -> Iterator[httpx.Client]:
-    with Link("http://127.0.0.1").open_blocking(30) as client:
-        yield client
-
-
-@pytest.fixture
-def centre(tmp_path: Path, server: FileServer) -> Centre:
-    return Centre(tmp_path, server)
 
 
 @pytest.fixture

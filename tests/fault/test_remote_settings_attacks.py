@@ -1,16 +1,12 @@
 """What can be offered to a box as its settings, by mistake or by somebody: each over a real HTTP server."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-from tuf.api.metadata import TargetFile
 
 from cloud_sync.cloud.settings_registry import SettingsRegistry
 from cloud_sync.cloud.signed_repository import SignedRepository
-from cloud_sync.edge.link import Link
 from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.settings_target import MAX_DOCUMENT_BYTES, SettingsTarget
 from edge_runtime.errors import CentreUnreachableError, ConfigurationError, UpdateError
@@ -21,23 +17,6 @@ DOCUMENT = b"alerts: {raise_after: 7}\n"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[FileServer]:
-    with FileServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def client() -> Iterator[httpx.Client]:
-    with Link("http://127.0.0.1").open_blocking(30) as client:
-        yield client
-
-
-@pytest.fixture
-def centre(tmp_path: Path, server: FileServer) -> Centre:
-    return Centre(tmp_path, server)
-
-
-@pytest.fixture
 def box(centre: Centre, client: httpx.Client) -> SettingsUpdates:
     return centre.settings_of(client)
 
@@ -45,12 +24,7 @@ def box(centre: Centre, client: httpx.Client) -> SettingsUpdates:
 def sign(centre: Centre, path: str, content: bytes, custom: dict[str, object]) -> None:
     """Sign a target as the holder of the targets key can, whatever it is."""
     repository = SignedRepository(centre.repository)
-    targets = repository.targets()
-    target = TargetFile.from_data(path, content, ["sha256"])
-    target.unrecognized_fields["custom"] = custom
-    repository.add_file(target, content)
-    targets.targets[path] = target
-    repository.commit(centre.keys, now=centre.now, targets=targets)
+    repository.publish(repository.targets(), path, content, custom, keys=centre.keys, now=centre.now)
 
 
 def test_the_newest_document_for_the_box_is_taken_and_no_other(centre: Centre, box: SettingsUpdates) -> None:

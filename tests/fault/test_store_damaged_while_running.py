@@ -102,7 +102,7 @@ def test_a_store_that_cannot_be_mended_yet_can_be_later(path, store, monkeypatch
         store.append(readings(BEFORE, rate_hz=20))
     assert "sets it aside" in found.value.hint
     with monkeypatch.context() as full:
-        full.setattr("agent.store.store.open_sound", refuse)
+        full.setattr("agent.store.writer.open_sound", refuse)
         with pytest.raises(StoreError, match="No space"):
             store.reopen()
     with pytest.raises(StoreError):

@@ -176,7 +176,7 @@ class MqttConnection:
                 if self._decrypted():  # the socket itself may have nothing more to announce
                     self._loop.call_soon(self._readable)
         except Exception as error:  # noqa: BLE001  raised again where the connection is awaited
-            self._fail(f"the broker sends what isn't MQTT: {error}")
+            self._fail(f"the broker sends what isn't MQTT: {error}", error)
         if len(self._arrived) > had:
             self._news.set()
 
@@ -209,9 +209,10 @@ class MqttConnection:
         self._news.clear()
         await self._news.wait()
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, cause: Exception | None = None) -> None:
         if self._error is None:
             self._error = BrokerUnreachableError(f"no connection: {why}", hint=_CHECK_HINT)
+            self._error.__cause__ = cause
         self._news.set()
 
     def _on_connect(

@@ -1,5 +1,6 @@
 """What a message says, whatever its format: values of one or several sensors, each with its times."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -45,9 +46,9 @@ class PayloadSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @abstractmethod
     def reader(self, publish: Publish) -> Read:
         """What reads these messages in order. A reader may remember what came before on the same connection."""
-        raise NotImplementedError
 
     @property
     def names_sensors(self) -> bool:
