@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import multiprocessing
 import os
 import random
 import shutil
@@ -15,11 +14,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.remote.trial import TrialAction
+from tests.fault.child import exit_code, start
 from tests.remote_box import BEAT_S, DEAD, PATIENCE_S, PROBATION_S, WORKS, RemoteBox, sources
 
 CHANGES = {"os.remove", "os.rename", "os.mkdir"}
 WRITING = os.O_WRONLY | os.O_RDWR
-FORK = multiprocessing.get_context("fork")
 LIFE = round(max(PROBATION_S, PATIENCE_S) / BEAT_S) + 4
 """Steps in which a version is kept or given up, with some to spare."""
 
@@ -94,12 +93,10 @@ def test_killed_before_each_single_change_to_a_file(fresh: Path, tmp_path: Path)
     for number in itertools.count(1):
         folder = tmp_path / str(number)
         shutil.copytree(fresh, folder)
-        child = FORK.Process(target=die_before_file_change, args=(number, folder))
-        child.start()
-        child.join()
-        if child.exitcode == 0:
+        ended = exit_code(start(die_before_file_change, number, folder))
+        if ended == 0:
             break
-        assert child.exitcode == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
         check_history(live(folder, (1, 2, 3)))
     assert number > 20, "the hook saw too few changes to prove anything"
 
@@ -111,8 +108,5 @@ def test_killed_again_and_again_it_ends_with_settings_that_work(fresh: Path, tmp
         folder = tmp_path / str(attempt)
         shutil.copytree(fresh, folder)
         for _ in range(4):
-            child = FORK.Process(target=die_before_file_change, args=(moment.randrange(1, 25), folder))
-            child.start()
-            child.join()
-            assert child.exitcode in {0, -signal.SIGKILL}
+            assert exit_code(start(die_before_file_change, moment.randrange(1, 25), folder)) in {0, -signal.SIGKILL}
         check_history(live(folder, (1, 2, 3)), killed=4)

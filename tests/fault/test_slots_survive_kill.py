@@ -1,7 +1,6 @@
 """Kill -9 of a process that changes the slots: whatever the moment, the state is readable and the active slot whole."""
 
 import itertools
-import multiprocessing
 import os
 import random
 import shutil
@@ -14,12 +13,12 @@ import pytest
 from edge_runtime.bundle import open_bundle
 from edge_runtime.slot_state import SlotAction
 from edge_runtime.slots import Slots
+from tests.fault.child import exit_code, start
 from tests.models.tiny_bundle import build_tiny_bundle
 
 RELEASES = (1, 2, 3, 4)
 CHANGES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir"}
 WRITING = os.O_WRONLY | os.O_RDWR
-FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +89,10 @@ def test_killed_before_each_single_change_to_a_file(bundles, seeded, tmp_path):
     for number in itertools.count(1):
         directory = tmp_path / str(number)
         shutil.copytree(seeded, directory)
-        child = FORK.Process(target=die_before_file_change, args=(number, directory, bundles))
-        child.start()
-        child.join()
-        if child.exitcode == 0:
+        ended = exit_code(start(die_before_file_change, number, directory, bundles))
+        if ended == 0:
             break
-        assert child.exitcode == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
         check_whole(directory, bundles)
     assert number > 50, "the hook saw too few changes to prove anything"
     assert open_bundle(Slots(directory).active).manifest.release == 3
@@ -106,10 +103,8 @@ def test_killed_at_random_moments_again_and_again_on_the_same_slots(bundles, see
     shutil.copytree(seeded, directory)
     moment = random.Random(11)
     for seed in range(20):
-        child = FORK.Process(target=change_for_ever, args=(directory, bundles, seed))
-        child.start()
+        child = start(change_for_ever, directory, bundles, seed)
         time.sleep(moment.uniform(0.01, 0.3))
         child.kill()
-        child.join()
-        assert child.exitcode == -signal.SIGKILL
+        assert exit_code(child) == -signal.SIGKILL
         check_whole(directory, bundles)
