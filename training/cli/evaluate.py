@@ -1,0 +1,56 @@
+"""`hydrosight-train evaluate`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from edge_runtime.backends.onnx import OnnxBackend
+from edge_runtime.bundle import open_bundle
+from edge_runtime.machine_file import load_machine
+from edge_runtime.recording import read_recording
+from training.cli.options import AsJson, MachineFile, RecordingFolder
+from training.cli.output import console, notes
+from training.dataset import labelled_windows
+from training.evaluate import Evaluation
+from training.evaluate import evaluate as evaluate_bundle
+
+
+def evaluate(
+    machine: MachineFile,
+    bundle: Annotated[Path, typer.Option(help="Bundle folder, such as configs/models/zema-rig.")],
+    recording: RecordingFolder,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a bundle on a recording's stable windows, by the code that runs on a box.
+
+    One window a label row, from `start` to `end`. An abstention counts as a miss in accuracy and F1.
+
+    Example: `hydrosight-train evaluate --machine configs/machines/zema.yaml --bundle configs/models/zema-rig
+    --recording configs/recordings/zema-sample --json`
+    """
+    opened = open_bundle(bundle)
+    windows = labelled_windows(load_machine(machine), read_recording(recording))
+    backend = OnnxBackend(opened.model_path)
+    columns = (TextColumn("Diagnosing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
+        task = progress.add_task("", total=len(windows))
+        result = evaluate_bundle(opened, backend, windows, report=lambda done: progress.update(task, completed=done))
+    if as_json:
+        sys.stdout.write(result.model_dump_json() + "\n")
+    else:
+        console.print(_evaluation_table(result, bundle))
+
+
+def _evaluation_table(result: Evaluation, bundle: Path) -> Table:
+    table = Table(title=f"{bundle} on {result.windows} windows", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("condition", no_wrap=True)
+    for name in ("accuracy", "macro F1", "balanced", "ECE", "coverage", "set size", "abstained"):
+        table.add_column(name, justify="right")
+    for condition, metrics in result.components.items():
+        table.add_row(condition, *(f"{value:.3f}" for value in metrics.as_dict().values()))
+    return table

@@ -1,0 +1,81 @@
+"""`hydrosight-train fit`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.cli.options import (
+    Accelerator,
+    ConfigFile,
+    Epochs,
+    MachineFile,
+    RecordingFolder,
+    Seed,
+    Threads,
+    training_config,
+)
+from training.cli.output import console, notes, say
+from training.cli.protocol import protocol_table
+
+# torch and Lightning take seconds to import: only the run itself does.
+# ruff: noqa: PLC0415
+
+
+def fit(  # noqa: PLR0917 - options, given by name
+    machine: MachineFile,
+    recording: RecordingFolder,
+    output: Annotated[Path, typer.Option(help="Folder for the run; its `bundle/` is what a box gets.")],
+    config: ConfigFile = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    golden: Annotated[
+        Path | None, typer.Option(help="Recording to take the golden windows from. Default: the training recording.")
+    ] = None,
+    version: Annotated[str, typer.Option(help="Version of the model.")] = "0.1.0",
+    release: Annotated[int, typer.Option(help="Counter that must rise with each publication.", min=1)] = 1,
+    accelerator: Accelerator = "cpu",
+    threads: Threads = 1,
+) -> None:
+    """Train a model and build its bundle.
+
+    Runs the protocols that the training file reports, cross-fits for the calibration, fits on all stable windows,
+    exports to ONNX, checks the export against torch, and writes `OUTPUT/bundle`, `report.json` and `model.ckpt`.
+
+    Example: `hydrosight-train fit --machine configs/machines/zema.yaml --recording path/to/zema
+    --config configs/training/zema.yaml --output runs/zema-rig`
+    """
+    from training.fitting import Device
+    from training.training_run import RunRequest, run_training
+
+    settings = training_config(config, epochs)
+    options = {
+        "machine": machine,
+        "recording": Path("path/to") / recording.name,
+        "golden": golden,
+        "config": config,
+        "epochs": epochs,
+        "seed": seed,
+        "threads": threads,
+        "version": version,
+        "release": release,
+        "output": Path("runs") / settings.name,
+    }
+    given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
+    request = RunRequest(
+        machine=machine,
+        recording=recording,
+        golden=golden or recording,
+        output=output,
+        config=settings,
+        seed=seed,
+        version=version,
+        release=release,
+        created=datetime.now(UTC).replace(microsecond=0),
+        command=f"hydrosight-train fit {given}",
+    )
+    result = run_training(request, device=Device(accelerator, threads, progress=notes.is_terminal), report=say)
+    for report in result.reports:
+        console.print(protocol_table(report))
+    console.print(f"Bundle: {result.bundle.path}")

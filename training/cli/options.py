@@ -1,0 +1,42 @@
+"""Options that several commands share, and the training file they name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from training.config import TrainingConfig
+
+# The training file's schema holds the network's, so reading it imports torch: commands that do without don't.
+# ruff: noqa: PLC0415
+
+MachineFile = Annotated[Path, typer.Option("--machine", help="Machine file (YAML).", show_default=False)]
+RecordingFolder = Annotated[Path, typer.Option("--recording", help="Recording with labels.", show_default=False)]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Training file (YAML), such as configs/training/zema.yaml. Default: built-in values."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of everything random. The same seed gives the same model.", min=0)]
+Epochs = Annotated[int | None, typer.Option(help="At most this many, instead of the training file's.", min=1)]
+Accelerator = Annotated[str, typer.Option(help="Lightning accelerator: cpu, cuda or auto.")]
+Threads = Annotated[int, typer.Option(help="CPU threads. Another number changes the last digits.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def training_config(path: Path | None, epochs: int | None) -> "TrainingConfig":
+    """The training file, or built-in values without one.
+
+    Args:
+        path: of the file.
+        epochs: instead of the file's.
+    """
+    from edge_runtime.yaml_file import load_yaml
+    from training.config import TrainingConfig
+
+    config = TrainingConfig() if path is None else load_yaml(path, TrainingConfig)
+    if epochs is None:
+        return config
+    return config.model_copy(update={"fit": config.fit.model_copy(update={"epochs": epochs})})
