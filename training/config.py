@@ -1,10 +1,11 @@
 """Settings of a training run: `configs/training/*.yaml`, frozen and checked as a whole."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from edge_runtime.machine import Name
+from edge_runtime.errors import ConfigurationError
+from edge_runtime.machine import MisfitError, Name
 from gnn.model import ModelConfig
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -58,6 +59,19 @@ class Protocol(_Frozen):
     conditions: tuple[str, ...] = ()
 
 
+class Ablation(_Frozen):
+    """What an ablated run does differently; for the rest the training file stands.
+
+    Attributes:
+        model: values of `ModelConfig` that replace those of the training file.
+        shuffled_edges: pipes join other components than they do, in each window anew (`training.ablation`).
+    """
+
+    description: str = ""
+    model: dict[str, JsonValue] = {}
+    shuffled_edges: bool = False
+
+
 class TrainingConfig(_Frozen):
     """A whole training file.
 
@@ -67,6 +81,7 @@ class TrainingConfig(_Frozen):
         calibration_folds: the calibration comes from models that did not see the group they are asked about.
         protocols: by name.
         reported: protocols that `fit` runs and writes into the model card.
+        ablations: by name; what each part of the network is worth is measured without it.
     """
 
     name: Name = "model"
@@ -77,3 +92,31 @@ class TrainingConfig(_Frozen):
     calibration_folds: Annotated[int, Field(ge=2)] = 5
     protocols: dict[str, Protocol] = {}
     reported: tuple[str, ...] = ()
+    ablations: dict[str, Ablation] = {}
+
+    @model_validator(mode="after")
+    def _ablations_fit_the_model(self) -> Self:
+        for name in self.ablations:
+            self._ablated_model(name)
+        return self
+
+    def ablated(self, name: str) -> "TrainingConfig":
+        """The training file of an ablated run.
+
+        Raises:
+            ConfigurationError: there is no ablation of that name.
+        """
+        if name not in self.ablations:
+            raise ConfigurationError(
+                f"there is no ablation {name!r}; the training file has: {', '.join(self.ablations) or 'none'}",
+                hint="Name one of these, or add it under ablations: in the training file (--config).",
+            )
+        return self.model_copy(update={"model": self._ablated_model(name)})
+
+    def _ablated_model(self, name: str) -> ModelConfig:
+        try:
+            return ModelConfig.model_validate({**self.model.model_dump(), **self.ablations[name].model})
+        except ValidationError as error:
+            fault = error.errors()[0]
+            message = f"the network can't be so: {fault['msg'].removeprefix('Value error, ')}"
+            raise MisfitError(message, "ablations", name, "model", *fault["loc"]) from error
