@@ -120,7 +120,11 @@ def _what_goes(shedding: Shedding) -> str:
 
 
 def _counts(counts: Mapping[RecordClass, int]) -> str:
-    return ", ".join(f"{count:,} {PLURAL[name]}" for name, count in counts.items())
+    return ", ".join(f"{count:,} {_word(name, count)}" for name, count in counts.items())
+
+
+def _word(name: RecordClass, count: int) -> str:
+    return name.value.replace("_", " ") if count == 1 else PLURAL[name]
 
 
 def _wear(wear: Wear | None) -> str:

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from agent.store import salvage
+from agent.store import salvage, salvaged_rows
 from agent.store.file_format import PAGE_BYTES as PAGE
 from agent.store.gaps import Gap, GapCause
 from agent.store.losses import Cause
@@ -177,7 +177,7 @@ def test_salvage_that_was_cut_short_is_done_again(path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(salvage, "_settle", cut)
+        patched.setattr(salvage, "settle", cut)
         with pytest.raises(KeyboardInterrupt):
             Store.open(path, "boot-2")
     with Store.open(path, "boot-3") as store:
@@ -220,8 +220,8 @@ def test_the_log_of_the_damaged_file_is_not_taken_for_the_new_ones(path, tmp_pat
 
 def test_on_a_full_disk_the_newest_readings_are_brought_over(path, monkeypatch):
     overwrite(path, pages_of(path, "reading_block")[2])
-    monkeypatch.setattr(salvage, "_MIN_FREE_BYTES", 2**62)
-    monkeypatch.setattr(salvage, "_ROWS", 20)
+    monkeypatch.setattr(salvaged_rows, "_MIN_FREE_BYTES", 2**62)
+    monkeypatch.setattr(salvaged_rows, "_ROWS", 20)
     with Store.open(path, "boot-2") as store:
         assert store.newest_source_time() == 299_980_000
         assert 0 < store.salvage.readings < 100 * 150
