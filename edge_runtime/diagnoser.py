@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from edge_runtime.backends.base import Backend, ModelOutput
-from edge_runtime.baseline import evidence, sensors_of
 from edge_runtime.bundle import Bundle
 from edge_runtime.calibration import conformal_set, level_probabilities, sigmoid
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
+from edge_runtime.evidence import evidence, sensors_of
 from edge_runtime.fault_table import is_possible
 from edge_runtime.graph import Float32Array
 from edge_runtime.graph_builder import build_graph, join_graphs

@@ -7,7 +7,6 @@ are then divided by the nameplate, so that it serves machines of any size as wel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -16,30 +15,12 @@ from edge_runtime.features.classic import CLASSIC, CLASSIC_SCALING, Scaling, cla
 from edge_runtime.features.hydraulic import hydraulic_features
 from edge_runtime.features.sequence import TOKENS, window_means
 from edge_runtime.graph import EDGE_FEATURES, Float32Array, GraphSample, Int64Array
-from edge_runtime.machine import Component, Connection, Machine, Nameplate
-from edge_runtime.vocabulary import CANONICAL_CHANNELS, ComponentType, Material, Port, Quantity
+from edge_runtime.machine import Connection, Machine
+from edge_runtime.nameplate import normalisation
+from edge_runtime.resampling import SAMPLES, resample
+from edge_runtime.vocabulary import CANONICAL_CHANNELS, ComponentType, Material, Port
 from edge_runtime.window import Window
 
-# One a second in windows of a minute.
-SAMPLES = 60
-
-# For what neither the component's nor the machine's nameplate says: usual values of industrial hydraulics.
-USUAL_NAMEPLATE = Nameplate(
-    pressure_bar=250, flow_l_min=100, speed_rpm=1500, power_w=10_000, vibration_mm_s=5, stroke_mm=500
-)
-
-# Temperatures have no natural zero: 40 °C, at which oils are graded, becomes 0 and 80 °C becomes 1 on any machine.
-TEMPERATURE_OFFSET_C = 40.0
-TEMPERATURE_SCALE_K = 40.0
-
-_NAMEPLATE_FIELD = {
-    Quantity.PRESSURE: "pressure_bar",
-    Quantity.FLOW: "flow_l_min",
-    Quantity.SPEED: "speed_rpm",
-    Quantity.POWER: "power_w",
-    Quantity.VIBRATION: "vibration_mm_s",
-    Quantity.POSITION: "stroke_mm",
-}
 _MATERIALS = (
     frozenset({Material.STEEL}),
     frozenset({Material.RUBBER}),
@@ -58,7 +39,7 @@ def build_graph(machine: Machine, window: Window) -> GraphSample:
     places = _places(machine)
     length_us = window.end_us - window.start_us
     step_us = length_us / SAMPLES
-    signals = _resample(window)
+    signals = resample(window)
     raw_tokens = window_means(signals, step_us, length_us, TOKENS)
     raw_features, raw_mask = classic_features(signals, step_us / 1e6)
     means = np.where(raw_mask[:, _MEAN] > 0, raw_features[:, _MEAN], np.nan).astype(np.float64)
@@ -125,7 +106,7 @@ def _places(machine: Machine) -> _Places:
             number,
             machine.component_index[place.component],
             CANONICAL_CHANNELS.index(place.port),
-            *_normalisation(machine, machine.components[machine.component_index[place.component]], sensor.quantity),
+            *normalisation(machine, machine.components[machine.component_index[place.component]], sensor.quantity),
         )
         for number, sensor in enumerate(machine.sensors)
         for place in sensor.placements
@@ -134,31 +115,6 @@ def _places(machine: Machine) -> _Places:
     columns = np.array(rows, np.float64).reshape(-1, 5)
     signal, node, channel = columns[:, :3].astype(np.int64).T
     return _Places(signal, node, channel, columns[:, 3:4], columns[:, 4:5])
-
-
-def _normalisation(machine: Machine, component: Component, quantity: Quantity) -> tuple[float, float]:
-    """Offset and scale that make a quantity dimensionless at a component."""
-    if quantity is Quantity.TEMPERATURE:
-        return TEMPERATURE_OFFSET_C, TEMPERATURE_SCALE_K
-    field = _NAMEPLATE_FIELD.get(quantity)
-    if field is None:  # command, ratio and efficiency, in percent
-        return 0.0, 100.0
-    nameplates = (component.nameplate, machine.nameplate, USUAL_NAMEPLATE)
-    return 0.0, next(float(value) for plate in nameplates if (value := getattr(plate, field)) is not None)
-
-
-def _resample(window: Window) -> Float64Array:
-    """All signals of the window, float64 [S, SAMPLES]; those on the same grid are done at once."""
-    resampled = np.empty((len(window.channels), SAMPLES))
-
-    def grid(number: int) -> tuple[int, int]:
-        return window.channels[number].step_us, len(window.channels[number].values)
-
-    for (step_us, _), numbers in groupby(sorted(range(len(window.channels)), key=grid), key=grid):
-        rows = list(numbers)
-        values = np.stack([window.channels[row].values for row in rows])
-        resampled[rows] = window_means(values, step_us, window.end_us - window.start_us, SAMPLES)
-    return resampled
 
 
 def _machine_features(machine: Machine, places: _Places, means: Float64Array) -> tuple[Float32Array, Float32Array]:

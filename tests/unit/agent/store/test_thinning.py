@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from agent.store.block import Block
 from agent.store.thinning import ThinningRule, Trigger, thin
 from edge_runtime.features.sequence import window_means
-from edge_runtime.graph_builder import SAMPLES
 from edge_runtime.quality import Quality, Reason, reason_of, status
 from edge_runtime.reading import Series
+from edge_runtime.resampling import SAMPLES
 from edge_runtime.windowing import cut_window
 from tests.columns import SECOND_US
 from tests.models.tiny_bundle import WINDOW_US, tiny_machine

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge_runtime.baseline import LEAST_STD_SHARE, MOST_SHOWN, evidence, sensors_of
+from edge_runtime.evidence import LEAST_STD_SHARE, MOST_SHOWN, evidence, sensors_of
 from edge_runtime.manifest import SensorBaseline
 from tests.models.tiny_bundle import tiny_machine, window_of
 
