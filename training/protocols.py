@@ -1,10 +1,8 @@
 """Run an evaluation protocol: train without each group, test on it, and put simple models beside the result."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 from pydantic import BaseModel, ConfigDict
 
 from edge_runtime.calibration import level_probabilities
@@ -13,55 +11,15 @@ from edge_runtime.graph import Float32Array, Int64Array
 from training.baselines import run_baselines
 from training.calibrate import calibrate, predict
 from training.config import Protocol, TrainingConfig
-from training.dataset import Example, LabelledWindows, level_counts
-from training.fitting import CPU, Device, fit_discriminant, fit_network
-from training.folds import Fold, group_folds, hold_back
-from training.fusion import network_weights
+from training.cross_fit import FoldResult, TrainingWindows, cross_fit
+from training.dataset import level_counts
+from training.fitting import CPU, Device
+from training.folds import group_folds
 from training.metrics import Interval, Predictions, group_interval, measure
-from training.parts import PartLogits, predict_parts
 
 MODEL = "model"
 NETWORK = "network alone"
 DISCRIMINANT = "discriminant alone"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingWindows:
-    """Everything that networks are trained and tested on: windows, their graphs, and which belong together."""
-
-    windows: LabelledWindows
-    examples: tuple[Example, ...]
-    groups: Int64Array
-
-    @property
-    def level(self) -> Int64Array:
-        """int64 [windows, N], −1 where unlabelled."""
-        return np.stack([example.targets.level for example in self.examples])
-
-    def pick(self, indices: Int64Array) -> tuple[Example, ...]:
-        """Some of the examples."""
-        return tuple(self.examples[int(index)] for index in indices)
-
-
-@dataclass(frozen=True, slots=True)
-class FoldResult:
-    """What a network said of windows of groups that it did not see.
-
-    Attributes:
-        fold: which windows it may have seen, and which these are.
-        said: of the test windows.
-        validation: the windows it was stopped, fused and can be calibrated by.
-        validation_logits: float32 [validation windows, N, 4].
-        network_weight: float32 [component types], found on the validation windows.
-        epochs: after how many it was at its best.
-    """
-
-    fold: Fold
-    said: PartLogits
-    validation: Int64Array
-    validation_logits: Float32Array
-    network_weight: Float32Array
-    epochs: int
 
 
 class ConditionReport(BaseModel):
@@ -98,46 +56,6 @@ class ProtocolReport(BaseModel):
             for condition, report in self.conditions.items()
             for metric, value in report.metrics.items()
         }
-
-
-def cross_fit(
-    data: TrainingWindows,
-    config: TrainingConfig,
-    folds: tuple[Fold, ...],
-    *,
-    seed: int,
-    device: Device = CPU,
-    report: Callable[[str], None] = lambda _: None,
-) -> tuple[FoldResult, ...]:
-    """Train a model on each fold's training windows and let it speak of the fold's test windows.
-
-    Some groups are held back from the training windows to stop, fuse and calibrate by. The discriminant is found
-    without them for that, and then once more with them: in closed form that costs nothing, and every state counts.
-    """
-    levels = level_counts(data.windows.machine)
-    types = data.examples[0].sample.component_type
-    results = []
-    for number, fold in enumerate(folds, 1):
-        report(f"fold {number} of {len(folds)}")
-        inner = hold_back(fold, data.groups, config.fit.validation_share, seed)
-        network = fit_network(
-            config.model,
-            config.fit,
-            data.pick(inner.training),
-            data.pick(inner.test),
-            levels,
-            seed=seed,
-            device=device,
-        )
-        model, held_back = network.model, data.pick(inner.test)
-        parts = predict_parts(model, held_back)
-        weight = network_weights(parts, data.level[inner.test], data.groups[inner.test], levels, types)
-        model.network_weight = torch.from_numpy(weight)
-        validation_logits = predict_parts(model, held_back).fused
-        fit_discriminant(model, data.pick(fold.training))
-        said = predict_parts(model, data.pick(fold.test))
-        results.append(FoldResult(fold, said, inner.test, validation_logits, weight, network.epochs))
-    return tuple(results)
 
 
 def run_protocol(

@@ -19,11 +19,12 @@ from edge_runtime.recording import SIGNALS, Recording, read_recording
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
 from training.config import Protocol, TrainingConfig
+from training.cross_fit import FoldResult, TrainingWindows, cross_fit
 from training.dataset import build_examples, labelled_windows, level_counts
 from training.fitting import CPU, Device, FittedNetwork, fit_network, save_checkpoint
 from training.folds import group_folds
 from training.model_card import CardFacts, model_card
-from training.protocols import FoldResult, ProtocolReport, TrainingWindows, cross_fit, report_on, run_protocol
+from training.protocols import ProtocolReport, report_on, run_protocol
 
 BUNDLE = "bundle"
 REPORT = "report.json"

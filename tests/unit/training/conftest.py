@@ -7,8 +7,8 @@ from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import Recording, read_recording
 from gnn.model import ModelConfig
 from training.config import FitSettings, Protocol, TrainingConfig
+from training.cross_fit import TrainingWindows
 from training.dataset import build_examples, labelled_windows
-from training.protocols import TrainingWindows
 
 ROOT = Path(__file__).parents[3]
 MACHINE_FILE = ROOT / "configs" / "machines" / "zema.yaml"

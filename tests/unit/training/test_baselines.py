@@ -1,8 +1,8 @@
 import numpy as np
 
 from training.baselines import CLOCK, LDA, MAJORITY, run_baselines, sensor_features
+from training.cross_fit import TrainingWindows
 from training.folds import Fold
-from training.protocols import TrainingWindows
 
 
 def test_the_majority_class_and_the_clock_answer_from_the_training_side_alone(data: TrainingWindows):

@@ -14,7 +14,7 @@ from edge_runtime.manifest import ConditionCalibration, TrainingData
 from gnn.model import ModelConfig, UniversalTemporalGNN
 from tests.unit.training.conftest import MACHINE_FILE
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
-from training.protocols import TrainingWindows
+from training.cross_fit import TrainingWindows
 
 
 def parts(data: TrainingWindows) -> BundleParts:

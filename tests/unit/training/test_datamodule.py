@@ -1,9 +1,9 @@
 import torch
 
 from training.config import FitSettings
+from training.cross_fit import TrainingWindows
 from training.datamodule import Batch, GraphDataset, WindowsDataModule
 from training.dataset import level_counts
-from training.protocols import TrainingWindows
 
 
 def test_a_batch_is_one_disjoint_graph_with_a_target_a_node(data: TrainingWindows):

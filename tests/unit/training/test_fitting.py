@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from training.config import FitSettings, TrainingConfig
+from training.cross_fit import TrainingWindows
 from training.dataset import Example, level_counts
 from training.fitting import FittedNetwork, fit_network, load_checkpoint, save_checkpoint
 from training.parts import predict_parts
-from training.protocols import TrainingWindows
 
 
 def fit(

@@ -3,10 +3,10 @@ import torch
 
 from gnn.model import ModelConfig, UniversalTemporalGNN
 from training.config import FitSettings
+from training.cross_fit import TrainingWindows
 from training.datamodule import Batch
 from training.dataset import level_counts
 from training.module import DiagnosisModule, _rate
-from training.protocols import TrainingWindows
 
 
 def batch(data: TrainingWindows) -> Batch:
