@@ -61,7 +61,7 @@ def hydraulic_features(
     pairs = pairs[pairs[:, 0] > 0]
     if len(pairs):
         features[3] = np.clip((pairs[:, 0] - pairs[:, 1]) / pairs[:, 0], 0.0, 1.0).max()
-    mask = np.isfinite(features)
+    mask = np.abs(features) <= np.finfo(np.float32).max
     return np.where(mask, features, 0.0).astype(np.float32), mask.astype(np.float32)
 
 

@@ -33,15 +33,10 @@ def window_means(values: npt.NDArray[np.floating], step_us: float, length_us: fl
     signals, samples = values.shape
     if samples == 0:
         return np.full((signals, count), np.nan)
-    present = np.isfinite(values)
-    # Integrals from the window's start to each grid point, then to each part's edge: linear between grid points.
-    integral = _cumulative(np.where(present, values, 0.0))
-    covered = _cumulative(present.astype(np.float64))
+    present = np.abs(values) <= np.finfo(np.float32).max
     edges = np.minimum(np.arange(count + 1) * (length_us / (count * step_us)), samples)
-    left = np.minimum(edges.astype(np.int64), samples - 1)
-    fraction = edges - left
-    area = np.diff(_between(integral, left, fraction), axis=1)
-    time = np.diff(_between(covered, left, fraction), axis=1)
+    area = _integrals(np.where(present, values, 0.0).astype(np.float64, copy=False), edges)
+    time = np.diff(edges) if present.all() else _integrals(present.astype(np.float64), edges)
     needed = MIN_COVERAGE * length_us / (count * step_us)
     means = np.full((signals, count), np.nan)
     # A rounding error must not lose a part that is covered exactly as far as needed.
@@ -49,11 +44,20 @@ def window_means(values: npt.NDArray[np.floating], step_us: float, length_us: fl
     return means
 
 
-def _cumulative(values: Float64Array) -> Float64Array:
-    sums = np.zeros((values.shape[0], values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=sums[:, 1:])
-    return sums
+def _integrals(values: Float64Array, edges: Float64Array) -> Float64Array:
+    """Integrals of held samples from edge to edge, [S, len(edges) − 1]; sample i holds over [i, i + 1).
 
-
-def _between(sums: Float64Array, left: npt.NDArray[np.int64], fraction: Float64Array) -> Float64Array:
-    return sums[:, left] + fraction * (sums[:, left + 1] - sums[:, left])
+    Each is a sum of its own samples. Differences of running sums would carry the rounding errors of one part, such as
+    that of a spike, into all later ones.
+    """
+    first = np.minimum(edges.astype(np.int64), values.shape[1] - 1)
+    into = edges - first
+    left, right = first[:-1], first[1:]
+    inner = left + 1 < right
+    between = np.zeros((values.shape[0], len(left)))
+    if inner.any():
+        bounds = np.column_stack([left[inner] + 1, right[inner]]).ravel()
+        between[:, inner] = np.add.reduceat(values, bounds, axis=1)[:, ::2]
+    whole = values[:, left] * (1 - into[:-1]) + between + values[:, right] * into[1:]
+    integrals: Float64Array = np.where(left == right, values[:, left] * (into[1:] - into[:-1]), whole)
+    return integrals

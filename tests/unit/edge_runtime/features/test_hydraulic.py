@@ -47,7 +47,7 @@ def test_a_machine_that_stands_still_has_no_flow_per_pressure(share):
     assert np.isnan(ratios(flows=[1.0], shares=[share])["flow_per_pressure"])
 
 
-floats = st.one_of(st.just(np.nan), st.floats(-1e4, 1e4))
+floats = st.one_of(st.just(np.nan), st.floats(width=32), st.floats(-1e4, 1e4))
 some = hnp.arrays(np.float64, st.integers(0, 5), elements=floats)
 
 

@@ -81,6 +81,30 @@ def test_samples_beyond_the_window_are_not_used():
     np.testing.assert_allclose(window_means(values, 4, 8, 2), [[1.0, 1.0]])
 
 
+def test_a_spike_stays_in_its_own_part():
+    values = np.ones((1, 640))
+    values[0, 5] = 1e30
+    means = window_means(values, 1, 640, 64)
+    assert means[0, 0] == pytest.approx(1e29)
+    np.testing.assert_array_equal(means[0, 1:], 1.0)
+
+
+@pytest.mark.parametrize("rate_hz", [0.01, 1 / 60, 0.5, 10, 10_000])
+def test_any_rate_gives_the_same_tokens_of_a_level_signal(rate_hz):
+    step_us = 1e6 / rate_hz
+    values = np.full((2, max(1, round(MINUTE / step_us))), 2.0**20 + 0.25, np.float32)
+    np.testing.assert_allclose(window_means(values, step_us, MINUTE, 64), 2.0**20 + 0.25, rtol=1e-12)
+
+
+@pytest.mark.parametrize("wild", [np.inf, -np.inf, 1e39])
+def test_what_no_sensor_can_read_is_missing(wild):
+    values = np.ones((1, 64))
+    values[0, 9] = wild
+    means = window_means(values, 1, 64, 64)
+    assert np.flatnonzero(np.isnan(means[0])).tolist() == [9]
+    np.testing.assert_array_equal(np.delete(means[0], 9), 1.0)
+
+
 def test_the_set_is_named_with_its_version():
     assert SEQUENCE.id == "sequence-64/1"
     assert len(SEQUENCE) == 64
