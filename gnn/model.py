@@ -78,22 +78,35 @@ class GraphTensors(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkOutputs:
+    """What the network alone says of each node.
+
+    Attributes:
+        level_logits: [N, 4], continuation ratios.
+        fault_logits: [N, 9].
+        innovation: [N, T − 1, H], what the ARMA block's predictions missed; None without that block.
+    """
+
+    level_logits: Tensor
+    fault_logits: Tensor
+    innovation: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeOutputs:
     """What the model says of each node.
 
     Attributes:
         level_logits: [N, 4], continuation ratios.
         fault_logits: [N, 9].
-        network: level and fault logits of the network alone, which is what it is trained on.
+        network: level and fault logits of the network alone.
         discriminant: those of the discriminant alone; zero where it is silent.
-        innovation: [N, T − 1, H], what the ARMA block's predictions missed; None without that block.
     """
 
     level_logits: Tensor
     fault_logits: Tensor
     network: tuple[Tensor, Tensor]
     discriminant: tuple[Tensor, Tensor]
-    innovation: Tensor | None
 
 
 class UniversalTemporalGNN(nn.Module):
@@ -172,10 +185,33 @@ class UniversalTemporalGNN(nn.Module):
                 np.concatenate(faults),
             )
 
+    def network(self, graph: GraphTensors) -> NetworkOutputs:
+        """What the network alone says of a graph; it is trained on that."""
+        return self._network(graph, self._cycle(graph))
+
     def run(self, graph: GraphTensors) -> NodeOutputs:
-        """Everything the network has to say of a graph."""
+        """Everything the model has to say of a graph."""
+        cycle = self._cycle(graph)
+        network = self._network(graph, cycle)
+        level, fault = torch.zeros_like(network.level_logits), torch.zeros_like(network.fault_logits)
+        weight = torch.ones_like(level[:, :1])
+        if self.discriminant is not None:
+            level, fault, speaks = self.discriminant(cycle, graph.sequence_mask, graph.component_type)
+            own = self.network_weight.index_select(0, graph.component_type).unsqueeze(1)
+            weight = speaks * own + (1 - speaks)
+        return NodeOutputs(
+            level + weight * network.level_logits,
+            fault + weight * network.fault_logits,
+            (network.level_logits, network.fault_logits),
+            (level, fault),
+        )
+
+    def _cycle(self, graph: GraphTensors) -> Tensor:
+        cycle: Tensor = self.normalise_sequence(graph.sequence, graph.sequence_mask, graph.component_type)
+        return cycle
+
+    def _network(self, graph: GraphTensors, cycle: Tensor) -> NetworkOutputs:
         kind = self.type_embedding(graph.component_type)
-        cycle = self.normalise_sequence(graph.sequence, graph.sequence_mask, graph.component_type)
         states = self.encoder(torch.cat([cycle, graph.sequence_mask], 1).transpose(1, 2), kind)
         innovation: Tensor | None = None
         if self.arma is not None:
@@ -196,19 +232,7 @@ class UniversalTemporalGNN(nn.Module):
         for layer in self.layers:
             h = layer(h, pipes, pipe_features)
         level_logits, fault_logits = self.task_heads(self.norm(h))
-        level, fault = torch.zeros_like(level_logits), torch.zeros_like(fault_logits)
-        weight = torch.ones_like(level[:, :1])
-        if self.discriminant is not None:
-            level, fault, speaks = self.discriminant(cycle, graph.sequence_mask, graph.component_type)
-            own = self.network_weight.index_select(0, graph.component_type).unsqueeze(1)
-            weight = speaks * own + (1 - speaks)
-        return NodeOutputs(
-            level + weight * level_logits,
-            fault + weight * fault_logits,
-            (level_logits, fault_logits),
-            (level, fault),
-            innovation,
-        )
+        return NetworkOutputs(level_logits, fault_logits, innovation)
 
     def forward(  # noqa: PLR0917 - ONNX inputs are positional
         self,

@@ -53,16 +53,17 @@ def masked_statistics(values: npt.ArrayLike, mask: npt.ArrayLike, rows: npt.Arra
         Statistics [count, width]; mean 0 and spread 1 where nothing was measured or where the value never changes,
         so that an input which told nothing in training passes as it is.
     """
-    values64, mask64 = np.asarray(values, np.float64), np.asarray(mask, np.float64)
-    index = np.asarray(rows)
-    shape = (count, values64.shape[1])
-    number, total, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    np.add.at(number, index, mask64)
-    np.add.at(total, index, values64 * mask64)
-    mean = np.divide(total, number, out=np.zeros(shape), where=number > 0)
-    np.add.at(squares, index, ((values64 - mean[index]) * mask64) ** 2)
-    std = np.sqrt(np.divide(squares, number, out=np.zeros(shape), where=number > 0))
-    return Statistics(mean, np.where(std > _SMALLEST_SPREAD, std, 1.0))
+    values, mask, index = np.asarray(values), np.asarray(mask), np.asarray(rows)
+    mean, std = np.zeros((count, values.shape[1])), np.ones((count, values.shape[1]))
+    for row in np.unique(index):
+        own = index == row
+        weight = mask[own].astype(np.float64)
+        number = np.maximum(weight.sum(0), 1)
+        known = values[own] * weight
+        mean[row] = known.sum(0) / number
+        spread = np.sqrt(np.square((known - mean[row]) * weight).sum(0) / number)
+        std[row] = np.where(spread > _SMALLEST_SPREAD, spread, 1.0)
+    return Statistics(mean, std)
 
 
 class InputNormalisation(nn.Module):

@@ -31,10 +31,9 @@ class DiagnosisModule(LightningModule):
 
     def loss(self, batch: Batch) -> Tensor:
         """Scalar loss of the network alone on a batch; unlabelled components count nothing."""
-        outputs = self.model.run(batch.graph)
-        level_logits, fault_logits = outputs.network
-        loss = level_loss(level_logits, batch.level, batch.levels)
-        loss = loss + self.settings.fault_weight * fault_loss(fault_logits, batch.fault)
+        outputs = self.model.network(batch.graph)
+        loss = level_loss(outputs.level_logits, batch.level, batch.levels)
+        loss = loss + self.settings.fault_weight * fault_loss(outputs.fault_logits, batch.fault)
         if outputs.innovation is not None:
             loss = loss + self.settings.innovation_weight * innovation_loss(outputs.innovation)
         return loss
@@ -48,7 +47,7 @@ class DiagnosisModule(LightningModule):
     def validation_step(self, batch: Batch, _index: int) -> None:
         """Log the error of a validation batch."""
         labelled = batch.level >= 0
-        level_logits, _ = self.model.run(batch.graph).network
+        level_logits = self.model.network(batch.graph).level_logits
         wrong = likeliest_level(level_logits, batch.levels) != batch.level
         error = wrong[labelled].float().mean()
         self.log(VALIDATION_ERROR, error, prog_bar=True, batch_size=int(labelled.sum()))
