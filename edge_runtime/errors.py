@@ -5,6 +5,7 @@
     ├── RecordingError          a recording can't be read or written
     ├── BundleError             a model bundle is damaged or doesn't fit
     │   └── GoldenMismatchError the bundle doesn't reproduce its own golden windows on this box
+    ├── BaselineError           a machine's healthy baseline can't be learned, or doesn't fit
     ├── BackendError            the inference engine can't load or run a model
     ├── SourceError             a sensor source can't be reached or answers nonsense
     ├── StoreError              the local store can't be read or written
@@ -51,6 +52,10 @@ class BundleError(HydrosightError):
 
 class GoldenMismatchError(BundleError):
     """The bundle doesn't reproduce its own golden windows on this box."""
+
+
+class BaselineError(HydrosightError):
+    """A machine's healthy baseline can't be learned from what was given, is damaged, or is of another machine."""
 
 
 class BackendError(HydrosightError):
