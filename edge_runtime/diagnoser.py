@@ -17,10 +17,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from edge_runtime.backends.base import Backend, ModelOutput
+from edge_runtime.baseline.deviation import Comparison, compare
+from edge_runtime.baseline.document import MachineBaseline
+from edge_runtime.baseline.profile import profile
 from edge_runtime.bundle import Bundle
 from edge_runtime.calibration import conformal_set, level_probabilities, sigmoid
-from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
-from edge_runtime.evidence import evidence, sensors_of
+from edge_runtime.diagnosis import BaselineReference, ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
+from edge_runtime.evidence import Expectation, evidence, expectations, sensors_of
 from edge_runtime.fault_table import is_possible
 from edge_runtime.graph import Float32Array
 from edge_runtime.graph_builder import build_graph, join_graphs
@@ -77,48 +80,59 @@ class Diagnoser:
         """Which model that is, as diagnoses name it."""
         return self._model
 
-    def diagnose(self, window: Window, history: HealthHistory = _NO_HISTORY) -> Diagnosis:
+    def diagnose(
+        self, window: Window, history: HealthHistory = _NO_HISTORY, baseline: MachineBaseline | None = None
+    ) -> Diagnosis:
         """Diagnose one window.
 
         Args:
             window: channels in the order of the machine's sensors.
             history: of each component's health before this window, for its trend.
+            baseline: of this machine when it is healthy; without one the model's is the evidence.
 
         Raises:
             BackendError: the engine failed.
         """
-        (diagnosis,) = self._diagnose([window], history)
+        (diagnosis,) = self._diagnose([window], history, baseline)
         return diagnosis
 
-    def diagnose_many(self, windows: Sequence[Window]) -> list[Diagnosis]:
+    def diagnose_many(self, windows: Sequence[Window], baseline: MachineBaseline | None = None) -> list[Diagnosis]:
         """Diagnose windows of any order with one inference; no trends.
 
         Raises:
             BackendError: the engine failed.
         """
-        return self._diagnose(windows, _NO_HISTORY) if windows else []
+        return self._diagnose(windows, _NO_HISTORY, baseline) if windows else []
 
-    def _diagnose(self, windows: Sequence[Window], history: HealthHistory) -> list[Diagnosis]:
+    def _diagnose(
+        self, windows: Sequence[Window], history: HealthHistory, baseline: MachineBaseline | None
+    ) -> list[Diagnosis]:
         started = self._timer()
-        checked = [check_sensors(self._machine, window) for window in windows]
-        output = self._backend.run(join_graphs([build_graph(self._machine, window) for window, _ in checked]))
+        observed = [self._observe(window, baseline) for window in windows]
+        output = self._backend.run(join_graphs([build_graph(self._machine, item.window) for item in observed]))
         inference_ms = 1e3 * (self._timer() - started) / len(windows)
         nodes = len(self._machine.components)
         return [
-            self._assemble(window, faults, _rows(output, number * nodes, nodes), history, inference_ms)
-            for number, (window, faults) in enumerate(checked)
+            self._assemble(item, _rows(output, number * nodes, nodes), history, inference_ms)
+            for number, item in enumerate(observed)
         ]
+
+    def _observe(self, window: Window, baseline: MachineBaseline | None) -> "_Observation":
+        window, faults = check_sensors(self._machine, window)
+        own = compare(self._machine, baseline, profile(window)) if baseline else None
+        expected = expectations(self._machine, self._manifest.baseline, own)
+        return _Observation(window, faults, expected, _reference(baseline, own) if baseline and own else None)
 
     def _assemble(
         self,
-        window: Window,
-        sensor_faults: tuple[SensorFault, ...],
+        observed: "_Observation",
         output: ModelOutput,
         history: HealthHistory,
         inference_ms: float,
     ) -> Diagnosis:
+        window = observed.window
         components = tuple(
-            self._component(component, window, output.level_logits[node], output.fault_logits[node], history)
+            self._component(component, observed, output.level_logits[node], output.fault_logits[node], history)
             for node, component in enumerate(self._machine.components)
         )
         judged = [
@@ -133,23 +147,25 @@ class Diagnoser:
             overall_health=overall_health([health for health, _ in judged], [weight for _, weight in judged]),
             components=components,
             recommendations=recommend(components),
-            sensor_faults=sensor_faults,
+            sensor_faults=observed.sensor_faults,
             completeness=window.completeness,
             model=self._model,
+            baseline=observed.baseline,
             inference_ms=inference_ms,
         )
 
     def _component(
         self,
         component: Component,
-        window: Window,
+        observed: "_Observation",
         level_logits: Float32Array,
         fault_logits: Float32Array,
         history: HealthHistory,
     ) -> ComponentDiagnosis:
+        window = observed.window
         condition = self._machine.condition_of(component.name)
         basis = self._basis(component, condition, window)
-        seen = evidence(self._machine, component.name, window, self._manifest.baseline)
+        seen = evidence(self._machine, component.name, window, observed.expected)
         if isinstance(basis, _Silence):
             return ComponentDiagnosis(
                 component=component.name,
@@ -219,6 +235,16 @@ class Diagnoser:
 
 
 @dataclass(frozen=True, slots=True)
+class _Observation:
+    """A window whose sensors were checked, and what to expect of a healthy machine in it."""
+
+    window: Window
+    sensor_faults: tuple[SensorFault, ...]
+    expected: dict[str, Expectation]
+    baseline: BaselineReference | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Basis:
     condition: Condition
     calibration: ConditionCalibration
@@ -228,6 +254,15 @@ class _Basis:
 class _Silence:
     state: Ne107State
     reason: str
+
+
+def _reference(baseline: MachineBaseline, own: Comparison) -> BaselineReference:
+    return BaselineReference(
+        version=baseline.version,
+        created=baseline.created,
+        regime=own.words,
+        windows=own.regime.windows if own.regime else 0,
+    )
 
 
 def _rows(output: ModelOutput, first: int, count: int) -> ModelOutput:

@@ -33,10 +33,19 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Evidence(_Frozen):
-    """One sensor that speaks for the diagnosis: window mean against the healthy baseline.
+class BaselineOrigin(StrEnum):
+    """Whose healthy state something is compared with."""
 
-    `deviation` is (seen − expected) in standard deviations of the healthy baseline.
+    MODEL = "model"
+    """That of the machine that the model was trained on."""
+    MACHINE = "machine"
+    """This machine's own, learned at commissioning."""
+
+
+class Evidence(_Frozen):
+    """One sensor that speaks for the diagnosis: window mean against a healthy baseline.
+
+    `deviation` is (seen − expected) in standard deviations of that baseline; `baseline` says whose it is.
     """
 
     sensor: str
@@ -44,6 +53,7 @@ class Evidence(_Frozen):
     seen: float
     expected: float
     deviation: float
+    baseline: BaselineOrigin = BaselineOrigin.MODEL
 
 
 class ComponentDiagnosis(_Frozen):
@@ -84,8 +94,21 @@ class ModelIdentity(_Frozen):
     sha256: str
 
 
+class BaselineReference(_Frozen):
+    """The machine's own baseline that a window was compared with.
+
+    `regime` says what the machine was doing, `windows` how many healthy ones of that were learned; null and 0 when it
+    was never seen healthy while it did this, so that nothing was compared.
+    """
+
+    version: int
+    created: AwareDatetime
+    regime: str | None
+    windows: int
+
+
 class Diagnosis(_Frozen):
-    """One window's diagnosis of a whole machine."""
+    """One window's diagnosis of a whole machine. `baseline` is null on a machine that wasn't commissioned."""
 
     schema_version: int = 1
     machine: str
@@ -97,6 +120,7 @@ class Diagnosis(_Frozen):
     sensor_faults: tuple[SensorFault, ...] = ()
     completeness: Probability
     model: ModelIdentity
+    baseline: BaselineReference | None = None
     inference_ms: float
 
     @property

@@ -1,40 +1,73 @@
 """Evidence: which sensors are away from where they are when the machine is healthy."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from edge_runtime.diagnosis import Evidence
+from edge_runtime.baseline.deviation import LEAST_SPREAD_SHARE, Comparison
+from edge_runtime.diagnosis import BaselineOrigin, Evidence
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.manifest import SensorBaseline
 from edge_runtime.window import Window
 
 MOST_SHOWN = 3
 
-# A baseline's spread counts as at least this share of the sensor's range, about what an industrial transmitter repeats
-# to. Otherwise a signal that stood still in training would make any noise look like proof.
-LEAST_STD_SHARE = 0.001
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A sensor's window mean on a healthy machine.
+
+    Attributes:
+        mean, spread: canonical unit.
+        origin: whose.
+    """
+
+    mean: float
+    spread: float
+    origin: BaselineOrigin
+
+
+def expectations(
+    machine: Machine, model: Mapping[str, SensorBaseline], own: Comparison | None
+) -> dict[str, Expectation]:
+    """What to expect of each sensor, by name: the machine's own baseline where there is one, else the model's.
+
+    Args:
+        machine: the machine.
+        model: by sensor name, from the bundle.
+        own: the window beside the machine's own baseline.
+    """
+    found = {}
+    for number, sensor in enumerate(machine.sensors):
+        if own and np.isfinite(own.expected[number, 0]):
+            mean, spread = float(own.expected[number, 0]), float(own.spread[number, 0])
+            found[sensor.name] = Expectation(mean, spread, BaselineOrigin.MACHINE)
+        elif healthy := model.get(sensor.name):
+            spread = max(healthy.std, LEAST_SPREAD_SHARE * (sensor.valid_max - sensor.valid_min))
+            found[sensor.name] = Expectation(healthy.mean, spread, BaselineOrigin.MODEL)
+    return found
 
 
 def evidence(
-    machine: Machine, component: str, window: Window, baseline: Mapping[str, SensorBaseline]
+    machine: Machine, component: str, window: Window, expected: Mapping[str, Expectation]
 ) -> tuple[Evidence, ...]:
-    """The sensors that speak most for a component's diagnosis: window mean against the healthy baseline.
+    """The sensors that speak most for a component's diagnosis: window mean against the healthy one.
 
     Args:
         machine: the machine.
         component: its own sensors are looked at, or all of the machine's if it has none.
         window: of the machine.
-        baseline: by sensor name; a sensor without one can't be judged and is left out, as is a silent one.
+        expected: by sensor name; a sensor without can't be judged and is left out, as is a silent one.
 
     Returns:
         At most MOST_SHOWN, by falling size of the deviation.
     """
     witnesses = {sensor.name for sensor in sensors_of(machine, component) or machine.sensors}
     found = [
-        _compare(sensor, float(np.nanmean(channel.values)), baseline[sensor.name])
+        _compare(sensor, float(np.nanmean(channel.values)), expected[sensor.name])
         for sensor, channel in zip(machine.sensors, window.channels, strict=True)
-        if sensor.name in witnesses & baseline.keys() and channel.completeness > 0
+        if sensor.name in witnesses & expected.keys() and channel.completeness > 0
     ]
     return tuple(sorted(found, key=lambda item: -abs(item.deviation))[:MOST_SHOWN])
 
@@ -44,12 +77,12 @@ def sensors_of(machine: Machine, component: str) -> tuple[Sensor, ...]:
     return tuple(s for s in machine.sensors if any(place.component == component for place in s.placements))
 
 
-def _compare(sensor: Sensor, seen: float, healthy: SensorBaseline) -> Evidence:
-    std = max(healthy.std, LEAST_STD_SHARE * (sensor.valid_max - sensor.valid_min))
+def _compare(sensor: Sensor, seen: float, healthy: Expectation) -> Evidence:
     return Evidence(
         sensor=sensor.name,
         unit=sensor.unit,
         seen=seen,
         expected=healthy.mean,
-        deviation=(seen - healthy.mean) / std,
+        deviation=(seen - healthy.mean) / healthy.spread,
+        baseline=healthy.origin,
     )

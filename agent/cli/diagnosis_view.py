@@ -1,8 +1,10 @@
 """A diagnosis as a table that a fitter reads at the machine."""
 
 from agent.cli.output import console, percent, print_table, state_text
-from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis
+from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, ComponentDiagnosis, Diagnosis
 from edge_runtime.vocabulary import Ne107State
+
+_HEALTHY = {BaselineOrigin.MODEL: "healthy", BaselineOrigin.MACHINE: "healthy here"}
 
 
 def show_diagnosis(diagnosis: Diagnosis) -> None:
@@ -15,6 +17,8 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         f"   data {percent(diagnosis.completeness)}"
         f"   [dim]{model.name} {model.version}, {diagnosis.inference_ms:.1f} ms[/]"
     )
+    if diagnosis.baseline:
+        console.print(f"[dim]{_baseline(diagnosis.baseline)}[/]")
     judged = [component for component in diagnosis.components if component.condition is not None]
     columns = [("component", "left"), ("condition", "left"), ("level", "right"), ("health", "right"), ("sure", "right")]
     print_table(
@@ -77,6 +81,14 @@ def _evidence(component: ComponentDiagnosis) -> str:
     if not component.evidence:
         return "no sensor of its own stands out"
     return "; ".join(
-        f"{item.sensor} {item.seen:.4g} {item.unit}, healthy {item.expected:.4g} ({item.deviation:+.1f} σ)"
+        f"{item.sensor} {item.seen:.4g} {item.unit}, {_HEALTHY[item.baseline]} {item.expected:.4g} "
+        f"({item.deviation:+.1f} σ)"
         for item in component.evidence
     )
+
+
+def _baseline(used: BaselineReference) -> str:
+    """Which state of the machine itself it was compared with."""
+    if used.regime is None:
+        return f"doing what was never seen when baseline {used.version} was learned; compared with the model's machine"
+    return f"compared with itself by baseline {used.version}, {used.windows} healthy windows: {used.regime}"

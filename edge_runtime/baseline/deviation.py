@@ -1,6 +1,5 @@
 """How far a window is from this machine's healthy baseline, in spreads: evidence for people, input for models."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +31,14 @@ class Comparison:
 
     Attributes:
         regime: what it is compared with; None when the machine was never seen healthy while it did this.
+        words: the regime for a person.
         expected: float64 [S, STATISTICS], NaN where there is no baseline.
         spread: float64 [S, STATISTICS], likewise; the parts of a sensor share one, the root mean square of theirs.
         deviation: float64 [S, STATISTICS], (seen − expected)/spread, clipped; NaN also where nothing was seen.
     """
 
     regime: RegimeBaseline | None
+    words: str | None
     expected: Float64Array
     spread: Float64Array
     deviation: Float64Array
@@ -49,7 +50,7 @@ def compare(machine: Machine, baseline: MachineBaseline, profile: WindowProfile)
     regime = baseline.at(axes, axes.point(profile.means))
     if regime is None:
         nothing = np.full(profile.values.shape, np.nan)
-        return Comparison(None, nothing, nothing, nothing)
+        return Comparison(None, None, nothing, nothing, nothing)
     moments = regime.moments(machine)
     known = (moments.count >= MIN_WINDOWS)[:, None]
     ranges = np.array([[sensor.valid_max - sensor.valid_min] for sensor in machine.sensors])
@@ -60,7 +61,7 @@ def compare(machine: Machine, baseline: MachineBaseline, profile: WindowProfile)
     expected = np.where(known, moments.centre, np.nan)
     difference = profile.values - expected
     difference[:, 0] = mean_of_known(difference[:, 1:])
-    return Comparison(regime, expected, spread, np.clip(difference / spread, -CLIP, CLIP))
+    return Comparison(regime, axes.words(regime.regime), expected, spread, np.clip(difference / spread, -CLIP, CLIP))
 
 
 def deviation_input(machine: Machine, deviation: Float64Array | None) -> tuple[Float32Array, Float32Array]:
@@ -82,12 +83,3 @@ def deviation_input(machine: Machine, deviation: Float64Array | None) -> tuple[F
     flat = nodes.reshape(len(nodes), DEVIATIONS)
     known = np.isfinite(flat)
     return np.where(known, flat, 0.0).astype(np.float32), known.astype(np.float32)
-
-
-def expectations(machine: Machine, comparison: Comparison) -> Mapping[str, tuple[float, float]]:
-    """Expected window mean and its spread, by sensor name, of those that have a baseline in the window's regime."""
-    return {
-        sensor.name: (float(comparison.expected[number, 0]), float(comparison.spread[number, 0]))
-        for number, sensor in enumerate(machine.sensors)
-        if np.isfinite(comparison.expected[number, 0])
-    }

@@ -8,10 +8,11 @@ from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.calibration import level_probabilities
 from edge_runtime.diagnoser import Diagnoser
-from edge_runtime.diagnosis import Diagnosis, SeverityClass
+from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, Diagnosis, SeverityClass
 from edge_runtime.trend import DAY_US, HealthHistory
 from edge_runtime.vocabulary import FaultMode, Ne107State
 from tests.models.tiny_bundle import build_tiny_bundle, tiny_machine, window_of
+from tests.models.working_machine import IDLING_W, baseline_of, window_at
 
 PUMP = 1
 
@@ -196,3 +197,28 @@ def test_names_window_model_and_time_taken(machine, bundle):
 def test_its_json_reads_back_as_it_was(machine, bundle):
     diagnosis = diagnose(machine, bundle, (0.3, 0.1, -0.5, 0))
     assert Diagnosis.model_validate_json(diagnosis.model_dump_json()) == diagnosis
+
+
+def test_the_diagnosis_says_whose_healthy_state_it_was_compared_with(machine, bundle):
+    learned = baseline_of([window_at(number) for number in range(10)]).model_copy(update={"version": 3})
+    diagnoser = Diagnoser(machine, bundle, Fixed((-9.0,) * LEVEL_LOGITS))
+    window = window_at(20, pressure=150)
+    assert diagnoser.diagnose(window).baseline is None
+    diagnosis = diagnoser.diagnose(window, baseline=learned)
+    assert diagnosis.baseline == BaselineReference(
+        version=3, created=learned.created, regime="EPS1 2250–3000 W, oil 40–50 °C", windows=10
+    )
+    assert {item.baseline for item in diagnosis.component("pump").evidence} == {BaselineOrigin.MACHINE}
+    idle = diagnoser.diagnose(window_at(21, power=IDLING_W), baseline=learned)
+    assert (idle.baseline.regime, idle.baseline.windows) == (None, 0)
+    assert {item.baseline for item in idle.component("pump").evidence} == {BaselineOrigin.MODEL}
+    assert Diagnosis.model_validate_json(diagnosis.model_dump_json()) == diagnosis
+
+
+def test_a_diagnosis_from_before_there_were_baselines_can_be_read(machine, bundle):
+    document = diagnose(machine, bundle).model_dump(mode="json")
+    del document["baseline"]
+    for component in document["components"]:
+        for item in component["evidence"]:
+            del item["baseline"]
+    assert Diagnosis.model_validate(document).component("pump").evidence[0].baseline is BaselineOrigin.MODEL

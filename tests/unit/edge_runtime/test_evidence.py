@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
 
-from edge_runtime.evidence import LEAST_STD_SHARE, MOST_SHOWN, evidence, sensors_of
+from edge_runtime.baseline.deviation import LEAST_SPREAD_SHARE, compare
+from edge_runtime.baseline.profile import profile
+from edge_runtime.diagnosis import BaselineOrigin
+from edge_runtime.evidence import MOST_SHOWN, Expectation, evidence, expectations, sensors_of
 from edge_runtime.manifest import SensorBaseline
 from tests.models.tiny_bundle import tiny_machine, window_of
+from tests.models.working_machine import IDLING_W, baseline_of, window_at
 
 
 @pytest.fixture
@@ -12,7 +16,7 @@ def machine():
 
 
 def baseline(**means):
-    return {name: SensorBaseline(mean=mean, std=1.0) for name, mean in means.items()}
+    return {name: Expectation(mean, 1.0, BaselineOrigin.MODEL) for name, mean in means.items()}
 
 
 def test_shows_the_components_own_sensors_by_falling_deviation(machine):
@@ -44,11 +48,36 @@ def test_gaps_are_left_out_of_what_was_seen(machine):
 
 
 def test_a_signal_that_stood_still_in_training_does_not_make_noise_look_like_proof(machine):
-    still = {"TS1": SensorBaseline(mean=50.0, std=0.0)}
+    still = expectations(machine, {"TS1": SensorBaseline(mean=50.0, std=0.0)}, None)
     (found,) = evidence(machine, "tank", window_of(machine, level=0.5), still)
     sensor = machine.sensor("TS1")
     span = sensor.valid_max - sensor.valid_min
-    assert found.deviation == pytest.approx((found.seen - 50.0) / (LEAST_STD_SHARE * span))
+    assert found.deviation == pytest.approx((found.seen - 50.0) / (LEAST_SPREAD_SHARE * span))
+
+
+def test_the_machines_own_baseline_goes_before_the_models(machine):
+    learned = baseline_of([window_at(number, silent=("FS1",)) for number in range(10)])
+    model = {name: SensorBaseline(mean=1.0, std=1.0) for name in ("PS1", "EPS1", "FS1")}
+    window = window_at(20, pressure=150)
+    expected = expectations(machine, model, compare(machine, learned, profile(window)))
+    assert {name: item.origin for name, item in expected.items()} == {
+        "PS1": BaselineOrigin.MACHINE,
+        "EPS1": BaselineOrigin.MACHINE,
+        "FS1": BaselineOrigin.MODEL,
+        "TS1": BaselineOrigin.MACHINE,
+    }
+    pressure, flow = evidence(machine, "valve", window, expected)
+    assert (pressure.sensor, pressure.baseline) == ("PS1", BaselineOrigin.MACHINE)
+    assert pressure.expected == pytest.approx(160, abs=0.2)
+    assert pressure.deviation == pytest.approx(-10 / (LEAST_SPREAD_SHARE * 250), rel=0.05)
+    assert (flow.sensor, flow.baseline) == ("FS1", BaselineOrigin.MODEL)
+
+
+def test_in_a_regime_never_seen_healthy_the_models_baseline_counts(machine):
+    learned = baseline_of([window_at(number) for number in range(10)])
+    idle = compare(machine, learned, profile(window_at(20, power=IDLING_W)))
+    model = {"PS1": SensorBaseline(mean=1.0, std=1.0)}
+    assert expectations(machine, model, idle) == {"PS1": Expectation(1.0, 1.0, BaselineOrigin.MODEL)}
 
 
 def test_a_sensor_belongs_to_every_component_it_is_placed_at(machine):
