@@ -38,7 +38,7 @@ check: $(VENV)/.installed-dev ## Check format, lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-dev ## Run the benchmarks and print their tables
+bench: $(VENV)/.installed-bench ## Run the benchmarks and print their tables
 	@echo "[3/3] Running the benchmarks"
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script"; done
 
@@ -66,3 +66,8 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/.created
 	@echo "[2/3] Installing the packages of the tests and of training (PyTorch is large: a few minutes the first time)"
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed-demo
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@echo "[2/3] Installing the peers that the benchmarks compare with"
+	@$(INSTALL) --editable '.[dev,bench]'
+	@touch $@

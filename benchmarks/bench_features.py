@@ -1,7 +1,9 @@
-"""From stored readings to the model's input: what each step takes on one core, beside the plain way to do it.
+"""From a window to features: what it costs on one core, beside others' ways and the least that it could.
 
-The plain way is what a reader of the definitions would write first, a sensor at a time with numpy and scipy. Both give
-the same numbers; the unit tests hold them to that.
+One window of 17 sensors × 6,000 samples, a minute at 100 Hz. The least is one sort and one FFT of the same data: the
+quantiles and the spectrum need them. Peers compute the features that they share with us only; where they mean the same
+the answers are compared first. Then what the agent does with a window of the rig. CPU time, median of five rounds, each
+of which takes every way in turn.
 
     python benchmarks/bench_features.py
 """
@@ -10,92 +12,131 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
-import scipy.stats
 from rich.console import Console
 from rich.table import Table
 
-from edge_runtime.features.classic import classic_features
+from benchmarks.feature_peers import peers
+from edge_runtime.features.classic import CLASSIC, classic_features
+from edge_runtime.features.hydraulic import hydraulic_features
+from edge_runtime.features.sequence import TOKENS, window_means
 from edge_runtime.graph_builder import build_graph
+from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import read_recording
+from edge_runtime.window import ChannelWindow, Window
 from edge_runtime.windowing import cut_window
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-REPEATS = 200
+RATE_HZ = 100.0
+SAMPLES = 6000
+ROUNDS = 5
+SPELL_S = 0.2
+"""A way is repeated for so long in each round, if it is fast."""
+
+Way = Callable[[], object]
 
 
-def plain_classic(values: np.ndarray, step_s: float) -> list[float]:
-    """`classic-34` of one signal without gaps, by library calls."""
-    centred = values - values.mean()
-    spectrum = np.abs(np.fft.rfft(centred))[1:] * 2 / len(values)
-    return [
-        values.mean(),
-        values.std(),
-        values.min(),
-        values.max(),
-        np.median(values),
-        *(np.percentile(values, q) for q in (5, 25, 75, 95)),
-        scipy.stats.skew(values),
-        scipy.stats.kurtosis(values),
-        *np.sort(spectrum)[::-1][:10],
-        np.fft.rfftfreq(len(values), step_s)[1 + spectrum.argmax()],
-        scipy.stats.entropy(spectrum**2) / np.log(len(spectrum)),
-        *(values[-width:].mean() for width in (5, 10, 30)),
-        *(values[-width:].std() for width in (5, 10, 30)),
-        scipy.signal.lfilter([0.1], [1, -0.9], values, zi=[0.9 * values[0]])[0][-1],
-        *(centred[lag:] @ centred[:-lag] / (centred @ centred) for lag in (1, 5, 10)),
-        np.polyfit(np.arange(len(values)) / len(values), values, 1)[0],
-    ]
+def at_least(signals: np.ndarray) -> None:
+    """One sort and one FFT."""
+    np.sort(signals, axis=1)
+    np.fft.rfft(signals, axis=1)
 
 
-def each_signal(signals: np.ndarray, step_s: float) -> None:
-    """The plain way, over all signals."""
-    for values in signals:
-        plain_classic(values, step_s)
+def all_sets(signals: np.ndarray) -> None:
+    """`classic-34`, `sequence-64` and `hydraulic-4` of the signals themselves, not of means."""
+    features, _ = classic_features(signals, 1 / RATE_HZ)
+    window_means(signals, 1e6 / RATE_HZ, SAMPLES * 1e6 / RATE_HZ, TOKENS)
+    means = features[:, CLASSIC.names.index("mean")].astype(np.float64)
+    hydraulic_features(means[:6], means[6:10], means[10:12], means[:6], means[:6].reshape(3, 2))
 
 
-def milliseconds(work: Callable[[], object]) -> tuple[float, float]:
-    """Median and 95th percentile of `REPEATS` runs."""
-    work()
-    taken = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        taken.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(taken)), float(np.percentile(taken, 95))
+def window_of(machine: Machine, signals: np.ndarray) -> Window:
+    """The signals as a window of the machine."""
+    step_us = round(1e6 / RATE_HZ)
+    values = signals.astype(np.float32)
+    channels = (ChannelWindow(s.name, step_us, row) for s, row in zip(machine.sensors, values, strict=True))
+    return Window(machine.name, 0, step_us * SAMPLES, tuple(channels))
+
+
+def milliseconds(way: Way) -> float:
+    """CPU time of one call, the mean over a spell."""
+    calls, start = 0, time.process_time()
+    while not calls or time.process_time() - start < SPELL_S:
+        way()
+        calls += 1
+    return 1e3 * (time.process_time() - start) / calls
+
+
+def measured(ways: Mapping[str, Way]) -> dict[str, float]:
+    """Median of the rounds, by way."""
+    for way in ways.values():
+        way()
+    rounds = [{title: milliseconds(way) for title, way in ways.items()} for _ in range(ROUNDS)]
+    return {title: statistics.median(one[title] for one in rounds) for title in ways}
+
+
+def compare(signals: np.ndarray, console: Console) -> dict[str, Way]:
+    """The peers that are installed, once they have given our numbers."""
+    ours, _ = classic_features(signals, 1 / RATE_HZ)
+    installed, lacking = peers()
+    for library in lacking:
+        console.print(f"{library} is not installed and left out: pip install --constraint constraints.txt '.[bench]'")
+    for title, peer in installed.items():
+        for name, theirs in peer(signals, RATE_HZ).items():
+            # pandas takes each part of a lagged pair less its own mean, which differs by the ends.
+            tolerance = 1e-2 if name.startswith("autocorrelation") else 1e-4
+            np.testing.assert_allclose(theirs, ours[:, CLASSIC.names.index(name)], tolerance, tolerance, err_msg=title)
+    return {title: partial(peer, signals, RATE_HZ) for title, peer in installed.items()}
 
 
 def main() -> None:
     """Measure and print."""
+    console = Console()
     machine = load_machine(CONFIGS / "machines" / "zema.yaml")
     rng = np.random.default_rng(0)
-    steps: list[tuple[str, str, Callable[[], object]]] = []
-    for name, title in (("zema-sample", "rig at 1 Hz"), ("zema-full-rate", "rig at native rates (100, 10, 1 Hz)")):
+    signals = 150 + np.cumsum(rng.normal(0, 0.1, (len(machine.sensors), SAMPLES)), axis=1)
+    signals += rng.normal(0, 2, signals.shape)
+
+    ways: dict[str, Way] = {
+        "one sort and one FFT": partial(at_least, signals),
+        "classic-34": partial(classic_features, signals, 1 / RATE_HZ),
+        "all sets, of 17 × 6,000 samples": partial(all_sets, signals),
+        "all sets as the model takes them, of 17 × 60 means": partial(
+            build_graph, machine, window_of(machine, signals)
+        ),
+        **compare(signals, console),
+    }
+    taken = measured(ways)
+    table = Table("17 sensors × 6,000 samples", "CPU ms", "× classic-34", "× sort and FFT")
+    for title, took in taken.items():
+        ratios = (f"{took / taken[other]:,.1f}" for other in ("classic-34", "one sort and one FFT"))
+        table.add_row(title, f"{took:,.2f}", *ratios)
+    _print(console, table)
+
+    steps: dict[str, Way] = {}
+    for name, title in (("zema-sample", "1 Hz"), ("zema-full-rate", "native rates")):
         recording = read_recording(CONFIGS / "recordings" / name)
         row = recording.labels[-1]
-        window = cut_window(machine, recording.series, row.start_us, row.end_us)
-        steps.append((title, "cut window", partial(cut_window, machine, recording.series, row.start_us, row.end_us)))
-        steps.append((title, "features and graph", partial(build_graph, machine, window)))
-    for samples in (60, 6000):
-        signals = 150 + rng.normal(0, 5, (len(machine.sensors), samples))
-        title = f"17 signals of {samples} samples"
-        steps.append((title, "classic-34", partial(classic_features, signals, 60 / samples)))
-        steps.append((title, "classic-34, the plain way", partial(each_signal, signals, 60 / samples)))
+        cut = partial(cut_window, machine, recording.series, row.start_us, row.end_us)
+        steps[f"cutting the window, {title}"] = cut
+        steps[f"features and graph, {title}"] = partial(build_graph, machine, cut())
+    table = Table("a window of the rig", "CPU ms")
+    for title, took in measured(steps).items():
+        table.add_row(title, f"{took:.2f}")
+    _print(console, table)
 
-    table = Table("input", "step", "median ms", "p95 ms")
-    for column in table.columns[2:]:
+
+def _print(console: Console, table: Table) -> None:
+    for column in table.columns[1:]:
         column.justify = "right"
-    for title, step, work in steps:
-        median, late = milliseconds(work)
-        table.add_row(title, step, f"{median:.2f}", f"{late:.2f}")
-    Console().print(table)
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -116,12 +116,19 @@ def _compute(values: Float64Array, step_s: float, features: Float64Array) -> Non
     count = np.count_nonzero(present, axis=1)
     enough = count >= max(1, min(MIN_SAMPLES, values.shape[1]))
     most = enough & (count >= MIN_COMPLETENESS * values.shape[1])
-    if enough.any():
-        chosen = _rows(values, enough), _rows(present, enough), count[enough]
-        features[enough, : len(STATISTICAL)] = _statistical(*chosen)
+    if not enough.any():
+        return
+    values, present, count = _rows(values, enough), _rows(present, enough), count[enough]
+    gapless = bool(present.all())
+    mean = (values if gapless else np.where(present, values, 0.0)).sum(axis=1) / count
+    deviation = values - mean[:, None]
+    features[enough, : len(STATISTICAL)] = _statistical(values, deviation, mean, present, count)
     if most.any():
-        filled = _fill_gaps(_rows(values, most), _rows(present, most))
-        centred = filled - filled.mean(axis=1, keepdims=True)
+        if gapless:
+            filled, centred = values, deviation
+        else:
+            filled = _fill_gaps(values[most[enough]], present[most[enough]])
+            centred = filled - filled.mean(axis=1, keepdims=True)
         varies = _varies(features[most, _MIN], features[most, _MAX])
         features[most, len(STATISTICAL) : -len(TEMPORAL)] = _frequency(centred, varies, step_s)
         features[most, -len(TEMPORAL) :] = _temporal(filled, centred, varies)
@@ -137,7 +144,9 @@ def _varies(smallest: Float64Array, largest: Float64Array) -> BoolArray:
     return (spread > CONSTANT * np.maximum(np.abs(smallest), np.abs(largest))) & (spread > _SINGLE.tiny)
 
 
-def _statistical(values: Float64Array, present: BoolArray, count: Int64Array) -> Float64Array:
+def _statistical(
+    values: Float64Array, deviation: Float64Array, mean: Float64Array, present: BoolArray, count: Int64Array
+) -> Float64Array:
     gapless = bool(present.all())
     ranked = np.sort(values if gapless else np.where(present, values, np.nan), axis=1)  # the first `count` are valid
     rows = np.arange(len(values))[:, None]
@@ -147,9 +156,8 @@ def _statistical(values: Float64Array, present: BoolArray, count: Int64Array) ->
     low = ranked[rows, below]
     quantiles = low + (rank - below) * (ranked[rows, above] - low)
 
-    mean = (values if gapless else np.where(present, values, 0.0)).sum(axis=1) / count
-    deviation = values - mean[:, None]
-    deviation[~present] = 0.0
+    if not gapless:
+        deviation = np.where(present, deviation, 0.0)
     square = deviation * deviation
     m2 = square.sum(axis=1) / count
     m3 = np.einsum("sn,sn->s", square, deviation) / count
@@ -187,8 +195,10 @@ def _temporal(filled: Float64Array, centred: Float64Array, varies: BoolArray) ->
     result = np.full((signals, len(TEMPORAL)), np.nan)
     for column, width in enumerate(WIDTHS):
         if samples >= width:
-            result[:, column] = filled[:, -width:].mean(axis=1)
-            result[:, column + len(WIDTHS)] = filled[:, -width:].std(axis=1)
+            last = filled[:, -width:]
+            result[:, column] = last.sum(axis=1) / width
+            away = last - result[:, column, None]
+            result[:, column + len(WIDTHS)] = np.sqrt(np.einsum("sn,sn->s", away, away) / width)
     recent = filled[:, -_EXPONENTIAL_REACH:]
     weights = SMOOTHING * (1 - SMOOTHING) ** np.arange(recent.shape[1] - 1, -1, -1.0)
     weights[0] /= SMOOTHING
