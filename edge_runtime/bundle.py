@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from edge_runtime.errors import BundleError, ConfigurationError
 from edge_runtime.features.classic import CLASSIC
+from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.features.sequence import SEQUENCE
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
@@ -143,6 +144,7 @@ def _check_made_for_this_agent(path: Path, manifest: Manifest, agent_version: st
     for kind, found, ours in (
         ("features", manifest.features, CLASSIC.id),
         ("sequence", manifest.sequence, SEQUENCE.id),
+        ("residuals", manifest.residuals or PHYSICS.id, PHYSICS.id),
     ):
         if found != ours:
             raise BundleError(

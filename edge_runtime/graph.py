@@ -29,6 +29,8 @@ class GraphSample:
         edge_index: int64 [2, E], source and target node in the direction of flow.
         edge_features: float32 [E, 8]: diameter/50 mm, length/10 m, area (of 50 mm bore), loss coefficient,
             rating/400 bar, one-hot steel, rubber, composite.
+        residuals: float32 [N, R], `physics-1`, dimensionless; an optional input, which a model need not have.
+        residual_mask: float32 [N, R].
     """
 
     sequence: Float32Array
@@ -40,8 +42,10 @@ class GraphSample:
     component_type: Int64Array
     edge_index: Int64Array
     edge_features: Float32Array
+    residuals: Float32Array
+    residual_mask: Float32Array
 
-    INPUTS: ClassVar[tuple[str, ...]] = (
+    REQUIRED: ClassVar[tuple[str, ...]] = (
         "sequence",
         "sequence_mask",
         "features",
@@ -52,6 +56,10 @@ class GraphSample:
         "edge_index",
         "edge_features",
     )
+    """Inputs that every model has."""
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("residuals", "residual_mask")
+    """Inputs that a model declares or goes without."""
+    INPUTS: ClassVar[tuple[str, ...]] = (*REQUIRED, *OPTIONAL)
 
     @property
     def nodes(self) -> int:

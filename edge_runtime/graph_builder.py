@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edge_runtime.features.classic import CLASSIC, CLASSIC_SCALING, Scaling, classic_features
 from edge_runtime.features.hydraulic import hydraulic_features
+from edge_runtime.features.physics.residuals import physics_residuals
 from edge_runtime.features.sequence import TOKENS, window_means
 from edge_runtime.graph import EDGE_FEATURES, Float32Array, GraphSample, Int64Array
 from edge_runtime.machine import Connection, Machine
@@ -56,6 +57,7 @@ def build_graph(machine: Machine, window: Window) -> GraphSample:
 
     present = np.isfinite(sequence)
     hydraulic, hydraulic_mask = _machine_features(machine, places, means)
+    residuals, residual_mask = physics_residuals(machine, window, signals)
     return GraphSample(
         sequence=np.where(present, sequence, 0.0).astype(np.float32),
         sequence_mask=present.astype(np.float32),
@@ -66,6 +68,8 @@ def build_graph(machine: Machine, window: Window) -> GraphSample:
         component_type=np.array([_COMPONENT_TYPES.index(component.type) for component in machine.components], np.int64),
         edge_index=_edge_index(machine),
         edge_features=_edge_features(machine.connections),
+        residuals=residuals,
+        residual_mask=residual_mask,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edge_runtime.fluid import Fluid
 from edge_runtime.vocabulary import (
     CANONICAL_UNIT,
     PORT_QUANTITY,
@@ -208,10 +209,15 @@ class Machine(_Frozen):
     name: Name
     description: str = ""
     nameplate: Nameplate = Nameplate()
+    fluid: Fluid = Fluid()
     components: Annotated[tuple[Component, ...], Field(min_length=1)]
     connections: tuple[Connection, ...] = ()
     sensors: Annotated[tuple[Sensor, ...], Field(min_length=1)]
     conditions: tuple[Condition, ...] = ()
+
+    def __hash__(self) -> int:
+        """By name, which equal machines share: a hash of everything would cost more than a window's features."""
+        return hash(self.name)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -3,7 +3,8 @@
 A bundle is a folder of data, never code and never pickles:
 
     manifest.json   this
-    model.onnx      inputs `GraphSample.INPUTS`, outputs `level_logits` [N, 4] and `fault_logits` [N, 9]
+    model.onnx      inputs `GraphSample.REQUIRED` and those of `OPTIONAL` that it uses; outputs `level_logits` [N, 4]
+                    and `fault_logits` [N, 9]
     golden.npz      windows with the outputs the model gave for them when it was built
     machine.yaml    the machine that the golden windows come from
     MODEL_CARD.md   for people
@@ -62,6 +63,7 @@ class Manifest(_Frozen):
         release: counter that only rises for one `name`; a box never goes to a lower one by an update.
         features: name of the feature set, with its version.
         sequence: name of the sequence set, with its version.
+        residuals: name of the residuals that the model takes, with their version; None when it takes none.
         window_s: length of the windows the model was trained on.
         conditions: by condition name; a component without one abstains.
         baseline: by sensor name.
@@ -78,6 +80,7 @@ class Manifest(_Frozen):
     minimum_agent_version: Version
     features: str
     sequence: str
+    residuals: str | None = None
     window_s: Annotated[float, Field(gt=0)]
     conditions: dict[str, ConditionCalibration]
     baseline: dict[str, SensorBaseline]

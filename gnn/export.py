@@ -21,7 +21,7 @@ OPSET = 20
 
 
 def export_onnx(model: UniversalTemporalGNN, sample: GraphSample, path: Path) -> None:
-    """Write `model` as an ONNX file with any number of nodes and edges.
+    """Write `model` as an ONNX file with any number of nodes and edges, and with the inputs that it uses.
 
     Args:
         model: trained, on the CPU.
@@ -29,16 +29,17 @@ def export_onnx(model: UniversalTemporalGNN, sample: GraphSample, path: Path) ->
         path: the file to write.
     """
     nodes, edges = Dim("nodes"), Dim("edges")
-    shapes = {name: {0: nodes} for name in GraphSample.INPUTS} | {"edge_index": {1: edges}, "edge_features": {0: edges}}
+    axes = {"edge_index": {1: edges}, "edge_features": {0: edges}}
+    shapes = tuple(axes.get(name, {0: nodes}) for name in model.inputs)
     with _quiet_exporter():
         program = torch.onnx.export(
             copy.deepcopy(model).eval(),
-            tuple(GraphTensors.of(sample)),
+            model.chosen(GraphTensors.of(sample)),
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(GraphSample.INPUTS),
+            input_names=list(model.inputs),
             output_names=list(OUTPUTS),
-            dynamic_shapes=shapes,
+            dynamic_shapes={"inputs": shapes},
             verbose=False,
         )
     if program is None:
@@ -60,7 +61,7 @@ def parity(model: UniversalTemporalGNN, path: Path, samples: Sequence[GraphSampl
     largest = 0.0
     with torch.inference_mode():
         for sample in samples:
-            level, fault = model(*GraphTensors.of(sample))
+            level, fault = model(*model.chosen(GraphTensors.of(sample)))
             output = backend.run(sample)
             for expected, found in ((level, output.level_logits), (fault, output.fault_logits)):
                 largest = max(largest, float((expected - torch.from_numpy(found)).abs().max()))

@@ -3,6 +3,7 @@
     sequences ─ normalise ┬ discriminant ────────────────────────────────────────────────────────┐
                           └ causal encoder ─ (ARMA) ─ readout ┐                                    │
     features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads ─ fusion ─ on nodes
+    residuals ─ normalise ─ linear ───────────────────────────┤
     component type ─ embedding ───────────────────────────────┘
 
 The network and the discriminant each answer by themselves; how much the network's word counts beside the
@@ -19,6 +20,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from gnn.arma import ArmaAttention
 from gnn.discriminant import CycleDiscriminant
@@ -30,6 +32,9 @@ from gnn.normalisation import CHANNELS, TYPES, InputNormalisation
 TOKENS = 64
 FEATURES = 34
 MACHINE_FEATURES = 4
+RESIDUALS = len(PHYSICS)
+
+_ABSENT = torch.empty(0)
 
 
 class ModelConfig(BaseModel):
@@ -48,6 +53,7 @@ class ModelConfig(BaseModel):
     signed_sum: bool = True
     cross_task: bool = False
     discriminant: bool = True
+    residuals: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
@@ -59,7 +65,10 @@ class ModelConfig(BaseModel):
 
 
 class GraphTensors(NamedTuple):
-    """A `GraphSample` as tensors, in the order of `GraphSample.INPUTS` and of the same shapes."""
+    """A `GraphSample` as tensors, in the order of `GraphSample.INPUTS` and of the same shapes.
+
+    An optional input that a model doesn't use may be empty.
+    """
 
     sequence: Tensor
     sequence_mask: Tensor
@@ -70,6 +79,8 @@ class GraphTensors(NamedTuple):
     component_type: Tensor
     edge_index: Tensor
     edge_features: Tensor
+    residuals: Tensor = _ABSENT
+    residual_mask: Tensor = _ABSENT
 
     @classmethod
     def of(cls, sample: GraphSample) -> Self:
@@ -110,7 +121,7 @@ class NodeOutputs:
 
 
 class UniversalTemporalGNN(nn.Module):
-    """The model; its inputs are `GraphSample.INPUTS` in that order.
+    """The model; its inputs are `inputs`, in that order.
 
     Attributes:
         network_weight: [component types], what the network's logits are multiplied by where the discriminant speaks.
@@ -137,6 +148,8 @@ class UniversalTemporalGNN(nn.Module):
         self.readout = TemporalReadout(TOKENS, width)
         self.feature_map = nn.Linear(CHANNELS * FEATURES + CHANNELS, width)
         self.machine_map = nn.Linear(2 * MACHINE_FEATURES, width)
+        self.normalise_residuals = InputNormalisation(TYPES, RESIDUALS) if config.residuals else None
+        self.residual_map = nn.Linear(2 * RESIDUALS, width) if config.residuals else None
         self.drop = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(
             EdgeAttention(
@@ -153,6 +166,16 @@ class UniversalTemporalGNN(nn.Module):
         self.discriminant = CycleDiscriminant(TOKENS) if config.discriminant else None
         self.register_buffer("network_weight", torch.ones(TYPES))
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that this model uses, in the order of `GraphSample.INPUTS`."""
+        optional = {"residuals": self.config.residuals, "residual_mask": self.config.residuals}
+        return (*GraphSample.REQUIRED, *(name for name in GraphSample.OPTIONAL if optional[name]))
+
+    def chosen(self, graph: GraphTensors) -> tuple[Tensor, ...]:
+        """Those of a graph's tensors that `forward` takes."""
+        return tuple(getattr(graph, name) for name in self.inputs)
+
     def fit_normalisation(self, samples: Sequence[GraphSample]) -> None:
         """Take the input statistics from these samples; give it the training fold and nothing else."""
         types = np.concatenate([sample.component_type for sample in samples])
@@ -164,6 +187,8 @@ class UniversalTemporalGNN(nn.Module):
         self.normalise_features.fit(joined("features"), joined("feature_mask"), types)
         machine = np.zeros_like(types)
         self.normalise_machine.fit(joined("machine_features"), joined("machine_feature_mask"), machine)
+        if self.normalise_residuals is not None:
+            self.normalise_residuals.fit(joined("residuals"), joined("residual_mask"), types)
 
     def fit_discriminant(
         self, samples: Sequence[GraphSample], levels: Sequence[Int64Array], faults: Sequence[Float32Array]
@@ -228,36 +253,22 @@ class UniversalTemporalGNN(nn.Module):
             + self.feature_map(self.drop(torch.cat([statistics, measured], -1)))
             + self.machine_map(torch.cat([ratios, graph.machine_feature_mask], -1))
         )
+        if self.normalise_residuals is not None and self.residual_map is not None:
+            # What training never measured has no weights that mean anything: it stays unknown.
+            known = graph.residual_mask * self.normalise_residuals.seen.index_select(0, graph.component_type)
+            residuals = self.normalise_residuals(graph.residuals, known, graph.component_type)
+            h = h + self.residual_map(self.drop(torch.cat([residuals, known], -1)))
         pipes, pipe_features = both_directions(graph.edge_index, graph.edge_features)
         for layer in self.layers:
             h = layer(h, pipes, pipe_features)
         level_logits, fault_logits = self.task_heads(self.norm(h))
         return NetworkOutputs(level_logits, fault_logits, innovation)
 
-    def forward(  # noqa: PLR0917 - ONNX inputs are positional
-        self,
-        sequence: Tensor,
-        sequence_mask: Tensor,
-        features: Tensor,
-        feature_mask: Tensor,
-        machine_features: Tensor,
-        machine_feature_mask: Tensor,
-        component_type: Tensor,
-        edge_index: Tensor,
-        edge_features: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """The two outputs that are exported: level logits [N, 4] and fault logits [N, 9]."""
-        outputs = self.run(
-            GraphTensors(
-                sequence,
-                sequence_mask,
-                features,
-                feature_mask,
-                machine_features,
-                machine_feature_mask,
-                component_type,
-                edge_index,
-                edge_features,
-            )
-        )
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """The two outputs that are exported: level logits [N, 4] and fault logits [N, 9].
+
+        Args:
+            inputs: those named by `inputs`, in that order.
+        """
+        outputs = self.run(GraphTensors(**dict(zip(self.inputs, inputs, strict=True))))
         return outputs.level_logits, outputs.fault_logits

@@ -71,11 +71,14 @@ class InputNormalisation(nn.Module):
 
     mean: Tensor
     std: Tensor
+    seen: Tensor
+    """The same shape: 1 where the training data held a value."""
 
     def __init__(self, rows: int, *shape: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(rows, *shape))
         self.register_buffer("std", torch.ones(rows, *shape))
+        self.register_buffer("seen", torch.ones(rows, *shape))
 
     def fit(self, values: Float32Array, mask: Float32Array, rows: Int64Array) -> None:
         """Take the statistics from training data.
@@ -90,6 +93,9 @@ class InputNormalisation(nn.Module):
         std = statistics.std.reshape(count, *shape)
         if len(shape) > 1:
             std = np.maximum(std, LEAST_SHARE * np.sqrt(np.square(std).mean(-1, keepdims=True)))
+        seen = np.zeros((count, statistics.mean.shape[1]), np.float32)
+        np.maximum.at(seen, rows, mask.reshape(len(mask), -1))
+        self.seen.copy_(torch.from_numpy(seen.reshape(count, *shape)))
         self.mean.copy_(torch.from_numpy(statistics.mean.reshape(count, *shape)))
         self.std.copy_(torch.from_numpy(std))
 

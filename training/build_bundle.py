@@ -21,6 +21,7 @@ from edge_runtime.bundle import (
 )
 from edge_runtime.errors import TrainingError
 from edge_runtime.features.classic import CLASSIC
+from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.features.sequence import SEQUENCE
 from edge_runtime.golden import GoldenWindows, check_golden, run_windows
 from edge_runtime.graph_builder import build_graph
@@ -93,6 +94,7 @@ def build_bundle(parts: BundleParts, machine_file: Path, folder: Path) -> Bundle
         minimum_agent_version=parts.minimum_agent_version,
         features=CLASSIC.id,
         sequence=SEQUENCE.id,
+        residuals=PHYSICS.id if parts.model.config.residuals else None,
         window_s=parts.window_s,
         conditions=parts.calibration,
         baseline=parts.baseline,

@@ -11,6 +11,7 @@ from edge_runtime.backends.base import OUTPUTS, ModelOutput
 from edge_runtime.errors import BackendError
 from edge_runtime.features.classic import CLASSIC
 from edge_runtime.features.hydraulic import HYDRAULIC
+from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.features.sequence import TOKENS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
 from edge_runtime.vocabulary import CANONICAL_CHANNELS
@@ -43,6 +44,7 @@ class OnnxBackend:
         self._session = _open_session(model_path, threads)
         provider = self._session.get_providers()[0]
         self._name = "onnxruntime-cuda" if provider == CUDA else "onnxruntime-cpu"
+        self._inputs = tuple(item.name for item in self._session.get_inputs())
         self._check_signature()
         self.run(_smallest_sample())
 
@@ -53,7 +55,7 @@ class OnnxBackend:
 
     def run(self, sample: GraphSample) -> ModelOutput:
         """Infer; see `Backend.run`."""
-        feeds = {name: getattr(sample, name) for name in GraphSample.INPUTS}
+        feeds = {name: getattr(sample, name) for name in self._inputs}
         try:
             level_logits, fault_logits = self._session.run(list(OUTPUTS), feeds)
         except _ORT_ERRORS as error:
@@ -66,15 +68,17 @@ class OnnxBackend:
         return output
 
     def _check_signature(self) -> None:
-        for kind, found, needed in (
-            ("inputs", [item.name for item in self._session.get_inputs()], GraphSample.INPUTS),
-            ("outputs", [item.name for item in self._session.get_outputs()], OUTPUTS),
+        outputs = [item.name for item in self._session.get_outputs()]
+        for kind, found, needed, allowed in (
+            ("inputs", self._inputs, GraphSample.REQUIRED, GraphSample.INPUTS),
+            ("outputs", outputs, OUTPUTS, OUTPUTS),
         ):
-            missing, unknown = sorted(set(needed) - set(found)), sorted(set(found) - set(needed))
+            missing, unknown = sorted(set(needed) - set(found)), sorted(set(found) - set(allowed))
             if missing or unknown:
                 raise BackendError(
                     f"{self._path}: wrong {kind}: missing {missing}, unknown {unknown}",
-                    hint="Export the model again with this version's hydrosight-train.",
+                    hint="Export the model again with this version's hydrosight-train, or update this agent "
+                    "if the model is newer than it.",
                 )
 
 
@@ -134,4 +138,6 @@ def _smallest_sample() -> GraphSample:
         component_type=np.zeros(nodes, np.int64),
         edge_index=np.array([[0], [1]], np.int64),
         edge_features=np.zeros((1, EDGE_FEATURES), np.float32),
+        residuals=np.zeros((nodes, len(PHYSICS)), np.float32),
+        residual_mask=np.zeros((nodes, len(PHYSICS)), np.float32),
     )

@@ -1,5 +1,7 @@
 """What every inference backend must do; a new one is added to BACKENDS."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -8,6 +10,7 @@ from onnx import TensorProto, helper
 from edge_runtime.backends.base import FAULT_LOGITS, LEVEL_LOGITS
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.errors import BackendError
+from edge_runtime.graph import GraphSample
 from edge_runtime.graph_builder import build_graph, join_graphs
 from tests.models.tiny_bundle import tiny_machine, window_of, write_tiny_model
 
@@ -81,6 +84,30 @@ def test_a_model_with_other_inputs_is_refused_by_name(load, model):
     onnx.save(graph, model)
     with pytest.raises(BackendError, match=r"wrong inputs: missing \['sequence'\], unknown \['signals'\]"):
         load(model)
+
+
+def test_an_optional_input_reaches_the_model_that_declares_it(load, model, samples):
+    graph = onnx.load(model)
+    for name in GraphSample.OPTIONAL:
+        graph.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", None]))
+    graph.graph.node.insert(0, helper.make_node("ReduceSum", ["residual_mask"], ["known"], keepdims=0))
+    level = next(node for node in graph.graph.node if node.output[0] == "level_logits")
+    level.output[0] = "level_without"
+    graph.graph.node.append(helper.make_node("Add", ["level_without", "known"], ["level_logits"]))
+    plain = load(model).run(samples[0])
+    onnx.save(graph, model)
+    sample = replace(samples[0], residual_mask=np.ones_like(samples[0].residual_mask))
+    known = sample.residual_mask.size
+    np.testing.assert_allclose(load(model).run(sample).level_logits, plain.level_logits + known, rtol=1e-5)
+
+
+def test_an_input_that_this_agent_does_not_know_is_refused(load, model):
+    graph = onnx.load(model)
+    graph.graph.input.append(helper.make_tensor_value_info("smell", TensorProto.FLOAT, ["N"]))
+    onnx.save(graph, model)
+    with pytest.raises(BackendError, match=r"wrong inputs: missing \[\], unknown \['smell'\]") as caught:
+        load(model)
+    assert "update this agent" in caught.value.hint
 
 
 def test_a_model_for_other_shapes_is_refused_when_it_is_loaded(load, model):

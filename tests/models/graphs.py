@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
 from edge_runtime.vocabulary import ComponentType
 
@@ -15,6 +16,7 @@ def random_graph(nodes: int, edges: int, seed: int = 0, *, measured: float = 0.7
     sequence_mask = np.repeat(there[:, :, None], TOKENS, axis=2)
     feature_mask = np.repeat(there, FEATURES, axis=1)
     machine_mask = np.tile((random.random(4) < measured).astype(np.float32), (nodes, 1))
+    residual_mask = (random.random((nodes, len(PHYSICS))) < measured).astype(np.float32)
     return GraphSample(
         sequence=random.normal(size=sequence_mask.shape).astype(np.float32) * sequence_mask,
         sequence_mask=sequence_mask,
@@ -25,4 +27,6 @@ def random_graph(nodes: int, edges: int, seed: int = 0, *, measured: float = 0.7
         component_type=random.integers(0, len(ComponentType), nodes),
         edge_index=random.integers(0, nodes, (2, edges)),
         edge_features=random.random((edges, EDGE_FEATURES)).astype(np.float32),
+        residuals=random.normal(size=residual_mask.shape).astype(np.float32) * residual_mask,
+        residual_mask=residual_mask,
     )

@@ -217,7 +217,7 @@ def write_tiny_model(path: Path, *, level_bias: float = 0.0) -> Path:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info(name, *SHAPES[name]) for name in GraphSample.INPUTS],
+        [helper.make_tensor_value_info(name, *SHAPES[name]) for name in GraphSample.REQUIRED],
         [
             helper.make_tensor_value_info("level_logits", TensorProto.FLOAT, ["N", LEVEL_LOGITS]),
             helper.make_tensor_value_info("fault_logits", TensorProto.FLOAT, ["N", FAULT_LOGITS]),

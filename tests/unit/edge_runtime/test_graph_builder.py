@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.features.classic import CLASSIC
+from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
 from edge_runtime.graph_builder import build_graph, join_graphs
 from edge_runtime.machine import Component, Connection, Machine, Nameplate, Placement, Sensor
@@ -102,6 +103,8 @@ def test_shapes_and_types_are_those_of_the_contract():
         "component_type": (3,),
         "edge_index": (2, 2),
         "edge_features": (2, EDGE_FEATURES),
+        "residuals": (3, len(PHYSICS)),
+        "residual_mask": (3, len(PHYSICS)),
     }
     for name in GraphSample.INPUTS:
         expected = np.int64 if name in {"component_type", "edge_index"} else np.float32

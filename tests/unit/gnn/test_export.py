@@ -17,7 +17,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     torch.manual_seed(0)
     config = {
         "default": ModelConfig(width=8),
-        "all options": ModelConfig(width=8, arma=True, cross_task=True),
+        "all options": ModelConfig(width=8, arma=True, cross_task=True, residuals=True),
         "lstm": ModelConfig(width=8, encoder="lstm", edge_in_message=False, signed_sum=False),
     }[request.param]
     model = UniversalTemporalGNN(config)
@@ -34,6 +34,11 @@ def test_onnx_says_the_same_as_torch_for_any_number_of_nodes_and_pipes(
 ):
     model, path = exported
     assert parity(model, path, [random_graph(nodes, edges, seed=9)]) <= PARITY_TOLERANCE
+
+
+def test_the_file_declares_the_inputs_that_the_model_uses(exported: tuple[UniversalTemporalGNN, Path]):
+    model, path = exported
+    assert tuple(item.name for item in onnx.load(path).graph.input) == model.inputs
 
 
 def test_the_file_holds_no_trace_of_where_it_was_made(exported: tuple[UniversalTemporalGNN, Path]):

@@ -16,6 +16,7 @@ VARIANTS = {
     "arma": ModelConfig(width=8, arma=True),
     "cross-task": ModelConfig(width=8, cross_task=True),
     "no graph": ModelConfig(width=8, edge_layers=0),
+    "residuals": ModelConfig(width=8, residuals=True),
 }
 
 
@@ -26,7 +27,7 @@ def model(config: ModelConfig = VARIANTS["default"]) -> UniversalTemporalGNN:
 
 def run(network: UniversalTemporalGNN, sample: GraphSample) -> np.ndarray:
     with torch.inference_mode():
-        return torch.cat(network(*GraphTensors.of(sample)), 1).numpy()
+        return torch.cat(network(*network.chosen(GraphTensors.of(sample))), 1).numpy()
 
 
 def permuted(sample: GraphSample, order: np.ndarray) -> GraphSample:
@@ -62,17 +63,20 @@ def test_machines_that_are_joined_in_a_batch_do_not_see_each_other():
         ("sequence", "sequence_mask"),
         ("features", "feature_mask"),
         ("machine_features", "machine_feature_mask"),
+        ("residuals", "residual_mask"),
     ],
 )
 def test_what_stands_where_the_mask_is_zero_has_no_influence(values: str, mask: str):
-    sample, network = random_graph(5, 6), model()
+    sample, network = random_graph(5, 6), model(VARIANTS["residuals"])
     garbage = np.where(getattr(sample, mask) > 0, getattr(sample, values), np.float32(1e6))
     assert np.array_equal(run(network, replace(sample, **{values: garbage})), run(network, sample))
 
 
-@pytest.mark.parametrize("values", ["sequence", "features", "machine_features", "edge_features", "component_type"])
+@pytest.mark.parametrize(
+    "values", ["sequence", "features", "machine_features", "edge_features", "component_type", "residuals"]
+)
 def test_every_input_has_influence(values: str):
-    sample, network = random_graph(5, 6), model()
+    sample, network = random_graph(5, 6), model(VARIANTS["residuals"])
     changed = getattr(sample, values)[::-1].copy()
     assert not np.allclose(run(network, replace(sample, **{values: changed})), run(network, sample), atol=1e-6)
 
@@ -104,6 +108,22 @@ def test_the_statistics_are_those_of_the_samples_given():
     first = samples[0].component_type[0]
     rows = np.concatenate([sample.features[sample.component_type == first] for sample in samples])
     assert network.normalise_features.mean[first].numpy() == pytest.approx(rows.mean(0), abs=1e-5)
+
+
+def test_a_residual_that_training_never_saw_has_no_influence():
+    network = model(VARIANTS["residuals"])
+    training = [random_graph(30, 4, seed=seed, measured=1.0) for seed in range(3)]
+    for sample in training:
+        sample.residual_mask[:, 3] = 0
+    network.fit_normalisation(training)
+    there = random_graph(5, 6, measured=1.0)
+    gone = replace(there, residual_mask=there.residual_mask * (np.arange(there.residual_mask.shape[1]) != 3))
+    assert np.array_equal(run(network, there), run(network, gone))
+
+
+def test_a_model_declares_the_optional_inputs_that_it_uses_and_no_others():
+    assert model().inputs == GraphSample.REQUIRED
+    assert model(VARIANTS["residuals"]).inputs == (*GraphSample.REQUIRED, "residuals", "residual_mask")
 
 
 def test_the_default_network_stays_small():

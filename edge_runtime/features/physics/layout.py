@@ -1,0 +1,105 @@
+"""What a machine file says of its residuals: which signals lie where, what is rated, what can be computed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.features.physics.operation import RATED_FIELDS, BoolArray, Float64Array
+from edge_runtime.features.physics.pipes import NO_SIGNAL, Pipes
+from edge_runtime.features.physics.registry import PHYSICS, residuals_of
+from edge_runtime.features.physics.residual import Need, Residual
+from edge_runtime.machine import Component, Machine, Nameplate
+from edge_runtime.nameplate import USUAL_NAMEPLATE
+from edge_runtime.vocabulary import CANONICAL_CHANNELS, Port
+
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A residual, its place in `physics-1`, and the nodes that have what it needs."""
+
+    place: int
+    residual: Residual
+    nodes: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A machine as its residuals see it; signals are sensor numbers, `NO_SIGNAL` where there is none.
+
+    Attributes:
+        signals: [N, 13], at a port or at the other end of the pipe there.
+        beyond: [N], flow into the next component.
+        oil: [N], the nearest thermometer.
+        from_tank, to_tank, nameplates, ratings, line_volume_l: as in `Operation`, for all N nodes.
+        tasks: what can be computed.
+    """
+
+    signals: Int64Array
+    beyond: Int64Array
+    oil: Int64Array
+    from_tank: BoolArray
+    to_tank: BoolArray
+    nameplates: Float64Array
+    ratings: Float64Array
+    line_volume_l: Float64Array
+    tasks: tuple[Task, ...]
+
+
+@lru_cache(maxsize=16)
+def layout_of(machine: Machine) -> Layout:
+    """The layout of a machine; kept, since it is the same for every window."""
+    pipes, components = Pipes.of(machine), machine.components
+    names = [component.name for component in components]
+    at = [pipes.signals(name) for name in names]
+    own = [component.nameplate for component in components]
+    return Layout(
+        signals=np.array([[found.get(port, NO_SIGNAL) for port in CANONICAL_CHANNELS] for found in at], np.int64),
+        beyond=np.array([pipes.flow_beyond(name) for name in names], np.int64),
+        oil=np.array([pipes.nearest_thermometer(name) for name in names], np.int64),
+        from_tank=np.array([pipes.from_tank(name) for name in names], np.bool_),
+        to_tank=np.array([pipes.to_tank(name) for name in names], np.bool_),
+        nameplates=np.array([_fields(plate) for plate in own], np.float64),
+        ratings=np.array([_fields(plate, machine.nameplate, USUAL_NAMEPLATE) for plate in own], np.float64),
+        line_volume_l=np.array([pipes.line_volume_l(name) for name in names], np.float64),
+        tasks=tuple(_tasks(machine, pipes)),
+    )
+
+
+def unmet_needs(pipes: Pipes, component: Component, residual: Residual) -> tuple[Need, ...]:
+    """What a residual needs that neither the sensors nor the nameplate of a component give."""
+    known, signals = pipes.known(component), pipes.signals(component.name)
+
+    def fast_enough(port: Port, rate_hz: float) -> bool:
+        return pipes.machine.sensors[signals[port]].rate_hz >= rate_hz
+
+    def met(one: Need) -> bool:
+        return any(
+            known.issuperset(items)
+            and all(fast_enough(item, one.least_rate_hz) for item in items if isinstance(item, Port))
+            for items in one.alternatives
+        )
+
+    return tuple(one for one in residual.needs if not met(one))
+
+
+def _tasks(machine: Machine, pipes: Pipes) -> Iterator[Task]:
+    nodes: dict[str, list[int]] = {}
+    residuals: dict[str, Residual] = {}
+    for node, component in enumerate(machine.components):
+        for residual in residuals_of(component.type):
+            if not (residual.through and component.bypassed) and not unmet_needs(pipes, component, residual):
+                residuals[residual.name] = residual
+                nodes.setdefault(residual.name, []).append(node)
+    for name, residual in residuals.items():
+        yield Task(PHYSICS.names.index(name), residual, np.array(nodes[name], np.int64))
+
+
+def _fields(*plates: Nameplate) -> list[float]:
+    """Each field from the first nameplate that has it; NaN where none has."""
+    values = [[getattr(plate, field) for plate in plates] for field in RATED_FIELDS]
+    return [next((float(value) for value in row if value is not None), np.nan) for row in values]
