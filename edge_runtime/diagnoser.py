@@ -25,10 +25,11 @@ from edge_runtime.calibration import conformal_set, level_probabilities, sigmoid
 from edge_runtime.diagnosis import BaselineReference, ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
 from edge_runtime.evidence import Expectation, evidence, expectations, sensors_of
 from edge_runtime.fault_table import is_possible
-from edge_runtime.graph import Float32Array
+from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from edge_runtime.graph_builder import build_graph, join_graphs
 from edge_runtime.machine import Component, Condition, Machine
 from edge_runtime.manifest import ConditionCalibration
+from edge_runtime.missing_signals import missing_signals
 from edge_runtime.overall import overall_health
 from edge_runtime.recommend import recommend
 from edge_runtime.sensor_check import SensorFault, check_sensors
@@ -109,7 +110,7 @@ class Diagnoser:
     ) -> list[Diagnosis]:
         started = self._timer()
         observed = [self._observe(window, baseline) for window in windows]
-        output = self._backend.run(join_graphs([build_graph(self._machine, item.window) for item in observed]))
+        output = self._backend.run(join_graphs([item.graph for item in observed]))
         inference_ms = 1e3 * (self._timer() - started) / len(windows)
         nodes = len(self._machine.components)
         return [
@@ -121,7 +122,15 @@ class Diagnoser:
         window, faults = check_sensors(self._machine, window)
         own = compare(self._machine, baseline, profile(window)) if baseline else None
         expected = expectations(self._machine, self._manifest.baseline, own)
-        return _Observation(window, faults, expected, _reference(baseline, own) if baseline and own else None)
+        graph = build_graph(self._machine, window)
+        return _Observation(
+            window=window,
+            sensor_faults=faults,
+            graph=graph,
+            missing=missing_signals(self._machine, graph),
+            expected=expected,
+            baseline=_reference(baseline, own) if baseline and own else None,
+        )
 
     def _assemble(
         self,
@@ -132,7 +141,7 @@ class Diagnoser:
     ) -> Diagnosis:
         window = observed.window
         components = tuple(
-            self._component(component, observed, output.level_logits[node], output.fault_logits[node], history)
+            self._component(node, component, observed, output, history)
             for node, component in enumerate(self._machine.components)
         )
         judged = [
@@ -156,10 +165,10 @@ class Diagnoser:
 
     def _component(
         self,
+        node: int,
         component: Component,
         observed: "_Observation",
-        level_logits: Float32Array,
-        fault_logits: Float32Array,
+        output: ModelOutput,
         history: HealthHistory,
     ) -> ComponentDiagnosis:
         window = observed.window
@@ -176,8 +185,10 @@ class Diagnoser:
                 abstained=True,
                 reason=basis.reason,
             )
-        probabilities = level_probabilities(level_logits, len(basis.condition.levels), basis.calibration.temperature)
-        levels = basis.condition.levels
+        levels, calibration = basis.condition.levels, basis.calibration.for_missing(int(observed.missing[node]))
+        probabilities = level_probabilities(
+            output.level_logits[node], len(levels), calibration.temperature, calibration.lapse
+        )
         health = float(np.clip(probabilities @ np.array([level.health for level in levels]), 0.0, 1.0))
         likeliest = int(probabilities.argmax())
         labels = basis.calibration.labels
@@ -189,10 +200,10 @@ class Diagnoser:
             level=labels[likeliest],
             severity=SeverityClass.from_health(health),
             level_probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
-            fault_probabilities=_fault_probabilities(component, basis.condition, fault_logits),
+            fault_probabilities=_fault_probabilities(component, basis.condition, output.fault_logits[node]),
             confidence=float(probabilities[likeliest]),
             conformal_set=tuple(
-                labels[level] for level in conformal_set(probabilities, basis.calibration.conformal_threshold)
+                labels[level] for level in conformal_set(probabilities, calibration.conformal_threshold)
             ),
             degradation_per_day=_trend(history, component.name, window.end_us, health),
             evidence=seen,
@@ -236,10 +247,12 @@ class Diagnoser:
 
 @dataclass(frozen=True, slots=True)
 class _Observation:
-    """A window whose sensors were checked, and what to expect of a healthy machine in it."""
+    """A window whose sensors were checked, what it lacks, and what to expect of a healthy machine in it."""
 
     window: Window
     sensor_faults: tuple[SensorFault, ...]
+    graph: GraphSample
+    missing: Int64Array
     expected: dict[str, Expectation]
     baseline: BaselineReference | None
 

@@ -25,18 +25,34 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ConditionCalibration(_Frozen):
-    """How one condition's raw outputs become probabilities.
+class LevelCalibration(_Frozen):
+    """How raw outputs become probabilities and a set of levels; see `level_probabilities` and `conformal_set`.
 
     Attributes:
-        temperature: level logits are divided by it.
+        temperature: above 1 makes the model less sure.
+        lapse: how often it is wrong however sure it is.
         conformal_threshold: a level is in the 90 % set when its calibrated probability is at least this.
-        labels: the levels the model was trained on, from healthy to failed.
     """
 
     temperature: Annotated[float, Field(gt=0)]
+    lapse: Annotated[float, Field(ge=0, lt=1)] = 0.0
     conformal_threshold: Annotated[float, Field(ge=0, le=1)]
+
+
+class ConditionCalibration(LevelCalibration):
+    """Calibration of one condition, for windows in which its component has all of its signals.
+
+    Attributes:
+        labels: the levels the model was trained on, from healthy to failed.
+        lacking: calibration where one, two, … of the component's own signals are missing.
+    """
+
     labels: tuple[str, ...]
+    lacking: tuple[LevelCalibration, ...] = ()
+
+    def for_missing(self, signals: int) -> LevelCalibration:
+        """The calibration for so many missing signals, or for the most that there is one for."""
+        return (self, *self.lacking)[min(signals, len(self.lacking))]
 
 
 class SensorBaseline(_Frozen):

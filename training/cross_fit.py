@@ -1,12 +1,14 @@
 """Train a model without some groups of windows and hear what it says of them, fold by fold."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from edge_runtime.graph import Float32Array, Int64Array
+from edge_runtime.missing_signals import missing_signals
+from training.calibrate import HeldOutWindows
 from training.config import TrainingConfig
 from training.dataset import Example, LabelledWindows, level_counts
 from training.fitting import CPU, Device, fit_discriminant, fit_network
@@ -40,16 +42,16 @@ class FoldResult:
     Attributes:
         fold: which windows it may have seen, and which these are.
         said: of the test windows.
-        validation: the windows it was stopped, fused and can be calibrated by.
-        validation_logits: float32 [validation windows, N, 4].
+        degraded_logits: float32 [test windows, N, 4], of their degraded copies.
+        validation: the windows it was stopped and fused by.
         network_weight: float32 [component types], found on the validation windows.
         epochs: after how many it was at its best.
     """
 
     fold: Fold
     said: PartLogits
+    degraded_logits: Float32Array
     validation: Int64Array
-    validation_logits: Float32Array
     network_weight: Float32Array
     epochs: int
 
@@ -65,7 +67,7 @@ def cross_fit(
 ) -> tuple[FoldResult, ...]:
     """Train a model on each fold's training windows and let it speak of the fold's test windows.
 
-    Some groups are held back from the training windows to stop, fuse and calibrate by. The discriminant is found
+    Some groups are held back from the training windows to stop and fuse by. The discriminant is found
     without them for that, and then once more with them: in closed form that costs nothing, and every state counts.
     """
     levels = level_counts(data.windows.machine)
@@ -87,8 +89,23 @@ def cross_fit(
         parts = predict_parts(model, held_back)
         weight = network_weights(parts, data.level[inner.test], data.groups[inner.test], levels, types)
         model.network_weight = torch.from_numpy(weight)
-        validation_logits = predict_parts(model, held_back).fused
         fit_discriminant(model, data.pick(fold.training))
-        said = predict_parts(model, data.pick(fold.test))
-        results.append(FoldResult(fold, said, inner.test, validation_logits, weight, network.epochs))
+        tested = data.pick(fold.test)
+        said = predict_parts(model, tested)
+        degraded = predict_parts(model, [replace(example, sample=example.degraded) for example in tested])
+        results.append(FoldResult(fold, said, degraded.fused, inner.test, weight, network.epochs))
     return tuple(results)
+
+
+def held_out_windows(data: TrainingWindows, results: Sequence[FoldResult]) -> HeldOutWindows:
+    """What the folds' models said of their test windows and of the degraded copies, to calibrate by."""
+    tested = np.concatenate([result.fold.test for result in results])
+    examples, machine = data.pick(tested), data.windows.machine
+    samples = [example.sample for example in examples] + [example.degraded for example in examples]
+    logits = [result.said.fused for result in results] + [result.degraded_logits for result in results]
+    return HeldOutWindows(
+        logits=np.concatenate(logits),
+        level=np.tile(data.level[tested], (2, 1)),
+        missing=np.stack([missing_signals(machine, sample) for sample in samples]),
+        groups=np.tile(data.groups[tested], 2),
+    )

@@ -1,6 +1,6 @@
 """Run an evaluation protocol: train without each group, test on it, and put simple models beside the result."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict
 from edge_runtime.calibration import level_probabilities
 from edge_runtime.errors import TrainingError
 from edge_runtime.graph import Float32Array, Int64Array
+from edge_runtime.manifest import ConditionCalibration
+from edge_runtime.missing_signals import missing_signals
 from training.baselines import run_baselines
 from training.calibrate import calibrate, predict
 from training.config import Protocol, TrainingConfig
-from training.cross_fit import FoldResult, TrainingWindows, cross_fit
+from training.cross_fit import FoldResult, TrainingWindows, cross_fit, held_out_windows
 from training.dataset import level_counts
 from training.fitting import CPU, Device
 from training.folds import group_folds
@@ -79,15 +81,19 @@ def run_protocol(
 
 
 def report_on(name: str, protocol: Protocol, data: TrainingWindows, results: tuple[FoldResult, ...]) -> ProtocolReport:
-    """Measure what cross-fitted networks said, each calibrated on its own validation windows."""
+    """Measure what cross-fitted networks said, each calibrated by what the others said of other groups."""
     conditions = protocol.conditions or tuple(item.name for item in data.windows.machine.conditions)
+    calibrations = [
+        calibrate(data.windows.machine, held_out_windows(data, [other for other in results if other is not result]))
+        for result in results
+    ]
     return ProtocolReport(
         name=name,
         description=protocol.description,
         windows=len(data.windows),
         groups=len(np.unique(data.windows.groups(protocol.hold_out))),
         folds=len(results),
-        conditions={condition: _condition_report(condition, data, results) for condition in conditions},
+        conditions={condition: _condition_report(condition, data, results, calibrations) for condition in conditions},
     )
 
 
@@ -105,19 +111,25 @@ def find_protocol(config: TrainingConfig, name: str) -> Protocol:
     return config.protocols[name]
 
 
-def _condition_report(condition: str, data: TrainingWindows, results: tuple[FoldResult, ...]) -> ConditionReport:
+def _condition_report(
+    condition: str,
+    data: TrainingWindows,
+    results: tuple[FoldResult, ...],
+    calibrations: Sequence[Mapping[str, ConditionCalibration]],
+) -> ConditionReport:
     machine = data.windows.machine
     node = machine.component_index[_component(data, condition)]
     level = data.level[:, node]
     parts = []
-    for result in results:
-        calibrations = calibrate(machine, result.validation_logits, data.level[result.validation])
-        if condition not in calibrations:
+    for result, calibration in zip(results, calibrations, strict=True):
+        if condition not in calibration:
             raise TrainingError(
-                f"condition {condition!r} has no label in the windows held back to calibrate by",
+                f"condition {condition!r} has no label in the windows of the other folds to calibrate by",
                 hint="Label the condition in every window, or leave it out of the protocol's conditions.",
             )
-        parts.append(predict(result.said.fused[:, node], level[result.fold.test], calibrations[condition]))
+        tested = result.fold.test
+        missing = np.array([missing_signals(machine, data.examples[index].sample)[node] for index in tested], np.int64)
+        parts.append(predict(result.said.fused[:, node], level[tested], missing, calibration[condition]))
     tested = np.concatenate([result.fold.test for result in results])
     groups = data.groups[tested]
     predictions = _join(parts)

@@ -12,14 +12,13 @@ import torch
 from pydantic import RootModel
 
 from edge_runtime.bundle import Bundle, file_sha256
-from edge_runtime.graph import Float32Array
 from edge_runtime.machine_file import load_machine
 from edge_runtime.manifest import TrainingData
 from edge_runtime.recording import SIGNALS, Recording, read_recording
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
 from training.config import Protocol, TrainingConfig
-from training.cross_fit import FoldResult, TrainingWindows, cross_fit
+from training.cross_fit import TrainingWindows, cross_fit, held_out_windows
 from training.dataset import build_examples, labelled_windows, level_counts
 from training.fitting import CPU, Device, FittedNetwork, fit_network, save_checkpoint
 from training.folds import group_folds
@@ -116,7 +115,7 @@ def run_training(
         report=lambda text: report(f"{CROSS_FIT}: {text}"),
     )
     reports.append(report_on(CROSS_FIT, protocol, data, results))
-    calibration = calibrate(machine, _out_of_fold(data, results), data.level)
+    calibration = calibrate(machine, held_out_windows(data, results))
 
     report("fitting the network to ship on all windows")
     network = _fit_on_all(data, config, median_low(result.epochs for result in results), request.seed, device)
@@ -172,14 +171,6 @@ def run_training(
     document = RootModel[tuple[ProtocolReport, ...]](tuple(reports)).model_dump_json(indent=2)
     (request.output / REPORT).write_text(document + "\n", encoding="utf-8")
     return RunResult(bundle, tuple(reports))
-
-
-def _out_of_fold(data: TrainingWindows, results: tuple[FoldResult, ...]) -> Float32Array:
-    """Logits of each window from the network that did not see its group, float32 [windows, N, 4]."""
-    logits = np.empty((len(data.windows), *results[0].said.fused.shape[1:]), np.float32)
-    for result in results:
-        logits[result.fold.test] = result.said.fused
-    return logits
 
 
 def _fit_on_all(data: TrainingWindows, config: TrainingConfig, epochs: int, seed: int, device: Device) -> FittedNetwork:

@@ -9,9 +9,9 @@ from edge_runtime.calibration import conformal_set, level_probabilities, sigmoid
 LOGITS = arrays(np.float64, (3, 4), elements=st.floats(-60, 60))
 
 
-@given(LOGITS, st.integers(2, 5), st.floats(0.05, 20))
-def test_probabilities_are_distributions(logits, levels, temperature):
-    probabilities = level_probabilities(logits, levels, temperature)
+@given(LOGITS, st.integers(2, 5), st.floats(0.05, 20), st.floats(0, 1))
+def test_probabilities_are_distributions(logits, levels, temperature, lapse):
+    probabilities = level_probabilities(logits, levels, temperature, lapse)
     assert probabilities.shape == (3, levels)
     assert (probabilities >= 0).all()
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1.0, atol=1e-12)
@@ -33,6 +33,23 @@ def test_a_higher_temperature_is_less_sure():
     assert sure.argmax() == unsure.argmax() == 0
 
 
+@given(LOGITS, st.integers(2, 5), st.floats(0.5, 20), st.floats(0, 0.9))
+def test_calibration_makes_no_other_level_the_likeliest(logits, levels, temperature, lapse):
+    plain = level_probabilities(logits, levels)
+    calibrated = level_probabilities(logits, levels, temperature, lapse)
+    rows = np.arange(len(plain))
+    np.testing.assert_allclose(calibrated[rows, plain.argmax(axis=1)], calibrated.max(axis=1), rtol=1e-9)
+
+
+def test_the_temperature_works_on_the_levels():
+    plain = level_probabilities([0.3, -1.0, 2.0], 4)
+    np.testing.assert_allclose(level_probabilities([0.3, -1.0, 2.0], 4, 2.0), np.sqrt(plain) / np.sqrt(plain).sum())
+
+
+def test_a_lapse_goes_to_all_levels_alike():
+    np.testing.assert_allclose(level_probabilities([-99.0, 0.0], 3, lapse=0.3), [0.8, 0.1, 0.1])
+
+
 def test_too_few_logits_are_refused():
     with pytest.raises(ValueError, match="6 levels need 5 logits, there are 4"):
         level_probabilities(np.zeros(4), 6)
@@ -49,7 +66,8 @@ def test_sigmoid_bears_any_float():
         ([0.4, 0.35, 0.25], 0.2, (0, 1, 2)),
         ([0.4, 0.35, 0.25], 0.9, (0,)),
         ([0.1, 0.1, 0.8], 0.5, (2,)),
+        ([0.45, 0.05, 0.5], 0.4, (0, 1, 2)),
     ],
 )
-def test_conformal_set_keeps_what_is_likely_enough_and_never_nothing(probabilities, threshold, kept):
+def test_the_set_keeps_neighbouring_levels_that_are_likely_enough_and_never_nothing(probabilities, threshold, kept):
     assert conformal_set(probabilities, threshold) == kept

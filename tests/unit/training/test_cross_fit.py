@@ -12,6 +12,6 @@ def test_no_window_is_validated_or_trained_on_beside_its_group(data: TrainingWin
     for result in results:
         for logits in (result.said.fused, result.said.network, result.said.discriminant):
             assert logits.shape == (len(result.fold.test), 13, 4)
-        assert result.validation_logits.shape == (len(result.validation), 13, 4)
+        assert result.degraded_logits.shape == (len(result.fold.test), 13, 4)
         assert not set(data.groups[result.fold.test]) & set(data.groups[result.validation])
         assert set(result.validation) <= set(result.fold.training)
