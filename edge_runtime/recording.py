@@ -127,26 +127,39 @@ def write_recording(path: Path, series: Mapping[str, Series], labels: Sequence[L
     try:
         path.mkdir(parents=True, exist_ok=True)
         _write_table(path / SIGNALS, table)
-        if labels:
-            columns = dict.fromkeys(name for row in labels for name in row.values)
-            _write_table(
-                path / LABELS,
-                pa.table(
-                    {
-                        "start": _timestamps([np.array([row.start_us for row in labels])]),
-                        "end": _timestamps([np.array([row.end_us for row in labels])]),
-                        **{name: pa.array([row.values.get(name) for row in labels]) for name in columns},
-                        "stable": pa.array([row.stable for row in labels], pa.bool_()),
-                    }
-                ),
-            )
-        else:
+        if not labels:
             (path / LABELS).unlink(missing_ok=True)
     except OSError as error:
+        raise _unwritable(path, error) from error
+    if labels:
+        write_labels(path, labels)
+
+
+def write_labels(path: Path, labels: Sequence[LabelRow]) -> None:
+    """Write the labels of the recording in the folder `path`, replacing those that are there.
+
+    Raises:
+        RecordingError: a column mixes text and numbers, or the folder can't be written.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    columns = dict.fromkeys(name for row in labels for name in row.values)
+    try:
+        values = {name: pa.array([row.values.get(name) for row in labels]) for name in columns}
+    except pa.ArrowException as error:
         raise RecordingError(
-            f"{path}: can't be written: {error.strerror or error}",
-            hint="Check free space and permissions.",
+            f"{path / LABELS}: a column mixes text and numbers: {error}",
+            hint="Write its labels all as one or the other.",
         ) from error
+    times = {
+        "start": _timestamps([np.array([row.start_us for row in labels])]),
+        "end": _timestamps([np.array([row.end_us for row in labels])]),
+    }
+    stable = {"stable": pa.array([row.stable for row in labels], pa.bool_())}
+    try:
+        _write_table(path / LABELS, pa.table({**times, **values, **stable}))
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _read_signals(path: Path) -> dict[str, Series]:
@@ -206,6 +219,13 @@ def _read_labels(path: Path) -> tuple[LabelRow, ...]:
 def _label(value: LabelValue) -> LabelValue:
     """Whole numbers as int: a tool that met a missing value has turned the column's 3 into 3.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _unwritable(path: Path, error: OSError) -> RecordingError:
+    return RecordingError(
+        f"{path}: can't be written: {error.strerror or error}",
+        hint="Check free space and permissions.",
+    )
 
 
 def _read_table(path: Path, columns: Sequence[str], hint: str) -> "pa.Table":

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from agent.sources.unit_conversion import CONVERSIONS, KnownUnit
+from edge_runtime.unit_conversion import CONVERSIONS, KnownUnit
 from edge_runtime.machine import Name
 
 

@@ -9,7 +9,7 @@ from agent.sources.mqtt.message import Message
 from agent.sources.mqtt.payloads.samples import Publish, Samples, excerpt
 from agent.sources.mqtt.settings import MqttSettings, TopicSettings
 from agent.sources.mqtt.topics import SensorNames
-from agent.sources.unit_conversion import CONVERSIONS
+from edge_runtime.unit_conversion import CONVERSIONS
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason
 from edge_runtime.reading import Reading

@@ -1,6 +1,6 @@
 import pytest
 
-from agent.sources.unit_conversion import CONVERSIONS
+from edge_runtime.unit_conversion import CONVERSIONS
 from edge_runtime.vocabulary import CANONICAL_UNIT
 
 # NIST SP 811, Appendix B, to the digits given there.

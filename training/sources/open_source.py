@@ -1,0 +1,50 @@
+"""Tell what a source is from where it is and what lies there."""
+
+from pathlib import Path
+
+from edge_runtime.errors import RecordingError
+from edge_runtime.recording import SIGNALS
+from training.sources.csv_files import CsvSource, csv_files
+from training.sources.recording_folder import RecordingFolder
+from training.sources.rig_text import PROFILE, RigText
+from training.sources.source import ReadOptions, Source
+from training.sources.timescale import SCHEME, TimescaleSource
+
+DEFAULT_OPTIONS = ReadOptions()
+
+
+def open_source(address: str, options: ReadOptions = DEFAULT_OPTIONS) -> Source:
+    """The source at an address; nothing of it is read yet but what tells its layout.
+
+    Args:
+        address: a recording's folder; a CSV file or a folder of them; a folder of the rig's text files; or
+            `timescaledb:MACHINE?since=…&until=…`.
+        options: what the source can't know by itself.
+
+    Raises:
+        RecordingError: there is nothing, or nothing of a known layout.
+        ConfigurationError: the address of a database is wrong.
+    """
+    if address.startswith(SCHEME):
+        return TimescaleSource(address, options)
+    path = Path(address)
+    if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
+        return CsvSource(path, options)
+    if path.is_file() and path.suffix == ".parquet":
+        return open_source(str(path.parent), options)
+    if not path.is_dir():
+        what = "is no CSV file" if path.exists() else "isn't there"
+        raise RecordingError(f"{path}: {what}, and is not a folder", hint=_KNOWN)
+    if (path / SIGNALS).exists():
+        return RecordingFolder(path, options)
+    if (path / PROFILE).exists():
+        return RigText(path, options)
+    if csv_files(path):
+        return CsvSource(path, options)
+    raise RecordingError(f"{path}: holds no {SIGNALS}, CSV file or {PROFILE}", hint=_KNOWN)
+
+
+_KNOWN = (
+    f"Name a folder with {SIGNALS}, a CSV file or a folder of them, the folder of the ZeMA rig's text files, or "
+    f"{SCHEME}MACHINE. configs/recordings/ has recordings."
+)

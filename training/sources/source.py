@@ -1,0 +1,131 @@
+"""A source of recorded signals and labels, read portion by portion, so that its length doesn't matter for memory."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from edge_runtime.errors import RecordingError
+from edge_runtime.machine import Machine
+from edge_runtime.reading import Series
+from edge_runtime.recording import LabelRow, Recording, write_labels
+from edge_runtime.recording_writer import RecordingWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some readings of a source.
+
+    Attributes:
+        series: by sensor. Of one sensor, later portions are later in time.
+        done: how much of the source's `size` was read so far.
+    """
+
+    series: Mapping[str, Series]
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a source can't know by itself.
+
+    Attributes:
+        machine: whose sensors' units a declared unit is converted to.
+        equipment: which machine's rows to read where there are several. Default: the machine file's name.
+        timezone: IANA name of the zone of times that name none.
+        labels: CSV file of labels, instead of the source's own.
+    """
+
+    machine: Machine | None = None
+    equipment: str | None = None
+    timezone: str | None = None
+    labels: Path | None = None
+
+
+class Source(Protocol):
+    """Signals and labels of one machine."""
+
+    @property
+    def path(self) -> Path:
+        """What error messages call it."""
+
+    @property
+    def layout(self) -> str:
+        """What it was taken for, in words for people."""
+
+    @property
+    def size(self) -> int:
+        """How much there is to read, in the unit of `Portion.done`."""
+
+    def portions(self) -> Iterator[Portion]:
+        """The readings.
+
+        Raises:
+            RecordingError: something in it can't be read; the message names file and row.
+        """
+
+    def labels(self) -> tuple[LabelRow, ...]:
+        """The label rows; none if it has no labels.
+
+        Raises:
+            RecordingError: something in them can't be read; the message names file and row.
+        """
+
+
+def read_source(source: Source, report: Callable[[int], None] = lambda _: None) -> Recording:
+    """All of a source, in memory.
+
+    Args:
+        source: what to read.
+        report: called with how much of the source's `size` was read.
+
+    Raises:
+        RecordingError: it can't be read, or holds no reading.
+    """
+    parts: dict[str, list[Series]] = {}
+    for portion in source.portions():
+        for name, series in portion.series.items():
+            parts.setdefault(name, []).append(series)
+        report(portion.done)
+    if not parts:
+        raise _empty(source)
+    return Recording(source.path, {name: _joined(series) for name, series in parts.items()}, source.labels())
+
+
+def import_source(source: Source, folder: Path, report: Callable[[int], None] = lambda _: None) -> int:
+    """Make a recording folder of a source, with one portion in memory at a time. Returns the number of readings.
+
+    Args:
+        source: what to read.
+        folder: made if it isn't there; a recording that it held is replaced once the new one is whole.
+        report: called with how much of the source's `size` was read.
+
+    Raises:
+        RecordingError: the source can't be read or holds no reading, or the folder can't be written.
+    """
+    labels = source.labels()  # first: a mistake in them shows before the long part
+    with RecordingWriter(folder) as writer:
+        for portion in source.portions():
+            writer.write(portion.series)
+            report(portion.done)
+    if not writer.readings:
+        raise _empty(source)
+    if labels:
+        write_labels(folder, labels)
+    return writer.readings
+
+
+def _joined(series: list[Series]) -> Series:
+    if len(series) == 1:
+        return series[0]
+    return Series(
+        np.concatenate([one.times_us for one in series]),
+        np.concatenate([one.values for one in series]),
+        np.concatenate([one.statuses for one in series]),
+    )
+
+
+def _empty(source: Source) -> RecordingError:
+    return RecordingError(f"{source.path}: holds no reading", hint="Record something first, or name another source.")
