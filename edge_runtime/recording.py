@@ -7,6 +7,7 @@ Values are in canonical units. A time without a zone is taken as UTC. pyarrow is
 or written, so that a box that does neither never loads it.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,16 @@ class Recording:
     def last_us(self) -> int:
         """Time of the latest reading."""
         return max(int(series.times_us[-1]) for series in self.series.values())
+
+    @property
+    def sha256(self) -> str:
+        """Of its signals, whatever file they came from: of each sensor in order of name, the name, times and values."""
+        digest = hashlib.sha256()
+        for name in sorted(self.series):
+            digest.update(f"{name}:{len(self.series[name])};".encode())
+            digest.update(np.ascontiguousarray(self.series[name].times_us, np.dtype("<i8")).data)
+            digest.update(np.ascontiguousarray(self.series[name].values, np.dtype("<f8")).data)
+        return digest.hexdigest()
 
     def check_against(self, machine: Machine) -> None:
         """Make sure that this recording is of that machine.

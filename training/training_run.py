@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from pydantic import RootModel
 
-from edge_runtime.bundle import Bundle, file_sha256
+from edge_runtime.bundle import Bundle
 from edge_runtime.machine_file import load_machine
 from edge_runtime.manifest import TrainingData
-from edge_runtime.recording import SIGNALS, Recording, read_recording
+from edge_runtime.recording import Recording
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
 from training.config import Protocol, TrainingConfig
@@ -24,6 +24,7 @@ from training.fitting import CPU, Device, FittedNetwork, fit_network, save_check
 from training.folds import group_folds
 from training.model_card import CardFacts, model_card
 from training.protocols import ProtocolReport, report_on, run_protocol
+from training.sources.open_source import read_address
 
 BUNDLE = "bundle"
 REPORT = "report.json"
@@ -37,7 +38,7 @@ class RunRequest:
 
     Attributes:
         machine: machine file.
-        recording: folder with signals and labels.
+        recording: address of signals and labels, such as a folder.
         golden: recording to take the golden windows from.
         output: folder of the run; gets `bundle/`, `model.ckpt` and `report.json`.
         version, release: of the bundle.
@@ -46,8 +47,8 @@ class RunRequest:
     """
 
     machine: Path
-    recording: Path
-    golden: Path
+    recording: str
+    golden: str
     output: Path
     config: TrainingConfig
     seed: int
@@ -91,11 +92,12 @@ def run_training(
     Raises:
         HydrosightError: of what kind and why says its message; the output folder then holds no new bundle.
     """
-    config, recording = request.config, read_recording(request.recording)
+    config = request.config
+    recording = read_address(request.recording, load_machine(request.machine), report)
     report("cutting windows")
     data = load_training_windows(request.machine, recording, config, request.seed)
     machine = data.windows.machine
-    golden = spread([item.window for item in labelled_windows(machine, read_recording(request.golden)).items])
+    golden = spread([item.window for item in labelled_windows(machine, read_address(request.golden, machine)).items])
     baseline = healthy_baseline(data.windows)
 
     reports = [
@@ -123,8 +125,8 @@ def run_training(
     weights = np.median([result.network_weight for result in results], axis=0).astype(np.float32)
     network.model.network_weight = torch.from_numpy(weights)
     training = TrainingData(
-        recording=request.recording.name,
-        sha256=file_sha256(request.recording / SIGNALS),
+        recording=recording.path.name,
+        sha256=recording.sha256,
         windows=len(data.windows),
         seed=request.seed,
         description=config.description,

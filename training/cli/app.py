@@ -8,6 +8,7 @@ from rich.markup import escape
 from edge_runtime.errors import HydrosightError
 from training.cli.evaluate import evaluate
 from training.cli.fit import fit
+from training.cli.import_recording import import_recording
 from training.cli.output import notes
 from training.cli.protocol import protocol
 
@@ -18,12 +19,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Train, evaluate and bundle models that diagnose hydraulic machines.",
     epilog="A recording is a folder with `signals.parquet` (time, sensor, value) and `labels.parquet` "
-    "(start, end, a column per condition, optionally stable). Exit codes: 0 done, 1 failed, 2 wrong usage or "
-    "configuration.",
+    "(start, end, a column per condition, optionally stable); `import` makes one of CSV files. Exit codes: 0 done, "
+    "1 failed, 2 wrong usage or configuration.",
 )
 app.command()(fit)
 app.command()(protocol)
 app.command()(evaluate)
+app.command("import")(import_recording)
 
 
 def main() -> None:

@@ -12,18 +12,18 @@ from rich.table import Table
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
 from edge_runtime.machine_file import load_machine
-from edge_runtime.recording import read_recording
-from training.cli.options import AsJson, MachineFile, RecordingFolder
-from training.cli.output import console, notes
+from training.cli.options import AsJson, MachineFile, RecordingAddress
+from training.cli.output import console, notes, say
 from training.dataset import labelled_windows
 from training.evaluate import Evaluation
 from training.evaluate import evaluate as evaluate_bundle
+from training.sources.open_source import read_address
 
 
 def evaluate(
     machine: MachineFile,
     bundle: Annotated[Path, typer.Option(help="Bundle folder, such as configs/models/zema-rig.")],
-    recording: RecordingFolder,
+    recording: RecordingAddress,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a bundle on a recording's stable windows, by the code that runs on a box.
@@ -34,7 +34,8 @@ def evaluate(
     --recording configs/recordings/zema-sample --json`
     """
     opened = open_bundle(bundle)
-    windows = labelled_windows(load_machine(machine), read_recording(recording))
+    the_machine = load_machine(machine)
+    windows = labelled_windows(the_machine, read_address(recording, the_machine, say))
     backend = OnnxBackend(opened.model_path)
     columns = (TextColumn("Diagnosing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:

@@ -11,13 +11,14 @@ from training.cli.options import (
     ConfigFile,
     Epochs,
     MachineFile,
-    RecordingFolder,
+    RecordingAddress,
     Seed,
     Threads,
     training_config,
 )
 from training.cli.output import console, notes, say
 from training.cli.protocol import protocol_table
+from training.sources.timescale import SCHEME
 
 # torch and Lightning take seconds to import: only the run itself does.
 # ruff: noqa: PLC0415
@@ -25,13 +26,13 @@ from training.cli.protocol import protocol_table
 
 def fit(  # noqa: PLR0917 - options, given by name
     machine: MachineFile,
-    recording: RecordingFolder,
+    recording: RecordingAddress,
     output: Annotated[Path, typer.Option(help="Folder for the run; its `bundle/` is what a box gets.")],
     config: ConfigFile = None,
     seed: Seed = 0,
     epochs: Epochs = None,
     golden: Annotated[
-        Path | None, typer.Option(help="Recording to take the golden windows from. Default: the training recording.")
+        str | None, typer.Option(help="Recording to take the golden windows from. Default: the training recording.")
     ] = None,
     version: Annotated[str, typer.Option(help="Version of the model.")] = "0.1.0",
     release: Annotated[int, typer.Option(help="Counter that must rise with each publication.", min=1)] = 1,
@@ -52,7 +53,7 @@ def fit(  # noqa: PLR0917 - options, given by name
     settings = training_config(config, epochs)
     options = {
         "machine": machine,
-        "recording": Path("path/to") / recording.name,
+        "recording": recording if recording.startswith(SCHEME) else Path("path/to") / Path(recording).name,
         "golden": golden,
         "config": config,
         "epochs": epochs,

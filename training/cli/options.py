@@ -12,7 +12,36 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 MachineFile = Annotated[Path, typer.Option("--machine", help="Machine file (YAML).", show_default=False)]
-RecordingFolder = Annotated[Path, typer.Option("--recording", help="Recording with labels.", show_default=False)]
+RecordingAddress = Annotated[
+    str,
+    typer.Option(
+        "--recording",
+        help="Labelled data: a recording's folder, a CSV file or a folder of them, the folder of the ZeMA rig's text "
+        "files, or timescaledb:MACHINE?since=2026-01-01&labels=FILE.",
+        show_default=False,
+    ),
+]
+SourceAddress = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A CSV file or a folder of them, the folder of the ZeMA rig's text files, "
+        "timescaledb:MACHINE?since=2026-01-01&until=2026-02-01, or a recording's folder.",
+        show_default=False,
+    ),
+]
+OptionalMachineFile = Annotated[
+    Path | None, typer.Option("--machine", help="Machine file (YAML), to convert declared units.", show_default=False)
+]
+Equipment = Annotated[
+    str | None, typer.Option(help="Whose rows to read, of several machines. Default: the machine file's name.")
+]
+Timezone = Annotated[
+    str | None, typer.Option(help="Zone of times that name none, such as Europe/Berlin or UTC.", show_default=False)
+]
+Labels = Annotated[
+    Path | None, typer.Option(help="CSV file of labels, instead of the source's own.", show_default=False)
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(

@@ -9,4 +9,4 @@ console = Console()
 
 def say(text: str) -> None:
     """Tell how a long run gets on."""
-    notes.print(f"[dim]{escape(text)}[/]", highlight=False)
+    notes.print(f"[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)

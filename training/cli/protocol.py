@@ -7,19 +7,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from edge_runtime.recording import read_recording
+from edge_runtime.machine_file import load_machine
 from training.cli.options import (
     Accelerator,
     AsJson,
     ConfigFile,
     Epochs,
     MachineFile,
-    RecordingFolder,
+    RecordingAddress,
     Seed,
     Threads,
     training_config,
 )
 from training.cli.output import console, notes, say
+from training.sources.open_source import read_address
 
 if TYPE_CHECKING:
     from training.protocols import ProtocolReport
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 def protocol(  # noqa: PLR0917 - options, given by name
     name: Annotated[str, typer.Argument(help="A protocol of the training file, such as leave-accumulator-level.")],
     machine: MachineFile,
-    recording: RecordingFolder,
+    recording: RecordingAddress,
     config: ConfigFile = None,
     seed: Seed = 0,
     epochs: Epochs = None,
@@ -53,7 +54,7 @@ def protocol(  # noqa: PLR0917 - options, given by name
 
     settings = training_config(config, epochs)
     find_protocol(settings, name)
-    data = load_training_windows(machine, read_recording(recording), settings, seed)
+    data = load_training_windows(machine, read_address(recording, load_machine(machine), say), settings, seed)
     device = Device(accelerator, threads, progress=notes.is_terminal)
     report = run_protocol(name, data, settings, seed=seed, device=device, report=say)
     if as_json:

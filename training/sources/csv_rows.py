@@ -80,9 +80,7 @@ def read_blocks(path: Path, dialect: CsvDialect, columns: Sequence[str] = ()) ->
                 ),
             )
             for batch in reader:
-                yield Block(
-                    path, np.arange(first_row, first_row + batch.num_rows), batch, raw.tell()
-                )
+                yield Block(path, np.arange(first_row, first_row + batch.num_rows), batch, raw.tell())
                 first_row += batch.num_rows
         except (pa.ArrowException, UnicodeError, OSError, EOFError) as error:
             raise _unreadable(path, dialect, ragged, error) from error

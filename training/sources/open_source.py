@@ -1,13 +1,15 @@
 """Tell what a source is from where it is and what lies there."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_runtime.errors import RecordingError
-from edge_runtime.recording import SIGNALS
+from edge_runtime.machine import Machine
+from edge_runtime.recording import SIGNALS, Recording
 from training.sources.csv_files import CsvSource, csv_files
 from training.sources.recording_folder import RecordingFolder
 from training.sources.rig_text import PROFILE, RigText
-from training.sources.source import ReadOptions, Source
+from training.sources.source import ReadOptions, Source, read_source
 from training.sources.timescale import SCHEME, TimescaleSource
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -42,6 +44,19 @@ def open_source(address: str, options: ReadOptions = DEFAULT_OPTIONS) -> Source:
     if csv_files(path):
         return CsvSource(path, options)
     raise RecordingError(f"{path}: holds no {SIGNALS}, CSV file or {PROFILE}", hint=_KNOWN)
+
+
+def read_address(address: str, machine: Machine, report: Callable[[str], None] = lambda _: None) -> Recording:
+    """Everything at an address, in memory, as a recording of `machine`; `report` is told what it was taken for.
+
+    Raises:
+        RecordingError: there is nothing, or it can't be read.
+        ConfigurationError: the address of a database is wrong, or the centre's settings.
+        DatabaseError: the database can't be reached.
+    """
+    source = open_source(address, ReadOptions(machine=machine))
+    report(f"reading {source.path}: {source.layout}")
+    return read_source(source)
 
 
 _KNOWN = (

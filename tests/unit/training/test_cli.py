@@ -71,7 +71,7 @@ def test_evaluate_does_not_load_torch(bundle: Path):
     ("arguments", "code", "said"),
     [
         (["evaluate", "--machine", "no.yaml", "--bundle", "b", "--recording", SAMPLE], 1, "no such bundle folder"),
-        (["fit", "--machine", MACHINE_FILE, "--recording", "nowhere", "--output", "x"], 1, "nowhere: is not a folder"),
+        (["fit", "--machine", MACHINE_FILE, "--recording", "nowhere", "--output", "x"], 1, "nowhere: isn't there"),
         (["fit", "--machine", "no.yaml", "--recording", SAMPLE, "--output", "x"], 2, "no.yaml: can't be read"),
         (["protocol", "none", "--machine", MACHINE_FILE, "--recording", SAMPLE], 1, "there is no protocol 'none'"),
         (["fit"], 2, "Missing option"),
@@ -87,7 +87,7 @@ def test_errors_are_one_message_with_what_to_do_and_no_traceback(arguments: list
     assert arguments == ["fit"] or "What to do:" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol"])
+@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol", "import"])
 def test_help_teaches_by_example(command: str):
     done = run(command, "--help")
     assert done.returncode == 0
@@ -113,3 +113,18 @@ def test_protocol_prints_json(tiny_config: TrainingConfig, tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["conditions"]) == {"valve", "pump"}
     assert "fold 3 of 3" in done.stderr
+
+
+def test_import_makes_a_recording_that_the_other_commands_take(bundle: Path, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(
+        "timestamp,PS1 [psi]\n" + "".join(f"{1_769_867_100 + second},2000\n" for second in range(60))
+    )
+    (tmp_path / "labels.csv").write_text("start,end,pump\n1769867100,1769867160,0\n")
+    recording = tmp_path / "recording"
+    done = run("import", tmp_path, "--machine", MACHINE_FILE, "--output", recording)
+    assert done.returncode == 0, done.stderr
+    assert "CSV, one file" in done.stderr
+    assert "60 readings, 1 label rows" in done.stdout
+    for source in (recording, tmp_path):
+        done = run("evaluate", "--machine", MACHINE_FILE, "--bundle", bundle, "--recording", source, "--json")
+        assert json.loads(done.stdout)["windows"] == 1, done.stderr

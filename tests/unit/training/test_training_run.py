@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.bundle import file_sha256, open_bundle
+from edge_runtime.bundle import open_bundle
+from edge_runtime.recording import read_recording
 from tests.unit.training.conftest import MACHINE_FILE, SAMPLE
 from training.config import TrainingConfig
 from training.training_run import RunRequest, RunResult, run_training
@@ -15,8 +16,8 @@ from training.training_run import RunRequest, RunResult, run_training
 def request_(tiny_config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> RunRequest:
     return RunRequest(
         machine=MACHINE_FILE,
-        recording=SAMPLE,
-        golden=SAMPLE,
+        recording=str(SAMPLE),
+        golden=str(SAMPLE),
         output=tmp_path_factory.mktemp("run"),
         config=tiny_config.model_copy(update={"reported": ("leave-cooler-level",)}),
         seed=3,
@@ -34,7 +35,7 @@ def result(request_: RunRequest) -> RunResult:
 
 def test_the_bundle_says_what_it_was_trained_on(result: RunResult, request_: RunRequest):
     manifest = open_bundle(request_.output / "bundle").manifest
-    assert manifest.training.sha256 == file_sha256(SAMPLE / "signals.parquet")
+    assert manifest.training.sha256 == read_recording(SAMPLE).sha256
     assert (manifest.training.windows, manifest.training.seed, manifest.window_s) == (39, 3, 60)
     assert set(manifest.conditions) == {"cooler", "valve", "pump", "accumulator"}
 
