@@ -6,8 +6,8 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from edge_runtime.unit_conversion import CONVERSIONS, KnownUnit
 from edge_runtime.machine import Name
+from edge_runtime.unit_conversion import CONVERSIONS, KnownUnit
 
 
 class RegisterKind(StrEnum):

@@ -9,10 +9,10 @@ from agent.sources.mqtt.message import Message
 from agent.sources.mqtt.payloads.samples import Publish, Samples, excerpt
 from agent.sources.mqtt.settings import MqttSettings, TopicSettings
 from agent.sources.mqtt.topics import SensorNames
-from edge_runtime.unit_conversion import CONVERSIONS
 from edge_runtime.errors import SourceError
 from edge_runtime.quality import Quality, Reason
 from edge_runtime.reading import Reading
+from edge_runtime.unit_conversion import CONVERSIONS
 
 REMEMBERED_TOPICS = 50_000
 

@@ -13,8 +13,8 @@ from agent.sources.mqtt.payloads.number import NumberPayload
 from agent.sources.mqtt.payloads.senml import SenmlPayload
 from agent.sources.mqtt.payloads.sparkplug import SparkplugPayload
 from agent.sources.mqtt.topics import TopicPattern, check_pattern
-from edge_runtime.unit_conversion import KnownUnit
 from edge_runtime.machine import Name
+from edge_runtime.unit_conversion import KnownUnit
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 

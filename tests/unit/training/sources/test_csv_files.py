@@ -133,14 +133,14 @@ def test_labels_lie_beside_the_signals(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        (rows("2026-01-31T13:45:00,1"), "row 2: timestamp is '2026-01-31T13:45:00': the time names no zone", "--timezone"),
-        (rows("2026-01-31T13:45:00Z,1", "31.1.2026 13:45,1"), "row 3: timestamp is '31.1.2026 13:45': isn't a time", "2026-"),
+        (rows("2026-01-31T13:45:00,1"), "row 2: timestamp is .*: the time names no zone", "--timezone"),
+        (rows("2026-01-31T13:45:00Z,1", "31.1.2026 13:45,1"), "row 3: timestamp is .*: isn't a time", "2026"),
         (rows("2026-01-31T13:45:00Z,1", "2026-01-31T13:45:00Z,2"), "row 3: .*: PS1 has this time already", "Keep one"),
         (rows("2026-01-31T13:45:01Z,1", "2026-01-31T13:45:00Z,2"), "row 3: .*: this is before", "Sort the file"),
         (rows("2026-01-31T13:45:00Z,1", "2026-01-31T13:45:01Z,x"), "row 3: PS1 is 'x': isn't a number", "one number"),
         (rows("2026-01-31T13:45:00Z,1", "2026-01-31T13:45:01Z"), "row 3: has 1 cells, there are 2", "as many cells"),
         (rows("2026-01-31T13:45:00Z,1", "2026-01-31T13:45:01Z,1,5"), "row 3: has 3 cells, there are 2", "semicolons"),
-        ("timestamp;PS1\n2026-01-31T13:45:00Z;1,5\n2026-01-31T13:45:01Z;1.500\n", "row 3: PS1 is '1.500': .*thousands", "same"),
+        ("timestamp;PS1\n1769867100;1,5\n1769867101;1.500\n", "row 3: PS1 is '1.500': .*thousands", "same"),
         ("timestamp,PS1,PS1\n", "row 1: column PS1 is there twice", "its own"),
         ("timestamp,,PS1\n", "row 1: a column has no name", "its own"),
         ("when,PS1\n1,1\n", "row 1: has no column timestamp \\(it has when, PS1\\)", "timestamp"),
@@ -148,7 +148,7 @@ def test_labels_lie_beside_the_signals(tmp_path: Path):
         ("timestamp,PS1\n", "holds no reading", "Record"),
         ("", "row 1: has no names of columns", "names the columns"),
         (b"PK\x03\x04\0\0\n\0", "is not text", "as CSV"),
-        (b"timestamp,PS1\n" + b"1769867100,1\n" * 30_000 + b"1769867101,\xff\n", "can't be read as CSV in utf-8", "UTF-8"),
+        (b"time,PS1\n" + b"1769867100,1\n" * 30_000 + b"1,\xff\n", "can't be read as CSV in utf-8", "UTF-8"),
         ("timestamp,PS1 [psi],PS1 [bar]\n1769867100,1,1\n", "row 1: PS1 is there in two units", "Leave one"),
         ("timestamp,PS1 [furlong]\n1769867100,1\n", "row 1: PS1 is declared in furlong, .* has it in bar", "psi"),
         ("timestamp,PS1 [°C]\n1769867100,1\n", "row 1: PS1 is declared in °C, .* has it in bar", "psi"),
@@ -175,7 +175,7 @@ def test_a_declared_unit_needs_a_machine_to_say_what_it_should_be(tmp_path: Path
 @pytest.mark.parametrize("local", ["2026-10-25 02:30:00", "2026-03-29 02:30:00"], ids=["twice", "never"])
 def test_a_time_that_clocks_showed_twice_or_never_is_refused(tmp_path: Path, local: str):
     path = write(tmp_path / "a.csv", rows("2026-03-01 00:00:00,1", f"{local},2"))
-    with pytest.raises(RecordingError, match=f"row 3: timestamp is '{local}': clocks in Europe/Berlin") as raised:
+    with pytest.raises(RecordingError, match=rf"row 3: timestamp is '{local}': clocks in Europe/Berlin") as raised:
         read(path, timezone="Europe/Berlin")
     assert "UTC" in raised.value.hint
 
@@ -190,7 +190,7 @@ def test_files_of_the_same_sensor_that_overlap_are_refused(tmp_path: Path):
     write(tmp_path / "a.csv", rows("2026-01-31T13:45:00Z,1", "2026-01-31T13:45:02Z,1"))
     write(tmp_path / "b.csv", rows("2026-01-31T13:45:01Z,1"))
     with pytest.raises(
-        RecordingError, match="b.csv: row 2: 2026-01-31T13:45:01Z isn't after the last time of PS1 in a"
+        RecordingError, match=r"b\.csv: row 2: 2026-01-31T13:45:01Z isn't after the last time of PS1 in a"
     ):
         read(tmp_path)
 
