@@ -41,6 +41,7 @@ def import_recording(
     with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
         task = progress.add_task("", total=opened.size)
         readings = import_source(opened, output, lambda done: progress.update(task, completed=done))
-    console.print(f"Recording: {escape(str(output))}, {readings:,} readings, {len(opened.labels()):,} label rows")
+    text = f"Recording: {output}, {readings:,} readings, {len(opened.labels()):,} label rows"
+    console.print(escape(text), highlight=False, soft_wrap=True)
     if sys.stdout.isatty():
         say(f"Look at it: hydrosight-train check {output} --machine FILE")
