@@ -124,7 +124,7 @@ def _counts(counts: Mapping[RecordClass, int]) -> str:
 
 
 def _word(name: RecordClass, count: int) -> str:
-    return name.value.replace("_", " ") if count == 1 else PLURAL[name]
+    return name.value if count == 1 else PLURAL[name]
 
 
 def _wear(wear: Wear | None) -> str:
