@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +12,7 @@ from cloud_sync.cloud import problem
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.enrol_api import enrol_api
 from cloud_sync.cloud.gap_api import gap_api
+from cloud_sync.cloud.history_api import history_api
 from cloud_sync.cloud.ingest_api import ingest_api
 from cloud_sync.cloud.ledger_api import ledger_api
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
@@ -40,11 +41,14 @@ def create_app(settings: CloudSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
-        watch = asyncio.create_task(database.watch(), name="database watch")
+        tasks = [
+            asyncio.create_task(database.watch(), name="database watch"),
+            asyncio.create_task(database.keep_pruned(), name="retention"),
+        ]
         yield
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await database.close()
 
     app = FastAPI(
@@ -59,6 +63,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(ledger_api(database))
     app.include_router(read_api(database))
     app.include_router(gap_api(database))
+    app.include_router(history_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(

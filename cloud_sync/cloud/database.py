@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from cloud_sync.cloud.ingest import prepare_connection
 from cloud_sync.cloud.migrate import migrate
+from cloud_sync.cloud.retention import prune
 from cloud_sync.cloud.settings import CloudSettings
 from edge_runtime.errors import DatabaseError
 
@@ -24,6 +25,7 @@ _HINT = "Is PostgreSQL running, and HYDROSIGHT_DATABASE_URL right? Try: hydrosig
 _NOT_YET = "not connected yet"
 _CHECK_UP_S = 5.0
 _CHECK_DOWN_S = 0.5
+_PRUNE_EVERY_S = 3600.0
 
 
 class Database:
@@ -32,6 +34,7 @@ class Database:
     def __init__(self, settings: CloudSettings) -> None:
         self.ready = False
         self.problem = _NOT_YET
+        self._settings = settings
         self._url = settings.connection_string()
         self._connection_settings = _connection_settings(settings)
         self._suspect = asyncio.Event()
@@ -89,16 +92,31 @@ class Database:
             self._suspect.clear()
             await self.check()
 
+    async def keep_pruned(self) -> None:
+        """Delete for ever what is older than the settings keep: every hour, first after one."""
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY_S)
+            if not self.ready:
+                continue
+            try:
+                async with await self._connect() as connection:
+                    for item in await prune(connection, self._settings):
+                        _log.info("pruned", table=item.table, count=item.count, unit=item.unit)
+            except psycopg.Error as error:
+                _log.warning("pruning failed; the next try is in an hour", problem=_first_line(error))
+
     async def close(self) -> None:
         """Give up all connections."""
         await self._pool.close(timeout=2)
 
     async def _prepare(self) -> None:
         """Migrate on a connection of its own, whose failure says why, which the pool's doesn't."""
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **self._connection_settings)
-        async with connection:
+        async with await self._connect() as connection:
             for migration in await migrate(connection):
                 _log.info("schema migrated", number=migration.number, name=migration.name)
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(self._url, autocommit=True, **self._connection_settings)
 
     def _note(self, *, problem: str) -> None:
         if problem and (self.ready or self.problem == _NOT_YET):

@@ -1,13 +1,18 @@
-"""`hydrosight-cloud db`: the database's schema."""
+"""`hydrosight-cloud db`: the database's schema, and what is kept in it."""
 
 import json
+from dataclasses import asdict
 
+import psycopg
 import typer
 
 from cloud_sync.cloud.migrate import migrate, schema_status
+from cloud_sync.cloud.retention import Pruned
+from cloud_sync.cloud.retention import prune as prune_database
 from cloud_sync.cloud.session import ConfigOption, JsonOption, with_connection
+from cloud_sync.cloud.settings import load_settings
 
-app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app = typer.Typer(help="The database's schema, and what is kept in it.", no_args_is_help=True)
 
 
 @app.command("migrate")
@@ -37,3 +42,22 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     typer.echo(f"TimescaleDB {hypertables if schema.hypertables is None else ', '.join(schema.hypertables)}")
     if schema.pending:
         typer.echo("Apply what is pending: hydrosight-cloud db migrate")
+
+
+@app.command()
+def prune(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Delete what is older than the settings keep (`keep_windows_days` and so on). `serve` does it every hour too."""
+    settings = load_settings(config)
+
+    async def do(connection: psycopg.AsyncConnection) -> tuple[Pruned, ...]:
+        await migrate(connection)
+        return await prune_database(connection, settings)
+
+    done = with_connection(config, do)
+    if as_json:
+        typer.echo(json.dumps([asdict(item) for item in done]))
+        return
+    for item in done:
+        typer.echo(f"{item.table:<20} {item.count:>9,} {item.unit}")
+    if not done:
+        typer.echo("Nothing was older than the settings keep.")

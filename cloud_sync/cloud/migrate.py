@@ -65,6 +65,7 @@ async def migrate(connection: psycopg.AsyncConnection) -> list[Migration]:
     async with connection.transaction():
         await connection.execute(_QUERIES["lock"])
         await connection.execute(read_sql("hypertables.sql"))
+        await connection.execute(read_sql("aggregates.sql"))
     if (status := await schema_status(connection)).ahead:
         raise DatabaseError(
             f"the database's schema is at {status.applied[-1]}, this program knows {migrations()[-1].number}",

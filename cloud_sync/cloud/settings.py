@@ -12,6 +12,7 @@ from edge_runtime.errors import ConfigurationError
 from edge_runtime.yaml_file import load_yaml
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
 
 
 class CloudSettings(BaseSettings):
@@ -31,6 +32,9 @@ class CloudSettings(BaseSettings):
         concurrent_ingests: batches that are decoded and written at once; each takes up to 150 MB.
         credential_days: how long a box's credential is valid; the box renews it after two thirds of that. 0: for ever.
         retry_after_s: what boxes are told to wait when the database is down.
+        keep_windows_days: older windows are deleted; 0 keeps all.
+        keep_diagnoses_days: older diagnoses are; 0 keeps all. Their aggregates stay where TimescaleDB keeps them.
+        keep_receipts_days: older receipts of batches are; 0 keeps all.
     """
 
     model_config = SettingsConfigDict(env_prefix="HYDROSIGHT_", env_ignore_empty=True, frozen=True, extra="forbid")
@@ -48,6 +52,9 @@ class CloudSettings(BaseSettings):
     concurrent_ingests: Annotated[int, Field(ge=1, le=64)] = 4
     credential_days: Annotated[float, Field(ge=0, le=3650)] = 90
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 5
+    keep_windows_days: Days = 0
+    keep_diagnoses_days: Days = 0
+    keep_receipts_days: Days = 31
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

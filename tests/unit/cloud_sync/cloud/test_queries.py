@@ -8,7 +8,18 @@ import pytest
 from cloud_sync.cloud.migrate import migrations
 from cloud_sync.cloud.queries import load_queries, read_sql
 
-QUERY_FILES = ("access.sql", "credentials.sql", "gaps.sql", "ingest.sql", "ledger.sql", "migrate.sql", "read.sql")
+QUERY_FILES = (
+    "access.sql",
+    "credentials.sql",
+    "gaps.sql",
+    "history.sql",
+    "ingest.sql",
+    "ledger.sql",
+    "migrate.sql",
+    "read.sql",
+    "retention.sql",
+)
+AT_EVERY_START = ("hypertables.sql", "aggregates.sql")
 
 
 @pytest.mark.parametrize("file", QUERY_FILES)
@@ -25,7 +36,7 @@ def test_every_block_is_one_statement(file: str) -> None:
 def test_every_file_is_a_migration_or_used() -> None:
     names = {entry.name for entry in files("cloud_sync.cloud").joinpath("sql").iterdir()}
 
-    assert names == {*QUERY_FILES, "hypertables.sql", *(migration.file for migration in migrations())}
+    assert names == {*QUERY_FILES, *AT_EVERY_START, *(migration.file for migration in migrations())}
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

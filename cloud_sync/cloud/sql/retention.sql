@@ -1,0 +1,26 @@
+-- name: drop_chunks
+-- Times are those of the data, by the boxes' clocks; only receipts go by the centre's.
+-- Whole chunks; rows of the chunk that the limit lies in stay until all of it is older.
+SELECT drop_chunks(%(table)s::regclass, older_than => now() - %(age)s);
+
+-- name: delete_windows
+-- Some at a time, so that no transaction is long and no lock stays. The oldest first: what lies before the oldest window
+-- counts as given up, and not as lost.
+DELETE FROM windows WHERE ctid IN (
+    SELECT ctid FROM windows WHERE start_time < now() - %(age)s ORDER BY start_time LIMIT %(some)s);
+
+-- name: delete_diagnoses
+DELETE FROM diagnoses WHERE ctid IN (
+    SELECT ctid FROM diagnoses WHERE start_time < now() - %(age)s ORDER BY start_time LIMIT %(some)s);
+
+-- name: delete_component_diagnoses
+DELETE FROM component_diagnoses WHERE ctid IN (
+    SELECT ctid FROM component_diagnoses WHERE start_time < now() - %(age)s ORDER BY start_time LIMIT %(some)s);
+
+-- name: delete_receipts
+-- The keys of the rows keep a batch that is sent again from adding anything.
+DELETE FROM receipts WHERE ctid IN (SELECT ctid FROM receipts WHERE received_at < now() - %(age)s LIMIT %(some)s);
+
+-- name: try_turn
+-- One server at a time; the number is "prune" in ASCII.
+SELECT pg_try_advisory_xact_lock(482956635749);
