@@ -70,7 +70,7 @@ def test_it_was_made_by_the_training_file_that_is_here(bundle: Bundle):
 def test_evaluate_finds_it_right_on_the_sample_that_it_was_trained_on():
     done = subprocess.run(
         [
-            *(sys.executable, "-c", "from training.cli import main; main()", "evaluate", "--json"),
+            *(sys.executable, "-c", "from training.cli.main import main; main()", "evaluate", "--json"),
             *("--machine", str(MACHINE), "--bundle", str(BUNDLE)),
             *("--recording", str(ROOT / "configs" / "recordings" / "zema-sample")),
         ],

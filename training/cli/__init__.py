@@ -1,5 +1,1 @@
 """`hydrosight-train`: train a model, evaluate a bundle, run evaluation protocols. One file a command."""
-
-from training.cli.app import main
-
-__all__ = ["main"]

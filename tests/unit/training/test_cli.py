@@ -14,7 +14,7 @@ from training.config import TrainingConfig
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from training.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from training.cli.main import main; main()", *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -49,7 +49,7 @@ def test_evaluate_prints_one_json_object_of_the_agreed_shape(bundle: Path):
 
 def test_evaluate_does_not_load_torch(bundle: Path):
     code = (
-        "import sys; from training.cli import main; sys.argv[1:] = sys.argv[2:]\n"
+        "import sys; from training.cli.main import main; sys.argv[1:] = sys.argv[2:]\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         "assert not {'torch', 'lightning', 'gnn.model'} & set(sys.modules)"
