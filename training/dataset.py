@@ -14,6 +14,7 @@ from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.vocabulary import FaultMode
 from edge_runtime.window import ChannelWindow, Window
 from edge_runtime.windowing import cut_window
+from training.data_problems import label_problems, refuse_errors
 
 UNLABELLED = -1
 
@@ -97,23 +98,11 @@ def labelled_windows(machine: Machine, recording: Recording, *, stable_only: boo
     reached the state that the label names.
 
     Raises:
-        TrainingError: there are no labels, none of this machine's conditions is among them, or a value isn't a level.
+        TrainingError: there are no labels, none of this machine's conditions is among them, a value isn't a level,
+            windows overlap, or one lies where there are no signals.
     """
+    refuse_errors(label_problems(machine, recording, stable_only=stable_only))
     rows = [row for row in recording.labels if row.stable or not stable_only]
-    if not rows:
-        raise TrainingError(
-            f"{recording.path}: has no {'stable ' if recording.labels else ''}label rows",
-            hint="Training and evaluation need labels.parquet with start, end and a column per condition.",
-        )
-    names = [condition.name for condition in machine.conditions]
-    if not any(name in row.values for row in rows for name in names):
-        raise TrainingError(
-            f"{recording.path}: no label column is named like a condition of machine {machine.name!r}: "
-            f"{', '.join(names) or 'it has none'}; there are: {', '.join(sorted(rows[0].values))}",
-            hint="Name the conditions in the machine file as the label columns are named.",
-        )
-    for row in rows:
-        targets(machine, row)
     return LabelledWindows(
         machine,
         tuple(

@@ -19,6 +19,7 @@ from training.build_bundle import BundleParts, build_bundle, healthy_baseline, s
 from training.calibrate import calibrate
 from training.config import Protocol, TrainingConfig
 from training.cross_fit import TrainingWindows, cross_fit, held_out_windows
+from training.data_problems import class_problems, refuse_errors
 from training.dataset import build_examples, labelled_windows, level_counts
 from training.fitting import CPU, Device, FittedNetwork, fit_network, save_checkpoint
 from training.folds import group_folds
@@ -75,7 +76,9 @@ def load_training_windows(
         ConfigurationError: the machine file is wrong.
         TrainingError: the labels don't fit the machine or the training file.
     """
-    windows = labelled_windows(load_machine(machine_file), recording)
+    machine = load_machine(machine_file)
+    windows = labelled_windows(machine, recording)
+    refuse_errors(class_problems(machine, recording))
     groups = windows.groups(config.group_by)
     examples = build_examples(windows, sensor_drop=config.fit.sensor_drop, seed=seed)
     return TrainingWindows(windows, examples, groups)

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from edge_runtime.errors import HydrosightError
+from training.cli.check import check
 from training.cli.evaluate import evaluate
 from training.cli.fit import fit
 from training.cli.import_recording import import_recording
@@ -26,6 +27,7 @@ app.command()(fit)
 app.command()(protocol)
 app.command()(evaluate)
 app.command("import")(import_recording)
+app.command()(check)
 
 
 def main() -> None:

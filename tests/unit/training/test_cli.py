@@ -87,7 +87,7 @@ def test_errors_are_one_message_with_what_to_do_and_no_traceback(arguments: list
     assert arguments == ["fit"] or "What to do:" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol", "import"])
+@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol", "import", "check"])
 def test_help_teaches_by_example(command: str):
     done = run(command, "--help")
     assert done.returncode == 0
@@ -128,3 +128,16 @@ def test_import_makes_a_recording_that_the_other_commands_take(bundle: Path, tmp
     for source in (recording, tmp_path):
         done = run("evaluate", "--machine", MACHINE_FILE, "--bundle", bundle, "--recording", source, "--json")
         assert json.loads(done.stdout)["windows"] == 1, done.stderr
+
+
+def test_check_shows_what_is_there_and_what_is_wrong(tmp_path: Path):
+    done = run("check", SAMPLE, "--machine", MACHINE_FILE)
+    assert done.returncode == 0, done.stderr
+    assert "PS1" in done.stdout
+    assert "0 errors, 0 warnings" in done.stdout
+    (tmp_path / "a.csv").write_text("timestamp,PS1\n1769867100,15000\n1769867101,15000\n")
+    done = run("check", tmp_path, "--machine", MACHINE_FILE, "--json")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert [sensor["readings"] for sensor in found["recording"]["sensors"]] == [2]
+    assert {"has no label rows"} == {one["what"] for one in found["problems"] if one["severity"] == "error"}

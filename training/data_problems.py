@@ -1,0 +1,200 @@
+"""What is wrong with a recording as training data, and what to do about it: each problem by place and remedy."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from enum import StrEnum
+from itertools import pairwise
+
+import numpy as np
+
+from edge_runtime.errors import TrainingError
+from edge_runtime.machine import Machine, Sensor
+from edge_runtime.reading import Float64Array
+from edge_runtime.recording import LabelRow, Recording
+from edge_runtime.unit_conversion import CONVERSIONS
+
+_MOSTLY = 0.5
+_LABELS_HINT = "Training and evaluation need labels.parquet, or labels.csv beside CSV files, with start, end and a column per condition."
+
+
+class Severity(StrEnum):
+    """What a problem stops."""
+
+    ERROR = "error"
+    """Training, or what comes out of it would be wrong."""
+    WARNING = "warning"
+    """Nothing, but it should be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        severity: what it stops.
+        where: the source and, where it is about one, the sensor or label row.
+        what: is wrong.
+        remedy: what to do.
+    """
+
+    severity: Severity
+    where: str
+    what: str
+    remedy: str
+
+
+def refuse_errors(problems: Iterable[Problem]) -> None:
+    """Raise the first problem that is an error.
+
+    Raises:
+        TrainingError: there is one.
+    """
+    for problem in problems:
+        if problem.severity is Severity.ERROR:
+            raise TrainingError(f"{problem.where}: {problem.what}", hint=problem.remedy)
+
+
+def label_problems(machine: Machine, recording: Recording, *, stable_only: bool = True) -> Iterator[Problem]:
+    """What keeps label rows from becoming windows with targets."""
+    where = str(recording.path)
+    rows = {number: row for number, row in enumerate(recording.labels, 1) if row.stable or not stable_only}
+    if not rows:
+        kind = "stable " if recording.labels else ""
+        yield Problem(Severity.ERROR, where, f"has no {kind}label rows", _LABELS_HINT)
+        return
+    conditions = {condition.name: condition for condition in machine.conditions}
+    columns = dict.fromkeys(name for row in rows.values() for name in row.values)
+    if not set(columns) & set(conditions):
+        what = (
+            f"no label column is named like a condition of machine {machine.name!r}: "
+            f"{', '.join(conditions) or 'it has none'}; there are: {', '.join(sorted(columns))}"
+        )
+        remedy = "Name the conditions in the machine file as the label columns are named."
+        yield Problem(Severity.ERROR, where, what, remedy)
+        return
+    yield from _column_problems(machine, where, columns)
+    for number, row in rows.items():
+        for name in set(row.values) & set(conditions):
+            levels = [str(level.label) for level in conditions[name].levels]
+            if str(row.values[name]) not in levels:
+                what = f"{name} = {row.values[name]!r} isn't a level of that condition, which has: {', '.join(levels)}"
+                remedy = f"Add the level to machine {machine.name!r}, or mend the label."
+                yield Problem(Severity.ERROR, _at(where, number, row), what, remedy)
+    yield from _window_problems(where, recording, rows)
+
+
+def class_problems(machine: Machine, recording: Recording) -> Iterator[Problem]:
+    """What keeps a model from learning to tell levels apart."""
+    rows = [row for row in recording.labels if row.stable]
+    found = {
+        condition.name: {str(row.values[condition.name]) for row in rows if condition.name in row.values}
+        for condition in machine.conditions
+    }
+    learnable = [name for name, levels in found.items() if len(levels) > 1]
+    for name, levels in found.items():
+        if not levels:
+            what, remedy = f"nothing is said of {name}", f"Label {name} too, or take it out of the machine file."
+        elif len(levels) == 1:
+            what = f"{name} is {next(iter(levels))!r} in all stable label rows: there is one class only"
+            remedy = f"Record and label the machine with {name} at another level as well."
+        else:
+            continue
+        yield Problem(Severity.WARNING if learnable else Severity.ERROR, str(recording.path), what, remedy)
+
+
+def signal_problems(machine: Machine, recording: Recording) -> Iterator[Problem]:
+    """What is strange about the signals of a recording of that machine."""
+    where = str(recording.path)
+    known = [name for name in recording.series if name in machine.sensor_index]
+    for name in sorted(set(recording.series) - set(machine.sensor_index)):
+        what = f"machine {machine.name!r} has no such sensor, so it is left out{_meant(name, machine.sensor_index)}"
+        severity = Severity.WARNING if known else Severity.ERROR
+        yield Problem(severity, f"{where}: {name}", what, "Add it to the machine file, or name it as there.")
+    for sensor in machine.sensors:
+        series = recording.series.get(sensor.name)
+        at = f"{where}: {sensor.name}"
+        if series is None:
+            remedy = "A model will do without it, and a box's reading of it will not help: record it if you can."
+            yield Problem(Severity.WARNING, at, "the machine has this sensor, the recording lacks it", remedy)
+            continue
+        values = series.values[np.isfinite(series.values)]
+        if not len(values):
+            yield Problem(Severity.WARNING, at, "has no value at all, only gaps", "Look at its wiring and its source.")
+            continue
+        outside = float(np.mean((values < sensor.valid_min) | (values > sensor.valid_max)))
+        if outside:
+            what = (
+                f"{outside:.1%} of its values lie outside {sensor.valid_min:g} … {sensor.valid_max:g} {sensor.unit} "
+                f"(median {np.median(values):.6g}) and become gaps"
+            )
+            yield Problem(Severity.WARNING, at, what, _unit_guess(sensor, values) if outside > _MOSTLY else _RANGE_HINT)
+        if len(values) > 1 and values.min() == values.max() and sensor.stuck_below is not None:
+            what = f"never moves from {values[0]:g} {sensor.unit}"
+            yield Problem(Severity.WARNING, at, what, "Is it connected? A dead sensor is better left out.")
+
+
+_RANGE_HINT = "Look at these readings; if they are right, widen valid_min and valid_max in the machine file."
+
+
+def _column_problems(machine: Machine, where: str, columns: Iterable[str]) -> Iterator[Problem]:
+    conditions = [condition.name for condition in machine.conditions]
+    for name in columns:
+        if name in conditions:
+            continue
+        if name in machine.component_index:
+            what = f"label column {name} names a component of which the machine file has no condition"
+            remedy = f"Add a condition {name} with its levels to the machine file."
+            yield Problem(Severity.ERROR, where, what, remedy)
+        elif close := _meant(name, conditions):
+            what = f"label column {name} is no condition of machine {machine.name!r}{close}"
+            remedy = "Name it as the condition; a column to group by needs a name of its own."
+            yield Problem(Severity.ERROR, where, what, remedy)
+
+
+def _window_problems(where: str, recording: Recording, rows: dict[int, LabelRow]) -> Iterator[Problem]:
+    in_time = sorted(rows.items(), key=lambda item: item[1].start_us)
+    for (before, earlier), (number, row) in pairwise(in_time):
+        if row.start_us < earlier.end_us:
+            what = f"begins before row {before} ends ({_time(earlier.end_us)}), so the windows overlap"
+            yield Problem(Severity.ERROR, _at(where, number, row), what, "Shorten one of them, or leave one out.")
+    for number, row in rows.items():
+        if not any(len(series.between(row.start_us, row.end_us)) for series in recording.series.values()):
+            span = f"{_time(recording.first_us)} to {_time(recording.last_us)}"
+            what = f"no sensor has a reading in it; signals go from {span}"
+            remedy = "Are both in the same time zone? Otherwise take the row out."
+            yield Problem(Severity.ERROR, _at(where, number, row), what, remedy)
+    lengths = sorted({(row.end_us - row.start_us) / 1e6 for row in rows.values()})
+    if lengths[-1] > lengths[0] * 1.5:
+        what = f"windows are {lengths[0]:g} s to {lengths[-1]:g} s long"
+        remedy = "A box cuts windows of one length: label windows as long as those."
+        yield Problem(Severity.WARNING, where, what, remedy)
+
+
+def _unit_guess(sensor: Sensor, values: Float64Array) -> str:
+    """Which units would put most of the values into the sensor's range."""
+    fitting = []
+    for unit, conversion in CONVERSIONS.items():
+        converted = values * conversion.factor + conversion.offset
+        inside = (converted >= sensor.valid_min) & (converted <= sensor.valid_max)
+        if conversion.canonical == sensor.unit != unit and float(np.mean(inside)) > _MOSTLY:
+            fitting.append(unit)
+    if fitting:
+        units = " or ".join(fitting)
+        return f"In {units} they would fit: say so in the column's name, as in '{sensor.name} [{fitting[0]}]'."
+    return "Look at the unit and the scaling of this signal, and at valid_min and valid_max in the machine file."
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    lower = {other.lower(): other for other in names}
+    close = get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
+    return f": is {lower[close[0]]} meant?" if close else ""
+
+
+def _at(where: str, number: int, row: LabelRow) -> str:
+    return f"{where}: label row {number} (from {_time(row.start_us)})"
+
+
+def _time(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
