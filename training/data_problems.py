@@ -16,7 +16,10 @@ from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.unit_conversion import CONVERSIONS
 
 _MOSTLY = 0.5
-_LABELS_HINT = "Training and evaluation need labels.parquet, or labels.csv beside CSV files, with start, end and a column per condition."
+_LABELS_HINT = (
+    "Training and evaluation need labels.parquet, or labels.csv beside CSV files: "
+    "start, end and a column per condition."
+)
 
 
 class Severity(StrEnum):

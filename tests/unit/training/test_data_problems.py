@@ -100,7 +100,7 @@ def test_values_of_another_magnitude_are_pointed_out_with_the_unit_that_would_fi
     found = list(signal_problems(machine, recording(PS1=steady(30_000), TS1=steady(45))))
     (problem,) = (problem for problem in found if problem.where == "press: PS1" and "outside" in problem.what)
     assert "100.0% of its values lie outside -1 … 400 bar (median 30000)" in problem.what
-    assert "In mbar or kPa they would fit: say so in the column's name, as in 'PS1 [mbar]'" in problem.remedy
+    assert "In mbar or Pa or kPa they would fit: say so in the column's name, as in 'PS1 [mbar]'" in problem.remedy
 
 
 @pytest.mark.parametrize(
