@@ -1,0 +1,99 @@
+"""Every query of every dashboard runs on a centre's database, as the role that Grafana has."""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from cloud_sync.wire import Enrolment
+from tests.integration.cloud.conftest import send
+from tests.servers.batches import make_batch
+from tests.servers.centre import Centre
+
+GRAFANA = Path(__file__).parents[3] / "deploy" / "grafana"
+DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").glob("*.json"))}
+READER, PASSWORD = "hydrosight_reader", "secret of the test"
+MACROS = (
+    (r"\$__timeFilter\(([\w.]+)\)", r"\1 BETWEEN '2000-01-01Z' AND '2100-01-01Z'"),
+    (r"\$__timeGroup\(([\w.]+), '1h'\)", r"date_trunc('hour', \1)"),
+    (r"\$machine", "rig"),
+)
+"""What Grafana puts in place of its macros and variables."""
+
+
+def queries() -> list[tuple[str, str, str]]:
+    """Panel, format and SQL of each; variables count as tables."""
+    found = []
+    for name, dashboard in DASHBOARDS.items():
+        variables, panels = dashboard["templating"]["list"], dashboard["panels"]
+        found += [(f"{name}: ${variable['name']}", "table", variable["query"]) for variable in variables]
+        found += [
+            (f"{name}: {panel['title']}", target["format"], target["rawSql"])
+            for panel in panels
+            for target in panel["targets"]
+            if "rawSql" in target
+        ]
+    return found
+
+
+def filled_in(template: str) -> str:
+    """A query as Grafana sends it."""
+    return functools.reduce(lambda sql, macro: re.sub(*macro, sql), MACROS, template)
+
+
+@pytest.fixture
+def reader(postgres_url: str, centre: Centre, box: Enrolment) -> Iterator[psycopg.Connection]:
+    assert send(centre.url, box.credential, make_batch("rig", 0, windows=3)).status_code == 200
+    script = (GRAFANA / "reader.sql").read_text().replace(":'password'", f"'{PASSWORD}'")
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute(script.encode())
+    try:
+        with psycopg.connect(
+            make_conninfo(postgres_url, user=READER, password=PASSWORD), autocommit=True
+        ) as connection:
+            yield connection
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as owner:
+            owner.execute(f"DROP OWNED BY {READER}; DROP ROLE {READER}".encode())
+
+
+def test_every_query_runs_and_shows_something(reader: psycopg.Connection) -> None:
+    for name, form, template in queries():
+        sql = filled_in(template)
+        assert "$" not in sql, name
+        cursor = reader.execute(sql.encode())
+        assert cursor.description is not None
+        columns = [column.name for column in cursor.description]
+        assert cursor.fetchall() or name.endswith("need somebody"), name
+        if form == "time_series":
+            assert columns == ["time", "metric", "value"], name
+
+
+def test_the_reader_sees_no_credential_and_writes_nothing(reader: psycopg.Connection) -> None:
+    for table in ("credentials", "enrolment_tokens", "operators"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute(f"SELECT * FROM {table}".encode())
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        reader.execute("DELETE FROM windows")
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_dashboards_have_their_file_s_name_and_panels_that_do_not_overlap(name: str) -> None:
+    dashboard = DASHBOARDS[name]
+    assert dashboard["uid"] == name
+    taken = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
