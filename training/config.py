@@ -8,6 +8,7 @@ from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import MisfitError, Name
 from gnn.model import ModelConfig
 
+Precision = Literal["32-true", "bf16-mixed", "float8"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -27,7 +28,9 @@ class FitSettings(_Frozen):
         degraded_share: how often training sees the degraded copy instead of the window itself.
         fault_weight, innovation_weight: of those losses beside the level loss; the latter only with the ARMA block.
         validation_share: part of the training groups kept out for early stopping.
-        precision: Lightning's; `bf16-mixed` pays on a GPU.
+        accumulate: batches a step; as many windows as `batch_size` times this, with the memory of one batch.
+        precision: of the arithmetic; weights are always float32. `bf16-mixed` pays on a GPU, `float8` on large networks
+            there (`training.float8`).
     """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
@@ -40,7 +43,8 @@ class FitSettings(_Frozen):
     fault_weight: Annotated[float, Field(ge=0)] = 0.5
     innovation_weight: Annotated[float, Field(ge=0)] = 0.1
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    precision: Precision = "32-true"
 
 
 class Protocol(_Frozen):

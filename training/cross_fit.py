@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -63,12 +64,14 @@ def cross_fit(
     *,
     seed: int,
     device: Device = CPU,
+    keep: Path | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[FoldResult, ...]:
     """Train a model on each fold's training windows and let it speak of the fold's test windows.
 
     Some groups are held back from the training windows to stop and fuse by. The discriminant is found
     without them for that, and then once more with them: in closed form that costs nothing, and every state counts.
+    Folds whose networks `keep` holds already aren't fitted again.
     """
     levels = level_counts(data.windows.machine)
     types = data.examples[0].sample.component_type
@@ -84,6 +87,7 @@ def cross_fit(
             levels,
             seed=seed,
             device=device,
+            keep=keep / f"fold-{number:02}" if keep else None,
         )
         model, held_back = network.model, data.pick(inner.test)
         parts = predict_parts(model, held_back)

@@ -1,24 +1,28 @@
-"""Fit one network with Lightning: seeded, stopped early, the best epoch kept."""
+"""Fit one network with Lightning: seeded, stopped early, its best epoch kept, gone on with after an interruption."""
 
-import logging
+import copy
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
 from edge_runtime.graph import Int64Array
 from gnn.model import ModelConfig, UniversalTemporalGNN
+from training.best_epoch import BestEpoch, StopEarly
+from training.checkpoint import FINISHED, LATEST, DurableCheckpoints, checkpoint_of, fit_key, save_network
 from training.config import FitSettings
 from training.datamodule import WindowsDataModule
 from training.dataset import Example
-from training.module import VALIDATION_ERROR, DiagnosisModule
+from training.float8 import check_float8, use_float8
+from training.module import DiagnosisModule
+from training.quiet import Quiet, quietly
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,13 @@ class Device:
         threads: of the CPU. Sums come out differently in the last digits with another number, so it is fixed and not
             as many as there are cores.
         progress: show a progress bar.
+        devices: GPUs, or processes on the CPU, that share the windows of a step; each takes a `batch_size` of them.
     """
 
     accelerator: str = "cpu"
     threads: int = 1
     progress: bool = False
+    devices: int = 1
 
 
 CPU = Device()
@@ -58,8 +64,9 @@ def fit_network(
     seed: int,
     epochs: int | None = None,
     device: Device = CPU,
+    keep: Path | None = None,
 ) -> FittedNetwork:
-    """Train a new network.
+    """Train a new network, or go on with one.
 
     Input statistics and discriminants come from the training windows alone. With validation windows it stops early and
     goes back to its best epoch; without, it trains `epochs` of the schedule and keeps the last.
@@ -73,44 +80,79 @@ def fit_network(
         seed: of weights, order and sensor drops. On one kind of machine and version, one seed gives one network.
         epochs: where to end; the learning rate still falls as for `settings.epochs`.
         device: accelerator, threads and progress bar.
+        keep: folder for the latest checkpoint, the finished network and TensorBoard's log. What the same fit left there
+            is gone on with, to the same network as without the interruption; what another one left is replaced.
+
+    Raises:
+        ConfigurationError: the precision can't be had here.
+        TrainingError: a checkpoint in `keep` can't be read.
     """
+    if settings.precision == "float8":
+        check_float8(device.accelerator)
     torch.set_num_threads(device.threads)
     lightning.seed_everything(seed, verbose=False)
     model = UniversalTemporalGNN(config)
     model.fit_normalisation([example.sample for example in training])
     fit_discriminant(model, training)
-    module = DiagnosisModule(model, settings)
-    data = WindowsDataModule(training, validation, levels, settings)
-    with tempfile.TemporaryDirectory(prefix="hydrosight-fit-") as folder:
-        best = ModelCheckpoint(folder, "best", monitor=VALIDATION_ERROR, save_weights_only=True)
-        stop = EarlyStopping(VALIDATION_ERROR, patience=settings.patience)
-        callbacks: list[Callback] = [best, stop] if validation else []
-        if device.progress:
-            callbacks.append(RichProgressBar(leave=False))
-        with _quiet_lightning():
-            trainer = lightning.Trainer(
-                accelerator=device.accelerator,
-                devices=1,
-                precision=settings.precision,
-                max_epochs=epochs or settings.epochs,
-                gradient_clip_val=1.0,
-                deterministic=True if device.accelerator == "cpu" else "warn",
-                callbacks=callbacks,
-                default_root_dir=folder,
-                logger=False,
-                enable_checkpointing=bool(validation),
-                enable_model_summary=False,
-                enable_progress_bar=device.progress,
-                num_sanity_val_steps=0,
-                limit_val_batches=None if validation else 0,
-            )
-            trainer.fit(module, datamodule=data)
-        reached = trainer.current_epoch
-        if validation:
-            state = load_checkpoint(Path(best.best_model_path))
-            module.load_state_dict(state["state_dict"])
-            reached = int(state["epoch"]) + 1
-    return FittedNetwork(module.model.cpu().eval(), reached)
+    key = fit_key(config, settings, training, validation, levels, seed, epochs, device.devices) if keep else ""
+    finished = checkpoint_of(keep / FINISHED, key) if keep else None
+    if finished is None:
+        module = DiagnosisModule(model, settings, seed=seed, key=key)
+        data = WindowsDataModule(training, validation, levels, settings, seed=seed)
+        with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="hydrosight-fit-") as folder:
+            _optimise(module, data, epochs or settings.epochs, device, Path(folder), kept=keep is not None)
+        network = FittedNetwork(module.model.cpu().eval(), int(module.epochs))
+        if keep:
+            save_network(network.model, network.epochs, keep / FINISHED, key)
+        return network
+    model.load_state_dict(finished["state_dict"])
+    return FittedNetwork(model.eval(), finished["epoch"])
+
+
+def _optimise(
+    module: DiagnosisModule, data: WindowsDataModule, epochs: int, device: Device, folder: Path, *, kept: bool
+) -> None:
+    """Train `module` in place; `kept` says whether `folder` outlives the fit."""
+    settings, network = module.settings, module.model
+    if settings.precision == "float8":
+        module.model = copy.deepcopy(network)
+        use_float8(module.model)
+    callbacks: list[Callback] = [Quiet()]
+    if data.validates:
+        callbacks += [BestEpoch(), StopEarly(settings.patience)]
+    if kept:
+        latest_epoch = ModelCheckpoint(folder, LATEST, save_on_train_epoch_end=True, enable_version_counter=False)
+        callbacks += [latest_epoch, LearningRateMonitor("epoch")]
+    if device.progress:
+        callbacks.append(RichProgressBar(leave=False))
+    latest = folder / f"{LATEST}.ckpt"
+    with quietly():
+        trainer = lightning.Trainer(
+            accelerator=device.accelerator,
+            devices=device.devices,
+            strategy=DDPStrategy(start_method="spawn") if device.devices > 1 else "auto",
+            use_distributed_sampler=False,
+            precision="bf16-mixed" if settings.precision == "float8" else settings.precision,
+            accumulate_grad_batches=settings.accumulate,
+            max_epochs=epochs,
+            gradient_clip_val=1.0,
+            deterministic=True if device.accelerator == "cpu" else "warn",
+            callbacks=callbacks,
+            plugins=[DurableCheckpoints()],
+            default_root_dir=folder,
+            logger=TensorBoardLogger(folder, name="", version="", default_hp_metric=False) if kept else False,
+            enable_checkpointing=kept,
+            enable_model_summary=False,
+            enable_progress_bar=device.progress,
+            num_sanity_val_steps=0,
+            limit_val_batches=None if data.validates else 0,
+        )
+        go_on = kept and checkpoint_of(latest, module.key) is not None
+        if trainer.logger:
+            trainer.logger.log_hyperparams(network.config.model_dump() | settings.model_dump())
+        trainer.fit(module, datamodule=data, ckpt_path=latest if go_on else None)
+    network.load_state_dict(module.model.state_dict())
+    module.model = network
 
 
 def fit_discriminant(model: UniversalTemporalGNN, training: Sequence[Example]) -> None:
@@ -120,38 +162,3 @@ def fit_discriminant(model: UniversalTemporalGNN, training: Sequence[Example]) -
         [example.targets.level for example in training],
         [example.targets.fault for example in training],
     )
-
-
-def save_checkpoint(network: FittedNetwork, path: Path) -> None:
-    """Write weights, input statistics and configuration, to go on from; the bundle is what a box gets."""
-    torch.save(
-        {
-            "state_dict": network.model.state_dict(),
-            "config": network.model.config.model_dump(),
-            "epoch": network.epochs,
-        },
-        path,
-    )
-
-
-def load_checkpoint(path: Path) -> Mapping[str, Any]:
-    """Read a checkpoint as data alone: `weights_only` refuses pickled code."""
-    content: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return content
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's advertisements, and its advice on data that is larger than this."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # The data is in memory, so worker processes would only copy it, and few batches are all there are.
-            warnings.filterwarnings("ignore", r"The '\w+' does not have many workers", UserWarning)
-            warnings.filterwarnings("ignore", r"The number of training batches", UserWarning)
-            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)

@@ -1,7 +1,9 @@
 """The optimisation of a `UniversalTemporalGNN` as Lightning wants it."""
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -10,6 +12,7 @@ from torch import Tensor
 from gnn.arma import innovation_loss
 from gnn.heads import fault_loss, level_loss, likeliest_level
 from gnn.model import UniversalTemporalGNN
+from training.checkpoint import KEY
 from training.config import FitSettings
 from training.datamodule import Batch
 
@@ -22,12 +25,21 @@ others still learn, and calibration mends overconfidence afterwards.
 
 
 class DiagnosisModule(LightningModule):
-    """Level loss + weighted fault loss (+ weighted innovation loss), AdamW, one warm-up epoch, cosine to zero."""
+    """Level loss + weighted fault loss (+ weighted innovation loss), AdamW, one warm-up epoch, cosine to zero.
 
-    def __init__(self, model: UniversalTemporalGNN, settings: FitSettings) -> None:
+    Attributes:
+        epochs: int64, how many the weights have seen; a buffer, so that it comes back from other processes.
+    """
+
+    epochs: Tensor
+
+    def __init__(self, model: UniversalTemporalGNN, settings: FitSettings, *, seed: int = 0, key: str = "") -> None:
         super().__init__()
         self.model = model
         self.settings = settings
+        self.seed = seed
+        self.key = key
+        self.register_buffer("epochs", torch.tensor(0))
 
     def loss(self, batch: Batch) -> Tensor:
         """Scalar loss of the network alone on a batch; unlabelled components count nothing."""
@@ -38,10 +50,23 @@ class DiagnosisModule(LightningModule):
             loss = loss + self.settings.innovation_weight * innovation_loss(outputs.innovation)
         return loss
 
+    def on_train_epoch_start(self) -> None:
+        """Seed the dropout by epoch and process: an epoch comes out the same whether or not a fit was interrupted."""
+        seed = np.random.SeedSequence([self.seed, self.current_epoch, self.global_rank]).generate_state(1)[0]
+        torch.manual_seed(int(seed))
+
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Loss of a training batch."""
         loss = self.loss(batch)
-        self.log("training_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch.level))
+        self.log(
+            "training_loss",
+            loss,
+            prog_bar=True,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.level),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: Batch, _index: int) -> None:
@@ -50,7 +75,15 @@ class DiagnosisModule(LightningModule):
         level_logits = self.model.network(batch.graph).level_logits
         wrong = likeliest_level(level_logits, batch.levels) != batch.level
         error = wrong[labelled].float().mean()
-        self.log(VALIDATION_ERROR, error, prog_bar=True, batch_size=int(labelled.sum()))
+        self.log(VALIDATION_ERROR, error, prog_bar=True, batch_size=int(labelled.sum()), sync_dist=True)
+
+    def on_train_epoch_end(self) -> None:
+        """Count."""
+        self.epochs.fill_(self.current_epoch + 1)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say whose it is."""
+        checkpoint[KEY] = self.key
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW; gains, biases and embeddings of one dimension don't decay."""

@@ -1,6 +1,7 @@
 """Run an evaluation protocol: train without each group, test on it, and put simple models beside the result."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -67,6 +68,7 @@ def run_protocol(
     *,
     seed: int,
     device: Device = CPU,
+    keep: Path | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> ProtocolReport:
     """Run a protocol of the training file.
@@ -76,7 +78,15 @@ def run_protocol(
     """
     protocol = find_protocol(config, name)
     folds = group_folds(data.windows.groups(protocol.hold_out), protocol.folds)
-    results = cross_fit(data, config, folds, seed=seed, device=device, report=lambda text: report(f"{name}: {text}"))
+    results = cross_fit(
+        data,
+        config,
+        folds,
+        seed=seed,
+        device=device,
+        keep=keep / name if keep else None,
+        report=lambda text: report(f"{name}: {text}"),
+    )
     return report_on(name, protocol, data, results)
 
 

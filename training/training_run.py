@@ -1,5 +1,6 @@
 """A whole training run: cross-fit, measure, calibrate, fit on everything, build the bundle."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +18,12 @@ from edge_runtime.manifest import TrainingData
 from edge_runtime.recording import Recording
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
+from training.checkpoint import save_network
 from training.config import Protocol, TrainingConfig
 from training.cross_fit import TrainingWindows, cross_fit, held_out_windows
 from training.data_problems import class_problems, refuse_errors
 from training.dataset import build_examples, labelled_windows, level_counts
-from training.fitting import CPU, Device, FittedNetwork, fit_network, save_checkpoint
+from training.fitting import CPU, Device, fit_network
 from training.folds import group_folds
 from training.model_card import CardFacts, model_card
 from training.protocols import ProtocolReport, report_on, run_protocol
@@ -31,6 +33,8 @@ BUNDLE = "bundle"
 REPORT = "report.json"
 CHECKPOINT = "model.ckpt"
 CROSS_FIT = "cross-fit"
+FITS = "fits"
+SHIPPED = "shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,11 @@ class RunRequest:
         machine: machine file.
         recording: address of signals and labels, such as a folder.
         golden: recording to take the golden windows from.
-        output: folder of the run; gets `bundle/`, `model.ckpt` and `report.json`.
+        output: folder of the run; gets `bundle/`, `model.ckpt`, `report.json`, and `fits/` with each fit's checkpoints.
         version, release: of the bundle.
         created: when, with its zone.
         command: that makes the same again, for the model card.
+        resume: go on with the fits that an interrupted run left; otherwise they are all done anew.
     """
 
     machine: Path
@@ -57,6 +62,7 @@ class RunRequest:
     release: int
     created: datetime
     command: str
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,12 @@ def run_training(
     golden = spread([item.window for item in labelled_windows(machine, read_address(request.golden, machine)).items])
     baseline = healthy_baseline(data.windows)
 
+    fits = request.output / FITS
+    if not request.resume:
+        shutil.rmtree(fits, ignore_errors=True)
     reports = [
-        run_protocol(name, data, config, seed=request.seed, device=device, report=report) for name in config.reported
+        run_protocol(name, data, config, seed=request.seed, device=device, keep=fits, report=report)
+        for name in config.reported
     ]
     protocol = Protocol(
         description="Groups in folds; the shipped calibration comes from these networks.",
@@ -117,13 +127,24 @@ def run_training(
         group_folds(data.groups, config.calibration_folds),
         seed=request.seed,
         device=device,
+        keep=fits / CROSS_FIT,
         report=lambda text: report(f"{CROSS_FIT}: {text}"),
     )
     reports.append(report_on(CROSS_FIT, protocol, data, results))
     calibration = calibrate(machine, held_out_windows(data, results))
 
     report("fitting the network to ship on all windows")
-    network = _fit_on_all(data, config, median_low(result.epochs for result in results), request.seed, device)
+    network = fit_network(
+        config.model,
+        config.fit,
+        data.examples,
+        (),
+        level_counts(machine),
+        seed=request.seed,
+        epochs=median_low(result.epochs for result in results),
+        device=device,
+        keep=fits / SHIPPED,
+    )
     types = data.examples[0].sample.component_type
     weights = np.median([result.network_weight for result in results], axis=0).astype(np.float32)
     network.model.network_weight = torch.from_numpy(weights)
@@ -172,12 +193,7 @@ def run_training(
         request.machine,
         request.output / BUNDLE,
     )
-    save_checkpoint(network, request.output / CHECKPOINT)
+    save_network(network.model, network.epochs, request.output / CHECKPOINT)
     document = RootModel[tuple[ProtocolReport, ...]](tuple(reports)).model_dump_json(indent=2)
     (request.output / REPORT).write_text(document + "\n", encoding="utf-8")
     return RunResult(bundle, tuple(reports))
-
-
-def _fit_on_all(data: TrainingWindows, config: TrainingConfig, epochs: int, seed: int, device: Device) -> FittedNetwork:
-    levels = level_counts(data.windows.machine)
-    return fit_network(config.model, config.fit, data.examples, (), levels, seed=seed, epochs=epochs, device=device)

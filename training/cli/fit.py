@@ -8,9 +8,12 @@ import typer
 
 from training.cli.options import (
     Accelerator,
+    Accumulate,
     ConfigFile,
+    Devices,
     Epochs,
     MachineFile,
+    Precision,
     RecordingAddress,
     Seed,
     Threads,
@@ -38,11 +41,19 @@ def fit(  # noqa: PLR0917 - options, given by name
     release: Annotated[int, typer.Option(help="Counter that must rise with each publication.", min=1)] = 1,
     accelerator: Accelerator = "cpu",
     threads: Threads = 1,
+    devices: Devices = 1,
+    precision: Precision = None,
+    accumulate: Accumulate = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run; finished fits aren't done again.")
+    ] = False,
 ) -> None:
     """Train a model and build its bundle.
 
     Runs the protocols that the training file reports, cross-fits for the calibration, fits on all stable windows,
     exports to ONNX, checks the export against torch, and writes `OUTPUT/bundle`, `report.json` and `model.ckpt`.
+    A run that was interrupted, at whatever moment, goes on with `--resume` and ends with the same bundle. How the fits
+    get on shows `tensorboard --logdir OUTPUT/fits`.
 
     Example: `hydrosight-train fit --machine configs/machines/zema.yaml --recording path/to/zema
     --config configs/training/zema.yaml --output runs/zema-rig`
@@ -50,7 +61,7 @@ def fit(  # noqa: PLR0917 - options, given by name
     from training.fitting import Device
     from training.training_run import RunRequest, run_training
 
-    settings = training_config(config, epochs)
+    settings = training_config(config, epochs, precision, accumulate)
     options = {
         "machine": machine,
         "recording": recording if recording.startswith(SCHEME) else Path("path/to") / Path(recording).name,
@@ -59,6 +70,9 @@ def fit(  # noqa: PLR0917 - options, given by name
         "epochs": epochs,
         "seed": seed,
         "threads": threads,
+        "devices": devices if devices > 1 else None,
+        "precision": precision,
+        "accumulate": accumulate,
         "version": version,
         "release": release,
         "output": Path("runs") / settings.name,
@@ -75,8 +89,9 @@ def fit(  # noqa: PLR0917 - options, given by name
         release=release,
         created=datetime.now(UTC).replace(microsecond=0),
         command=f"hydrosight-train fit {given}",
+        resume=resume,
     )
-    result = run_training(request, device=Device(accelerator, threads, progress=notes.is_terminal), report=say)
+    result = run_training(request, device=Device(accelerator, threads, notes.is_terminal, devices), report=say)
     for report in result.reports:
         console.print(protocol_table(report))
     console.print(f"Bundle: {result.bundle.path}")

@@ -1,7 +1,7 @@
 """Options that several commands share, and the training file they name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,20 +52,34 @@ Seed = Annotated[int, typer.Option(help="Of everything random. The same seed giv
 Epochs = Annotated[int | None, typer.Option(help="At most this many, instead of the training file's.", min=1)]
 Accelerator = Annotated[str, typer.Option(help="Lightning accelerator: cpu, cuda or auto.")]
 Threads = Annotated[int, typer.Option(help="CPU threads. Another number changes the last digits.", min=1)]
+Devices = Annotated[
+    int, typer.Option(help="GPUs, or processes on the CPU, that share each step; each takes batch_size windows.", min=1)
+]
+Precision = Annotated[
+    Literal["32-true", "bf16-mixed", "float8"] | None,
+    typer.Option(help="Of the arithmetic, instead of the training file's. float8 needs a recent GPU and torchao."),
+]
+Accumulate = Annotated[
+    int | None, typer.Option(help="Batches a step, instead of the training file's; saves memory.", min=1)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
-def training_config(path: Path | None, epochs: int | None) -> "TrainingConfig":
+def training_config(
+    path: Path | None, epochs: int | None, precision: str | None = None, accumulate: int | None = None
+) -> "TrainingConfig":
     """The training file, or built-in values without one.
 
     Args:
         path: of the file.
-        epochs: instead of the file's.
+        epochs: instead of the file's, as are the others.
+        precision: of the arithmetic.
+        accumulate: batches a step.
     """
     from edge_runtime.yaml_file import load_yaml
     from training.config import TrainingConfig
 
     config = TrainingConfig() if path is None else load_yaml(path, TrainingConfig)
-    if epochs is None:
-        return config
-    return config.model_copy(update={"fit": config.fit.model_copy(update={"epochs": epochs})})
+    given = {"epochs": epochs, "precision": precision, "accumulate": accumulate}
+    instead = {name: value for name, value in given.items() if value is not None}
+    return config.model_copy(update={"fit": config.fit.model_copy(update=instead)})

@@ -10,10 +10,13 @@ from rich.table import Table
 from edge_runtime.machine_file import load_machine
 from training.cli.options import (
     Accelerator,
+    Accumulate,
     AsJson,
     ConfigFile,
+    Devices,
     Epochs,
     MachineFile,
+    Precision,
     RecordingAddress,
     Seed,
     Threads,
@@ -38,6 +41,9 @@ def protocol(  # noqa: PLR0917 - options, given by name
     epochs: Epochs = None,
     accelerator: Accelerator = "cpu",
     threads: Threads = 1,
+    devices: Devices = 1,
+    precision: Precision = None,
+    accumulate: Accumulate = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the network by a protocol: train without each group of windows, test on it.
@@ -52,10 +58,10 @@ def protocol(  # noqa: PLR0917 - options, given by name
     from training.protocols import find_protocol, run_protocol
     from training.training_run import load_training_windows
 
-    settings = training_config(config, epochs)
+    settings = training_config(config, epochs, precision, accumulate)
     find_protocol(settings, name)
     data = load_training_windows(machine, read_address(recording, load_machine(machine), say), settings, seed)
-    device = Device(accelerator, threads, progress=notes.is_terminal)
+    device = Device(accelerator, threads, notes.is_terminal, devices)
     report = run_protocol(name, data, settings, seed=seed, device=device, report=say)
     if as_json:
         sys.stdout.write(report.model_dump_json() + "\n")

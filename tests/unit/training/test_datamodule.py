@@ -1,8 +1,9 @@
+import numpy as np
 import torch
 
 from training.config import FitSettings
 from training.cross_fit import TrainingWindows
-from training.datamodule import Batch, GraphDataset, WindowsDataModule
+from training.datamodule import Batch, EpochOrder, GraphDataset, WindowsDataModule
 from training.dataset import level_counts
 
 
@@ -21,24 +22,49 @@ def test_a_batch_is_one_disjoint_graph_with_a_target_a_node(data: TrainingWindow
     assert batch.fault.shape == (3 * nodes, 9)
 
 
-def test_training_sees_degraded_copies_as_often_as_asked_and_validation_never(data: TrainingWindows):
-    torch.manual_seed(0)
+def test_training_sees_degraded_copies_as_often_as_asked():
+    for share, low, high in ((0.0, 0, 0), (0.5, 0.4, 0.6), (1.0, 1, 1)):
+        degraded = [degraded for _, degraded in EpochOrder(500, share, seed=0)]
+        assert low <= np.mean(degraded) <= high
+
+
+def test_a_copy_is_the_sample_or_its_degraded_one(data: TrainingWindows):
     damaged = [example for example in data.examples if example.degraded is not example.sample]
-    for share, low, high in ((0.0, 0, 0), (0.5, 0.3, 0.7), (1.0, 1, 1)):
-        dataset = GraphDataset(damaged, share)
-        seen = sum(dataset[i][0] is damaged[i].degraded for _ in range(5) for i in range(len(damaged)))
-        assert low <= seen / (5 * len(damaged)) <= high
+    dataset = GraphDataset(damaged)
+    assert dataset[3, True][0] is damaged[3].degraded
+    assert dataset[3, False][0] is damaged[3].sample
 
 
-def test_training_batches_come_in_another_order_and_validation_batches_do_not(data: TrainingWindows):
-    torch.manual_seed(0)
-    levels = level_counts(data.windows.machine)
-    settings = FitSettings(batch_size=4, degraded_share=0)
-    module = WindowsDataModule(data.examples[:12], data.examples[:12], levels, settings)
+def test_each_epoch_has_its_own_order_which_follows_from_the_seed_alone():
+    def order(seed: int, epoch: int) -> list[tuple[int, bool]]:
+        sampler = EpochOrder(40, 0.5, seed=seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
 
-    def starts(loader) -> list[float]:
-        return [float(batch.graph.features[0].sum()) for batch in loader]
+    assert order(1, 2) == order(1, 2)
+    assert order(1, 2) != order(1, 3)
+    assert order(1, 2) != order(2, 1)
+    assert sorted(index for index, _ in order(1, 2)) == list(range(40))
 
-    assert len(list(module.train_dataloader())) == 3
-    assert starts(module.val_dataloader()) == starts(module.val_dataloader())
-    assert starts(module.train_dataloader()) != starts(module.train_dataloader())
+
+def test_processes_share_out_what_one_process_would_see():
+    alone = list(EpochOrder(41, 0.5, seed=1))
+    shares = [list(EpochOrder(41, 0.5, seed=1, processes=2, process=process)) for process in (0, 1)]
+    assert [len(share) for share in shares] == [21, 21] == [len(EpochOrder(41, 0.5, seed=1, processes=2))] * 2
+    together = [choice for pair in zip(*shares, strict=True) for choice in pair]
+    assert together == [*alone, alone[0]]
+
+
+def test_validation_sees_every_window_whole_and_degraded_in_order(data: TrainingWindows):
+    settings = FitSettings(batch_size=4)
+    module = WindowsDataModule((), data.examples[:6], level_counts(data.windows.machine), settings)
+    batches = list(module.val_dataloader())
+    seen = torch.cat([batch.graph.sequence for batch in batches])
+    samples = [example.sample for example in data.examples[:6]] + [example.degraded for example in data.examples[:6]]
+    assert np.array_equal(seen.numpy(), np.concatenate([sample.sequence for sample in samples]))
+
+
+def test_there_are_training_batches_of_the_size_asked_for(data: TrainingWindows):
+    settings = FitSettings(batch_size=5)
+    module = WindowsDataModule(data.examples[:12], (), level_counts(data.windows.machine), settings)
+    assert [len(batch.level) // len(data.examples[0].targets.level) for batch in module.train_dataloader()] == [5, 5, 2]

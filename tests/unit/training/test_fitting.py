@@ -1,15 +1,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from training.config import FitSettings, TrainingConfig
 from training.cross_fit import TrainingWindows
 from training.dataset import Example, level_counts
-from training.fitting import FittedNetwork, fit_network, load_checkpoint, save_checkpoint
+from training.fitting import FittedNetwork, fit_network
 from training.parts import predict_parts
 
 
@@ -94,25 +92,6 @@ def test_unlabelled_components_do_not_matter(data: TrainingWindows, tiny_config:
 
     network = fit(data, tiny_config, [without(example) for example in data.examples[:12]], epochs=1)
     assert np.isfinite(predict_parts(network.model, data.examples[:3]).fused).all()
-
-
-def test_a_checkpoint_is_read_as_data_and_gives_the_network_back(
-    data: TrainingWindows, tiny_config: TrainingConfig, tmp_path: Path
-):
-    network = fit(data, tiny_config, data.examples[:8], epochs=1)
-    save_checkpoint(network, tmp_path / "model.ckpt")
-
-    content = load_checkpoint(tmp_path / "model.ckpt")
-
-    assert content["epoch"] == 1
-    assert content["config"] == tiny_config.model.model_dump()
-    assert all(torch.equal(value, content["state_dict"][name]) for name, value in network.model.state_dict().items())
-
-
-def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path):
-    torch.save({"state_dict": {}, "surprise": FitSettings()}, tmp_path / "model.ckpt")
-    with pytest.raises(Exception, match="Weights only load failed"):
-        load_checkpoint(tmp_path / "model.ckpt")
 
 
 def test_predictions_do_not_depend_on_the_batch_they_are_in(data: TrainingWindows, tiny_config: TrainingConfig):
