@@ -7,7 +7,8 @@ sub-folder, a link or a file under another name, is refused: what isn't hashed i
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from edge_runtime.features.sequence import SEQUENCE
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from edge_runtime.manifest import MANIFEST_SCHEMA, Manifest
+from edge_runtime.novelty import TrainedRegion
+from edge_runtime.novelty_file import read_regions
 
 MANIFEST_FILE = "manifest.json"
 MODEL_FILE = "model.onnx"
 GOLDEN_FILE = "golden.npz"
 MACHINE_FILE = "machine.yaml"
 CARD_FILE = "MODEL_CARD.md"
+NOVELTY_FILE = "novelty.npz"
 REQUIRED_FILES = (MODEL_FILE, GOLDEN_FILE, MACHINE_FILE, CARD_FILE)
 
 MAX_MANIFEST_BYTES = 2**20
@@ -44,12 +48,14 @@ class Bundle:
         manifest: what `manifest.json` says.
         machine: the machine that the golden windows come from.
         sha256: SHA-256 of `manifest.json`, and through the hashes in it of the whole bundle.
+        regions: where each condition's signals were in training; empty in a bundle that doesn't say.
     """
 
     path: Path
     manifest: Manifest
     machine: Machine
     sha256: str
+    regions: Mapping[str, TrainedRegion] = field(default_factory=dict)
 
     @property
     def model_path(self) -> Path:
@@ -103,7 +109,8 @@ def _open(path: Path, agent_version: str) -> Bundle:
         machine = load_machine(path / MACHINE_FILE)
     except ConfigurationError as error:
         raise BundleError(str(error), hint=_GET_AGAIN) from error
-    return Bundle(path, manifest, machine, hashlib.sha256(raw).hexdigest())
+    regions = read_regions(path / NOVELTY_FILE) if NOVELTY_FILE in manifest.files else {}
+    return Bundle(path, manifest, machine, hashlib.sha256(raw).hexdigest(), regions)
 
 
 def _read_manifest(path: Path) -> bytes:

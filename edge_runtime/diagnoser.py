@@ -7,6 +7,9 @@ silence it is (NAMUR NE 107: "check function" is an output that is for the time 
     no condition in the machine file    normal: nobody asked for a diagnosis, and no diagnostic message stands
     a condition, but no model for it    check function: what was asked for is not watched
     not enough data in this window      check function
+    signals unlike any in training      out of specification: the machine runs where the model knows nothing
+
+Signals that are outside of the training but not far are judged, with less confidence and all levels possible.
 """
 
 import time
@@ -30,6 +33,7 @@ from edge_runtime.graph_builder import build_graph, join_graphs
 from edge_runtime.machine import Component, Condition, Machine
 from edge_runtime.manifest import ConditionCalibration
 from edge_runtime.missing_signals import missing_signals
+from edge_runtime.novelty import Novelty, fingerprints
 from edge_runtime.overall import overall_health
 from edge_runtime.recommend import recommend
 from edge_runtime.sensor_check import SensorFault, check_sensors
@@ -123,11 +127,14 @@ class Diagnoser:
         own = compare(self._machine, baseline, profile(window)) if baseline else None
         expected = expectations(self._machine, self._manifest.baseline, own)
         graph = build_graph(self._machine, window)
+        regions = self._bundle.regions
+        seen = fingerprints(window) if regions else {}
         return _Observation(
             window=window,
             sensor_faults=faults,
             graph=graph,
             missing=missing_signals(self._machine, graph),
+            novelty={name: region.novelty(self._machine, seen) for name, region in regions.items()},
             expected=expected,
             baseline=_reference(baseline, own) if baseline and own else None,
         )
@@ -173,7 +180,7 @@ class Diagnoser:
     ) -> ComponentDiagnosis:
         window = observed.window
         condition = self._machine.condition_of(component.name)
-        basis = self._basis(component, condition, window)
+        basis = self._basis(component, condition, observed)
         seen = evidence(self._machine, component.name, window, observed.expected)
         if isinstance(basis, _Silence):
             return ComponentDiagnosis(
@@ -182,6 +189,7 @@ class Diagnoser:
                 condition=condition.name if condition else None,
                 evidence=seen,
                 ne107=basis.state,
+                novelty=basis.novelty.amount if basis.novelty else None,
                 abstained=True,
                 reason=basis.reason,
             )
@@ -191,7 +199,10 @@ class Diagnoser:
         )
         health = float(np.clip(probabilities @ np.array([level.health for level in levels]), 0.0, 1.0))
         likeliest = int(probabilities.argmax())
-        labels = basis.calibration.labels
+        labels, novelty = basis.calibration.labels, basis.novelty
+        outside = novelty is not None and novelty.outside
+        confidence = float(probabilities[likeliest])
+        possible = range(len(levels)) if outside else conformal_set(probabilities, calibration.conformal_threshold)
         return ComponentDiagnosis(
             component=component.name,
             type=component.type,
@@ -201,16 +212,18 @@ class Diagnoser:
             severity=SeverityClass.from_health(health),
             level_probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
             fault_probabilities=_fault_probabilities(component, basis.condition, output.fault_logits[node]),
-            confidence=float(probabilities[likeliest]),
-            conformal_set=tuple(
-                labels[level] for level in conformal_set(probabilities, calibration.conformal_threshold)
-            ),
+            confidence=novelty.discounted(confidence, len(levels)) if novelty else confidence,
+            conformal_set=tuple(labels[level] for level in possible),
+            novelty=novelty.amount if novelty else None,
+            caution=f"outside of the training: {novelty.words}" if novelty and outside else None,
             degradation_per_day=_trend(history, component.name, window.end_us, health),
             evidence=seen,
             ne107=levels[likeliest].state,
         )
 
-    def _basis(self, component: Component, condition: Condition | None, window: Window) -> "_Basis | _Silence":
+    def _basis(
+        self, component: Component, condition: Condition | None, observed: "_Observation"
+    ) -> "_Basis | _Silence":
         """What a component is judged by, or why it is not."""
         if condition is None:
             return _Silence(Ne107State.NORMAL, "the machine file has no condition for this component")
@@ -227,8 +240,16 @@ class Diagnoser:
                 f"condition {condition.name!r} has the levels {', '.join(ours)} in the machine file, "
                 f"model {self._model.name} {self._model.version} was trained on {', '.join(calibration.labels)}",
             )
-        lack = self._lack_of_data(component, window)
-        return _Silence(Ne107State.CHECK_FUNCTION, lack) if lack else _Basis(condition, calibration)
+        if lack := self._lack_of_data(component, observed.window):
+            return _Silence(Ne107State.CHECK_FUNCTION, lack)
+        novelty = observed.novelty.get(condition.name)
+        if novelty and novelty.far:
+            return _Silence(
+                Ne107State.OUT_OF_SPECIFICATION,
+                f"unlike anything that model {self._model.name} {self._model.version} was trained on: {novelty.words}",
+                novelty,
+            )
+        return _Basis(condition, calibration, novelty)
 
     def _lack_of_data(self, component: Component, window: Window) -> str | None:
         own = {sensor.name for sensor in sensors_of(self._machine, component.name)}
@@ -253,6 +274,7 @@ class _Observation:
     sensor_faults: tuple[SensorFault, ...]
     graph: GraphSample
     missing: Int64Array
+    novelty: dict[str, Novelty]
     expected: dict[str, Expectation]
     baseline: BaselineReference | None
 
@@ -261,12 +283,14 @@ class _Observation:
 class _Basis:
     condition: Condition
     calibration: ConditionCalibration
+    novelty: Novelty | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Silence:
     state: Ne107State
     reason: str
+    novelty: Novelty | None = None
 
 
 def _reference(baseline: MachineBaseline, own: Comparison) -> BaselineReference:

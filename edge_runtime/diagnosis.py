@@ -57,7 +57,14 @@ class Evidence(_Frozen):
 
 
 class ComponentDiagnosis(_Frozen):
-    """What is said of one component. When `abstained`, health, level and severity are null and `reason` says why."""
+    """What is said of one component. When `abstained`, health, level and severity are null and `reason` says why.
+
+    Attributes:
+        confidence: probability that `level` is right; less than the level's where `caution` says why.
+        conformal_set: levels that can't be ruled out, nine times out of ten with the true one; all with a `caution`.
+        novelty: how far outside of the model's training its signals are; 1 = the edge, None = the model can't tell.
+        caution: what is unusual when they are outside and it is judged all the same.
+    """
 
     component: str
     type: ComponentType
@@ -69,6 +76,8 @@ class ComponentDiagnosis(_Frozen):
     fault_probabilities: dict[FaultMode, Probability] = {}
     confidence: Probability | None = None
     conformal_set: tuple[str, ...] = ()
+    novelty: Annotated[float, Field(ge=0)] | None = None
+    caution: str | None = None
     degradation_per_day: float | None = None
     evidence: tuple[Evidence, ...] = ()
     ne107: Ne107State

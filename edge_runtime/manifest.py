@@ -8,6 +8,7 @@ A bundle is a folder of data, never code and never pickles:
     golden.npz      windows with the outputs the model gave for them when it was built
     machine.yaml    the machine that the golden windows come from
     MODEL_CARD.md   for people
+    novelty.npz     where signals were in training; without it no window is called unlike them
 """
 
 from typing import Annotated

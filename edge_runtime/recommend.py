@@ -148,7 +148,12 @@ def advice_for(component_type: ComponentType, fault: FaultMode | None) -> Advice
 
 
 def _recommendation(item: ComponentDiagnosis) -> Recommendation:
-    if item.abstained:
+    if item.abstained and item.ne107 is Ne107State.OUT_OF_SPECIFICATION:
+        advice = Advice(
+            "Check what the diagnosis finds unusual; if it is right, record and label it to train on.",
+            item.reason or "",
+        )
+    elif item.abstained:
         advice = Advice("Restore what the diagnosis lacks.", item.reason or "")
     else:
         faults = item.fault_probabilities

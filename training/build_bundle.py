@@ -15,6 +15,7 @@ from edge_runtime.bundle import (
     MACHINE_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
+    NOVELTY_FILE,
     Bundle,
     file_sha256,
     open_bundle,
@@ -27,6 +28,8 @@ from edge_runtime.golden import GoldenWindows, check_golden, run_windows
 from edge_runtime.graph_builder import build_graph
 from edge_runtime.machine_file import load_machine
 from edge_runtime.manifest import ConditionCalibration, Manifest, SensorBaseline, TrainingData
+from edge_runtime.novelty import TrainedRegion
+from edge_runtime.novelty_file import write_regions
 from edge_runtime.window import Window
 from gnn.export import check_parity, export_onnx
 from gnn.model import UniversalTemporalGNN
@@ -45,6 +48,7 @@ class BundleParts:
         minimum_agent_version: oldest agent that can run it.
         golden: raw windows to prove it by, at least one.
         baseline: of each sensor, over healthy windows.
+        regions: where the signals of each condition were in training.
         metrics: by protocol.
         card: the model card.
     """
@@ -59,6 +63,7 @@ class BundleParts:
     golden: tuple[Window, ...]
     calibration: dict[str, ConditionCalibration]
     baseline: dict[str, SensorBaseline]
+    regions: dict[str, TrainedRegion]
     training: TrainingData
     metrics: dict[str, dict[str, float]]
     card: str
@@ -86,6 +91,10 @@ def build_bundle(parts: BundleParts, machine_file: Path, folder: Path) -> Bundle
     backend = OnnxBackend(folder / MODEL_FILE)
     GoldenWindows(parts.golden, run_windows(machine, parts.golden, backend)).write(folder / GOLDEN_FILE)
     (folder / CARD_FILE).write_text(parts.card, encoding="utf-8")
+    files = [MODEL_FILE, GOLDEN_FILE, MACHINE_FILE, CARD_FILE]
+    if parts.regions:
+        write_regions(parts.regions, folder / NOVELTY_FILE)
+        files.append(NOVELTY_FILE)
     manifest = Manifest(
         name=parts.name,
         version=parts.version,
@@ -100,7 +109,7 @@ def build_bundle(parts: BundleParts, machine_file: Path, folder: Path) -> Bundle
         baseline=parts.baseline,
         training=parts.training,
         metrics=parts.metrics,
-        files={name: file_sha256(folder / name) for name in (MODEL_FILE, GOLDEN_FILE, MACHINE_FILE, CARD_FILE)},
+        files={name: file_sha256(folder / name) for name in files},
     )
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     bundle = open_bundle(folder)

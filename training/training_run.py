@@ -28,6 +28,7 @@ from training.folds import group_folds
 from training.model_card import CardFacts, model_card
 from training.protocols import ProtocolReport, report_on, run_protocol
 from training.sources.open_source import read_address
+from training.trained_region import fit_regions
 
 BUNDLE = "bundle"
 REPORT = "report.json"
@@ -186,6 +187,7 @@ def run_training(
             golden=golden,
             calibration=calibration,
             baseline=baseline,
+            regions=fit_regions(data.windows, data.groups),
             training=training,
             metrics={item.name: item.figures for item in reports},
             card=model_card(facts),

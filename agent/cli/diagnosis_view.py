@@ -30,7 +30,10 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
     for component in judged:
         if component.reason:
             console.print(f"[bold]{component.component}[/] abstains: {component.reason}")
-        elif component.ne107 is not Ne107State.NORMAL:
+            continue
+        if component.caution:
+            console.print(f"[bold]{component.component}[/] {component.caution}; the model is less sure of it")
+        if component.ne107 is not Ne107State.NORMAL:
             console.print(f"[bold]{component.component}[/]: {_evidence(component)}")
     for fault in diagnosis.sensor_faults:
         console.print(f"[dark_orange]sensor[/] {fault.message}")

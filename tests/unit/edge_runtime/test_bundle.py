@@ -5,9 +5,11 @@ import shutil
 import pytest
 
 from edge_runtime import bundle as module
-from edge_runtime.bundle import open_bundle
+from edge_runtime.bundle import file_sha256, open_bundle
 from edge_runtime.errors import BundleError
+from edge_runtime.novelty_file import write_regions
 from tests.models.tiny_bundle import build_tiny_bundle, tiny_machine
+from tests.unit.edge_runtime.test_novelty import region
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,20 @@ def test_a_listed_extra_file_is_allowed(folder):
     (folder / "NOTES.txt").write_bytes(b"notes")
     edit_manifest(folder, files=listed(folder, **{"NOTES.txt": hashlib.sha256(b"notes").hexdigest()}))
     assert "NOTES.txt" in open_bundle(folder).manifest.files
+
+
+def test_where_signals_were_in_training_is_read_with_the_bundle(folder):
+    assert open_bundle(folder).regions == {}
+    write_regions({"pump": region()}, folder / "novelty.npz")
+    edit_manifest(folder, files=listed(folder, **{"novelty.npz": file_sha256(folder / "novelty.npz")}))
+    assert open_bundle(folder).regions["pump"].sensors == region().sensors
+
+
+def test_a_file_of_regions_that_says_nothing_is_refused_when_the_bundle_is_opened(folder):
+    (folder / "novelty.npz").write_bytes(b"nothing")
+    edit_manifest(folder, files=listed(folder, **{"novelty.npz": file_sha256(folder / "novelty.npz")}))
+    with pytest.raises(BundleError, match=r"novelty\.npz: isn't a file of trained regions"):
+        open_bundle(folder)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "golden.npz", "machine.yaml", "MODEL_CARD.md"])

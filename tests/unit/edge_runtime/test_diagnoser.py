@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,6 +10,7 @@ from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.calibration import level_probabilities
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, Diagnosis, SeverityClass
+from edge_runtime.novelty import ENTRIES, TrainedRegion
 from edge_runtime.trend import DAY_US, HealthHistory
 from edge_runtime.vocabulary import FaultMode, Ne107State
 from tests.models.tiny_bundle import build_tiny_bundle, tiny_machine, window_of
@@ -222,3 +224,56 @@ def test_a_diagnosis_from_before_there_were_baselines_can_be_read(machine, bundl
         for item in component["evidence"]:
             del item["baseline"]
     assert Diagnosis.model_validate(document).component("pump").evidence[0].baseline is BaselineOrigin.MODEL
+
+
+def region(low: float, high: float) -> TrainedRegion:
+    """Training in which PS1 stood between two pressures; its course is free."""
+    return TrainedRegion(
+        sensors=("PS1",),
+        low=np.array([[low, 0.0]]),
+        high=np.array([[high, 1e3]]),
+        centre=np.zeros(ENTRIES),
+        scale=np.ones(ENTRIES),
+        precision=np.eye(ENTRIES),
+        margin=0.1,
+        limit=1e9,
+    )
+
+
+def mean_pressure(machine) -> float:
+    return float(np.mean(next(c.values for c in window_of(machine).channels if c.sensor == "PS1")))
+
+
+def test_signals_like_those_of_training_change_nothing(machine, bundle):
+    seen = mean_pressure(machine)
+    known = replace(bundle, regions={"pump": region(seen - 10, seen + 10)})
+    pump, plain = (diagnose(machine, item).component("pump") for item in (known, bundle))
+    assert pump.novelty < 0.001
+    assert plain.novelty is None
+    assert pump.model_copy(update={"novelty": None}) == plain
+
+
+def test_signals_somewhat_outside_of_training_are_judged_with_less_confidence(machine, bundle):
+    seen = mean_pressure(machine)
+    near = replace(bundle, regions={"pump": region(seen - 14, seen - 4)})
+    pump, plain = (diagnose(machine, item).component("pump") for item in (near, bundle))
+    assert pump.novelty == pytest.approx(4, rel=1e-5)
+    assert (pump.level, pump.health, pump.ne107) == (plain.level, plain.health, plain.ne107)
+    assert pump.confidence == pytest.approx(2 / 3 * plain.confidence + 1 / 3 / 3, rel=1e-4)
+    assert pump.conformal_set == ("0", "1", "2")
+    assert pump.caution.startswith("outside of the training: PS1 ")
+
+
+def test_signals_unlike_any_in_training_are_out_of_specification(machine, bundle):
+    far = replace(bundle, regions={"pump": region(-20.0, -10.0)})
+    diagnosis = diagnose(machine, far)
+    pump = diagnosis.component("pump")
+    assert (pump.abstained, pump.level, pump.confidence) == (True, None, None)
+    assert pump.ne107 is Ne107State.OUT_OF_SPECIFICATION
+    assert pump.novelty > 10
+    assert "unlike anything that model" in pump.reason
+    assert pump.reason.endswith("bar, trained on -20–-10 bar")
+    assert not diagnosis.component("valve").abstained, "nothing is known of where the valve's signals were"
+    (advice,) = (item for item in diagnosis.recommendations if item.component == "pump")
+    assert "record and label it" in advice.action
+    assert advice.check == pump.reason

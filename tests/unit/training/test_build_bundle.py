@@ -15,6 +15,7 @@ from gnn.model import ModelConfig, UniversalTemporalGNN
 from tests.unit.training.conftest import MACHINE_FILE
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.cross_fit import TrainingWindows
+from training.trained_region import fit_regions
 
 
 def parts(data: TrainingWindows) -> BundleParts:
@@ -30,6 +31,7 @@ def parts(data: TrainingWindows) -> BundleParts:
         golden=spread([item.window for item in data.windows.items], 3),
         calibration={"pump": ConditionCalibration(temperature=1, conformal_threshold=0, labels=("0", "1", "2"))},
         baseline=healthy_baseline(data.windows),
+        regions=fit_regions(data.windows, data.groups),
         training=TrainingData(recording="sample", sha256="0" * 64, windows=39, seed=0),
         metrics={"leave-block": {"pump.macro_f1": 0.5}},
         card="# A card\n",
@@ -49,6 +51,7 @@ def test_a_bundle_opens_reproduces_its_golden_windows_and_says_what_it_was_made_
     assert (bundle.manifest.version, bundle.manifest.release) == ("1.2.3", 4)
     assert bundle.manifest.metrics == made.metrics
     assert bundle.machine == data.windows.machine
+    assert set(bundle.regions) == {"cooler", "valve", "pump", "accumulator"}
     assert (tmp_path / "bundle" / "MODEL_CARD.md").read_text() == "# A card\n"
 
 
