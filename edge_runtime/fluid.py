@@ -12,7 +12,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 REFERENCE_C = 40.0
 """Temperature at which ISO 3448 grades oils."""
 
-_KELVIN = 273.15
+KELVIN = 273.15
+"""0 °C."""
+
 # The Walther equation is a straight line in log(log(ν + 0.7)) over log(T), for 2 to 2e7 mm²/s (ASTM D341-20).
 _WALTHER_SHIFT = 0.7
 # Oils aren't used beyond these, and the line says nothing there.
@@ -47,9 +49,9 @@ class Fluid(BaseModel):
         """
         hot = self.viscosity_100c_mm2_s or 6.8 * (self.iso_vg / 46.0) ** 0.63
         low, high = (np.log10(np.log10(value + _WALTHER_SHIFT)) for value in (self.iso_vg, hot))
-        span = np.log10((100.0 + _KELVIN) / (REFERENCE_C + _KELVIN))
-        kelvin = np.clip(temperature_c, _COLDEST_C, _HOTTEST_C) + _KELVIN
-        exponent = low + (high - low) * np.log10(kelvin / (REFERENCE_C + _KELVIN)) / span
+        span = np.log10((100.0 + KELVIN) / (REFERENCE_C + KELVIN))
+        kelvin = np.clip(temperature_c, _COLDEST_C, _HOTTEST_C) + KELVIN
+        exponent = low + (high - low) * np.log10(kelvin / (REFERENCE_C + KELVIN)) / span
         viscosity: Float64Array = 10.0 ** (10.0**exponent) - _WALTHER_SHIFT
         return viscosity / self.iso_vg
 

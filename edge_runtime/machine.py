@@ -45,7 +45,12 @@ class _Frozen(BaseModel):
 
 
 class Nameplate(_Frozen):
-    """Rated values; they make signals dimensionless, so that one model serves machines of any size."""
+    """Rated values; they make signals dimensionless, so that one model serves machines of any size.
+
+    Of a relief valve `pressure_bar` is its setting, of a cooler `power_w` the heat it is to take away and `coolant_c`
+    the temperature of its air or water, of a tank `stroke_mm` the range of its level, of a valve `response_ms` the time
+    it takes to switch, of a cylinder `bore_mm` and `rod_mm` its diameters.
+    """
 
     pressure_bar: Positive | None = None
     flow_l_min: Positive | None = None
@@ -57,6 +62,17 @@ class Nameplate(_Frozen):
     displacement_cm3: Positive | None = None
     volume_l: Positive | None = None
     precharge_bar: Positive | None = None
+    response_ms: Positive | None = None
+    coolant_c: Finite | None = None
+    bore_mm: Positive | None = None
+    rod_mm: Positive | None = None
+
+    @model_validator(mode="after")
+    def _rod_fits(self) -> Self:
+        if self.bore_mm is not None and self.rod_mm is not None and self.rod_mm >= self.bore_mm:
+            msg = f"rod_mm {self.rod_mm:g} must be less than bore_mm {self.bore_mm:g}"
+            raise ValueError(msg)
+        return self
 
 
 class Component(_Frozen):

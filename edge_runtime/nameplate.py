@@ -5,7 +5,7 @@ from edge_runtime.vocabulary import Quantity
 
 # For what neither the component's nor the machine's nameplate says: usual values of industrial hydraulics.
 USUAL_NAMEPLATE = Nameplate(
-    pressure_bar=250, flow_l_min=100, speed_rpm=1500, power_w=10_000, vibration_mm_s=5, stroke_mm=500
+    pressure_bar=250, flow_l_min=100, speed_rpm=1500, power_w=10_000, vibration_mm_s=5, stroke_mm=500, response_ms=50
 )
 
 # Temperatures have no natural zero: 40 °C, at which oils are graded, becomes 0 and 80 °C becomes 1 on any machine.

@@ -1,5 +1,6 @@
 """What a machine file says of its residuals: which signals lie where, what is rated, what can be computed."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,11 +21,10 @@ Int64Array = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A residual, its place in `physics-1`, and the nodes that have what it needs."""
+    """Residuals that can be computed at the same nodes, and their places in `physics-1`."""
 
-    place: int
-    residual: Residual
     nodes: Int64Array
+    residuals: tuple[tuple[int, Residual], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +88,16 @@ def unmet_needs(pipes: Pipes, component: Component, residual: Residual) -> tuple
 
 
 def _tasks(machine: Machine, pipes: Pipes) -> Iterator[Task]:
-    nodes: dict[str, list[int]] = {}
-    residuals: dict[str, Residual] = {}
+    nodes: dict[Residual, list[int]] = defaultdict(list)
     for node, component in enumerate(machine.components):
         for residual in residuals_of(component.type):
             if not (residual.through and component.bypassed) and not unmet_needs(pipes, component, residual):
-                residuals[residual.name] = residual
-                nodes.setdefault(residual.name, []).append(node)
-    for name, residual in residuals.items():
-        yield Task(PHYSICS.names.index(name), residual, np.array(nodes[name], np.int64))
+                nodes[residual].append(node)
+    together: dict[tuple[int, ...], list[Residual]] = defaultdict(list)
+    for residual, where in nodes.items():
+        together[tuple(where)].append(residual)
+    for at, residuals in together.items():
+        yield Task(np.array(at, np.int64), tuple((PHYSICS.names.index(one.name), one) for one in residuals))
 
 
 def _fields(*plates: Nameplate) -> list[float]:

@@ -1,6 +1,7 @@
 """What residuals are computed from: the signals and ratings of components of one kind, and sums over their samples."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ Float64Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 RATED_FIELDS = tuple(Nameplate.model_fields)
+ATMOSPHERE_BAR = 1.01325
+W_PER_BAR_L_MIN = 1e5 * 1e-3 / 60.0
 LEAST_SHARE = 0.05
 """Of the rating: below it a machine stands still, and a ratio is noise over noise."""
 
@@ -21,18 +24,22 @@ _RATED = {field: number for number, field in enumerate(RATED_FIELDS)}
 _LEAST_SAMPLES = 3
 # A straight line through samples that hardly differ has any slope.
 _LEAST_SPREAD = 0.01
+# What is left of a direction's square beside another that goes nearly the same way.
+_PARALLEL = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """A window at n components, on one grid of s samples; NaN is what isn't known.
+
+    What a residual divides by may be zero: what isn't finite in the end isn't known.
 
     Attributes:
         channels: [n, 13, s], canonical units, pressures above that of the atmosphere.
         beyond: [n, s], flow into the one component that the outlet leads to, by a sensor of its own; l/min.
         from_tank: [n], whether a tank feeds the inlet: no pressure above the atmosphere's there.
         to_tank: [n], likewise at the outlet.
-        viscosity: [n, s], of the oil there, over its viscosity at 40 °C.
+        oil_c: [n, s], temperature of the oil there.
         nameplates: [n, fields], the component's own.
         ratings: [n, fields], the component's, or else the machine's, or else usual ones.
         line_volume_l: [n], of the one pipe at the outlet.
@@ -44,7 +51,7 @@ class Operation:
     beyond: Float64Array
     from_tank: BoolArray
     to_tank: BoolArray
-    viscosity: Float64Array
+    oil_c: Float64Array
     nameplates: Float64Array
     ratings: Float64Array
     line_volume_l: Float64Array
@@ -63,24 +70,29 @@ class Operation:
         """What makes a signal dimensionless, [n, 1]."""
         return self.ratings[:, _RATED[field], None]
 
-    @property
+    @cached_property
     def flow(self) -> Float64Array:
         """Flow through the component over the rated one, [n, s]."""
         return _either(self.at(Port.FLOW_OUT), self.at(Port.FLOW_IN)) / self.rating("flow_l_min")
 
-    @property
+    @cached_property
+    def viscosity(self) -> Float64Array:
+        """Of the oil there, over its viscosity at 40 °C, [n, s]."""
+        return self.fluid.relative_viscosity(self.oil_c)
+
+    @cached_property
     def drop_bar(self) -> Float64Array:
         """Inlet less outlet pressure, [n, s]; negative across a pump."""
         inlet = np.where(self.from_tank[:, None], 0.0, self.at(Port.PRESSURE_IN))
         outlet = np.where(self.to_tank[:, None], 0.0, self.at(Port.PRESSURE_OUT))
         return _either(self.at(Port.PRESSURE_DIFFERENCE), inlet - outlet)
 
-    @property
+    @cached_property
     def drop(self) -> Float64Array:
         """Pressure drop over the rated pressure, [n, s]."""
         return self.drop_bar / self.rating("pressure_bar")
 
-    @property
+    @cached_property
     def displaced_l_min(self) -> Float64Array:
         """What pistons, vanes or teeth displace: D·n/1000, [n, s]."""
         speed = _either(self.at(Port.SPEED), self.nameplate("speed_rpm"))
@@ -127,6 +139,49 @@ def line_where(x: Float64Array, y: Float64Array, where: BoolArray) -> tuple[Floa
     product = (from_mean * np.where(used, y, 0.0)).sum(axis=1)
     slope = np.divide(product, square, out=np.full(len(square), np.nan), where=told)
     return slope, mean_y - slope * mean_x
+
+
+def plane_where(
+    x: Float64Array, beside: Float64Array, y: Float64Array, weight: Float64Array, where: BoolArray
+) -> Float64Array:
+    """Slope of y over x, [n], in the weighted least-squares plane y(x, beside) over the samples known and wanted.
+
+    NaN from fewer than three samples, or where `beside` hardly spreads; see `line_where`.
+    """
+    used = where & np.isfinite(x) & np.isfinite(beside) & np.isfinite(y)
+    shares = np.where(used, weight, 0.0)
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    x, beside, y = (_from_mean(values, shares) for values in (x, beside, y))
+    xx, xb, bb, xy, by = (
+        (shares * one * other).sum(axis=1)
+        for one, other in ((x, x), (x, beside), (beside, beside), (x, y), (beside, y))
+    )
+    told = (used.sum(axis=1) >= _LEAST_SAMPLES) & (bb > _LEAST_SPREAD**2) & (xx * bb - xb * xb > _PARALLEL * xx * bb)
+    slope: Float64Array = np.where(told, (xy * bb - by * xb) / (xx * bb - xb * xb), np.nan)
+    return slope
+
+
+def moving_mean(values: Float64Array, width: int) -> Float64Array:
+    """Means over `width` (odd) neighbouring samples, [n, s], at the middle one; NaN where any isn't known."""
+    means = np.full_like(values, np.nan)
+    half = width // 2
+    if values.shape[1] >= width:
+        neighbours = np.lib.stride_tricks.sliding_window_view(values, width, axis=1)
+        means[:, half : values.shape[1] - half] = neighbours.mean(axis=2)
+    return means
+
+
+def inside(where: BoolArray) -> BoolArray:
+    """Samples whose neighbours on both sides are wanted as well, [n, s]: no change of state blurs them."""
+    kept = np.zeros_like(where)
+    kept[:, 1:-1] = where[:, :-2] & where[:, 1:-1] & where[:, 2:]
+    return kept
+
+
+def _from_mean(values: Float64Array, shares: Float64Array) -> Float64Array:
+    known = np.where(shares > 0.0, values, 0.0)
+    centred: Float64Array = known - (shares * known).sum(axis=1, keepdims=True)
+    return centred
 
 
 def _either(first: Float64Array, second: Float64Array) -> Float64Array:

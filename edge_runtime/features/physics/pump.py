@@ -3,7 +3,9 @@
 import numpy as np
 
 from edge_runtime.features.physics.operation import (
+    ATMOSPHERE_BAR,
     LEAST_SHARE,
+    W_PER_BAR_L_MIN,
     BoolArray,
     Float64Array,
     Operation,
@@ -11,11 +13,11 @@ from edge_runtime.features.physics.operation import (
     mean_where,
     ratio_where,
 )
-from edge_runtime.features.physics.residual import DROP, FLOW, OIL_TEMPERATURE, SPEED, Residual, need
+from edge_runtime.features.physics.residual import DISPLACEMENT, DROP, FLOW, OIL_TEMPERATURE, SPEED, Residual, need
 from edge_runtime.vocabulary import FaultMode, Port
 
-ATMOSPHERE_BAR = 1.01325
-_W_PER_BAR_L_MIN = 1e5 * 1e-3 / 60.0
+_WORKING_FLOW = 0.5
+"""Of the rated flow: with less a relief valve takes the oil, or a variable pump is stroked back."""
 
 
 def volumetric_efficiency(pump: Operation) -> Float64Array:
@@ -30,8 +32,12 @@ def leakage(pump: Operation) -> Float64Array:
     viscosity, so what is left is the gap, whatever the load and the oil's temperature.
     """
     lost = 1.0 - pump.flow * pump.rating("flow_l_min") / pump.displaced_l_min
-    delivering = _delivering(pump)
-    return mean_where(_over(lost * pump.viscosity, -pump.drop, delivering), delivering)
+    return mean_where(lost * pump.viscosity / -pump.drop, _delivering(pump))
+
+
+def delivery(pump: Operation) -> Float64Array:
+    """Mean Q/Q_rated while it delivers against a load: what is left of the rated flow, when D and n aren't known."""
+    return mean_where(pump.flow, _delivering(pump))
 
 
 def flow_droop(pump: Operation) -> Float64Array:
@@ -46,13 +52,13 @@ def flow_droop(pump: Operation) -> Float64Array:
 
 def overall_efficiency(pump: Operation) -> Float64Array:
     """η = Σ(Δp·Q) / ΣP, hydraulic energy over that of the motor, 0–1 (ISO 4391). Falls with leakage and friction."""
-    hydraulic_w = -pump.drop_bar * pump.flow * pump.rating("flow_l_min") * _W_PER_BAR_L_MIN
+    hydraulic_w = -pump.drop_bar * pump.flow * pump.rating("flow_l_min") * W_PER_BAR_L_MIN
     return ratio_where(hydraulic_w, pump.at(Port.POWER), _delivering(pump))
 
 
 def hydromechanical_efficiency(pump: Operation) -> Float64Array:
     """η_hm = Σ(Δp·D·n) / ΣP, 0–1 (ISO 4391, with the motor's own losses). Falls with friction, not with leakage."""
-    ideal_w = -pump.drop_bar * pump.displaced_l_min * _W_PER_BAR_L_MIN
+    ideal_w = -pump.drop_bar * pump.displaced_l_min * W_PER_BAR_L_MIN
     return ratio_where(ideal_w, pump.at(Port.POWER), _loaded(pump))
 
 
@@ -71,30 +77,32 @@ def _loaded(pump: Operation) -> BoolArray:
 
 
 def _delivering(pump: Operation) -> BoolArray:
-    return _loaded(pump) & (pump.flow >= LEAST_SHARE)
+    return _loaded(pump) & (pump.flow >= _WORKING_FLOW)
 
 
-def _over(numerator: Float64Array, denominator: Float64Array, where: BoolArray) -> Float64Array:
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=where)
-
-
-_DISPLACEMENT = need("displacement_cm3")
 _POWER = need(Port.POWER)
 
 RESIDUALS = (
     Residual(
         "pump_volumetric_efficiency",
         volumetric_efficiency,
-        (FLOW, DROP, _DISPLACEMENT, SPEED),
+        (FLOW, DROP, DISPLACEMENT, SPEED),
         (FaultMode.LEAKAGE,),
         "ΣQ / Σ(D·n)",
     ),
     Residual(
         "pump_leakage",
         leakage,
-        (FLOW, DROP, _DISPLACEMENT, SPEED, OIL_TEMPERATURE),
+        (FLOW, DROP, DISPLACEMENT, SPEED, OIL_TEMPERATURE),
         (FaultMode.LEAKAGE, FaultMode.SEAL_DEGRADATION),
         "(D·n − Q)/(D·n) · ν/ν40 · p_rated/Δp",
+    ),
+    Residual(
+        "pump_delivery",
+        delivery,
+        (FLOW, DROP),
+        (FaultMode.LEAKAGE,),
+        "mean Q/Q_rated under load",
     ),
     Residual(
         "pump_flow_droop",
@@ -113,7 +121,7 @@ RESIDUALS = (
     Residual(
         "pump_hydromechanical_efficiency",
         hydromechanical_efficiency,
-        (DROP, _DISPLACEMENT, SPEED, _POWER),
+        (DROP, DISPLACEMENT, SPEED, _POWER),
         (FaultMode.CONTAMINATION, FaultMode.VIBRATION_ANOMALY),
         "Σ(Δp·D·n) / ΣP",
     ),

@@ -46,6 +46,7 @@ def need(*items: Item, least_rate_hz: float = 0.0) -> Need:
 DROP = Need(((Known.INLET, Known.OUTLET), (Port.PRESSURE_DIFFERENCE,)))
 FLOW = Need(((Port.FLOW_OUT,), (Port.FLOW_IN,)))
 OIL_TEMPERATURE = need(Known.OIL_TEMPERATURE)
+DISPLACEMENT = need("displacement_cm3")
 SPEED = Need(((Port.SPEED,), ("speed_rpm",)))
 
 

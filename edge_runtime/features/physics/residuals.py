@@ -1,11 +1,15 @@
 """`physics-1` of a window: each residual at each component that has what it needs."""
 
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.features.physics.layout import Int64Array, Layout, Task, layout_of
+from edge_runtime.features.physics.layout import Int64Array, Layout, layout_of
 from edge_runtime.features.physics.operation import Float64Array, Operation
+from edge_runtime.features.physics.pipes import NO_SIGNAL
 from edge_runtime.features.physics.registry import PHYSICS
+from edge_runtime.features.physics.residual import Item, Known, Residual
 from edge_runtime.features.sequence import window_means
 from edge_runtime.machine import Machine
 from edge_runtime.vocabulary import CANONICAL_CHANNELS
@@ -29,58 +33,61 @@ def physics_residuals(machine: Machine, window: Window, means: Float64Array) -> 
         Residuals and mask, float32 [N, R] each. A residual is 0 where its mask is 0.
     """
     layout = layout_of(machine)
-    residuals = np.full((len(machine.components), len(PHYSICS)), np.nan)
     step_s = (window.end_us - window.start_us) / 1e6 / means.shape[1]
-    for task in layout.tasks:
-        if task.residual.fast:
-            for node in task.nodes:
-                residuals[node, task.place] = _from_own_rate(machine, layout, window, task, int(node))
-        else:
-            residuals[task.nodes, task.place] = task.residual.compute(
-                _operation(machine, layout, means, task.nodes, step_s)
-            )
+    padded = np.vstack([means, np.full((1, means.shape[1]), np.nan)])
+    residuals = np.full((len(machine.components), len(PHYSICS)), np.nan)
+    # What can't be divided, or is too large to be true, comes out as not finite.
+    with np.errstate(all="ignore"):
+        for task in layout.tasks:
+            operation = _operation(machine, layout, task.nodes, padded, step_s)
+            for place, residual in task.residuals:
+                if residual.fast:
+                    residuals[task.nodes, place] = [
+                        _from_own_rate(machine, layout, node, window, residual) for node in task.nodes
+                    ]
+                else:
+                    residuals[task.nodes, place] = residual.compute(operation)
     mask = np.isfinite(residuals)
     kept = np.clip(np.where(mask, residuals, 0.0), -LARGEST, LARGEST)
     return kept.astype(np.float32), mask.astype(np.float32)
 
 
-def _operation(machine: Machine, layout: Layout, signals: Float64Array, nodes: Int64Array, step_s: float) -> Operation:
-    # The last row stands for NO_SIGNAL.
-    padded = np.vstack([signals, np.full((1, signals.shape[1]), np.nan)])
+def _from_own_rate(machine: Machine, layout: Layout, node: int, window: Window, residual: Residual) -> float:
+    """A residual at one node from the signals that it needs, on the grid of the fastest of them."""
+    length_us = window.end_us - window.start_us
+    at: dict[Item, int] = dict(zip(CANONICAL_CHANNELS, layout.signals[node].tolist(), strict=True))
+    at[Known.FLOW_BEYOND] = int(layout.beyond[node])
+    channels = {
+        at[item]: window.channels[at[item]]
+        for one in residual.needs
+        for item in chain.from_iterable(one.alternatives)
+        if at.get(item, NO_SIGNAL) != NO_SIGNAL
+        and len(window.channels[at[item]].values) * 1e6 >= length_us * one.least_rate_hz
+    }
+    samples = max((len(channel.values) for channel in channels.values()), default=0)
+    if samples == 0:
+        return np.nan
+    padded = np.full((len(machine.sensors) + 1, samples), np.nan)
+    for number, channel in channels.items():
+        if len(channel.values) == samples:
+            padded[number] = channel.values
+        else:
+            padded[number] = window_means(channel.values[None], channel.step_us, length_us, samples)[0]
+    operation = _operation(machine, layout, np.array([node]), padded, length_us / samples / 1e6)
+    return float(residual.compute(operation)[0])
+
+
+def _operation(machine: Machine, layout: Layout, nodes: Int64Array, padded: Float64Array, step_s: float) -> Operation:
+    # The last row of `padded` is unknown throughout; NO_SIGNAL, -1, leads there.
     return Operation(
         channels=padded[layout.signals[nodes]],
         beyond=padded[layout.beyond[nodes]],
+        oil_c=padded[layout.oil[nodes]],
         from_tank=layout.from_tank[nodes],
         to_tank=layout.to_tank[nodes],
-        viscosity=machine.fluid.relative_viscosity(padded[layout.oil[nodes]]),
         nameplates=layout.nameplates[nodes],
         ratings=layout.ratings[nodes],
         line_volume_l=layout.line_volume_l[nodes],
         fluid=machine.fluid,
         step_s=step_s,
     )
-
-
-def _from_own_rate(machine: Machine, layout: Layout, window: Window, task: Task, node: int) -> float:
-    """A residual from the signals that it needs, on the grid of the fastest of them."""
-    length_us = window.end_us - window.start_us
-    ports = {item for one in task.residual.needs for items in one.alternatives for item in items}
-    numbers = {
-        int(layout.signals[node, channel])
-        for channel, port in enumerate(CANONICAL_CHANNELS)
-        if port in ports and layout.signals[node, channel] >= 0
-    }
-    measured = [number for number in numbers if len(window.channels[number].values)]
-    if not measured:
-        return np.nan
-    samples = max(len(window.channels[number].values) for number in measured)
-    step_us = length_us / samples
-    least_hz = max(one.least_rate_hz for one in task.residual.needs)
-    if step_us * least_hz > 1e6:
-        return np.nan
-    signals = np.full((len(machine.sensors), samples), np.nan)
-    for number in measured:
-        channel = window.channels[number]
-        signals[number] = window_means(channel.values[None], channel.step_us, length_us, samples)[0]
-    residual = task.residual.compute(_operation(machine, layout, signals, np.array([node]), length_us / samples / 1e6))
-    return float(residual[0])
