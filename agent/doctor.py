@@ -24,6 +24,7 @@ from agent.sources.poll_schedule import PollSchedule
 from cloud_sync.edge.credential import read_credential
 from edge_runtime.clock import ClockState
 from edge_runtime.errors import HydrosightError, SourceError
+from edge_runtime.features.physics.possible import possible_residuals
 from edge_runtime.machine import Machine
 from edge_runtime.sensor_health import GOOD
 from edge_runtime.slots import Slots
@@ -63,6 +64,7 @@ def examine(config: Path) -> Iterator[Check]:
         yield Check("machine file", Verdict.BAD, str(error), error.hint)
         return
     yield _coverage(settings, machine)
+    yield _residuals(machine)
     for device in settings.sources.modbus:
         yield _guarded(f"modbus {device.name}", partial(_modbus, device))
     for broker in settings.sources.mqtt:
@@ -100,6 +102,13 @@ def _coverage(settings: AgentSettings, machine: Machine) -> Check:
     return Check(
         "machine file", Verdict.WARNING, found, f"No source reads {', '.join(missing)}: add them to `sources`."
     )
+
+
+def _residuals(machine: Machine) -> Check:
+    found = tuple(possible_residuals(machine))
+    possible = sum(one.possible for one in found)
+    remedy = "" if possible == len(found) else "See which sensors would add to them: hydrosight doctor --residuals."
+    return Check("residuals", Verdict.GOOD, f"{possible} of {len(found)} can be computed", remedy)
 
 
 def _modbus(settings: ModbusSettings) -> str:

@@ -1,20 +1,41 @@
 """`hydrosight doctor`: checks what is usually wrong, and says what to do."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_json, print_table
+from agent.cli.output import (
+    DEFAULT,
+    ConfigOption,
+    JsonOption,
+    console,
+    print_json,
+    print_table,
+    reported_errors,
+    settings_from,
+)
+from agent.cli.residuals import machine_as_read, show_residuals
 from agent.doctor import Check, Verdict, examine
 
 _STYLE = {Verdict.GOOD: "[green]good[/]", Verdict.WARNING: "[yellow]warning[/]", Verdict.BAD: "[bold red]bad[/]"}
 
 
-def doctor(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Check settings, machine file, Modbus devices, brokers, clock, disk, sensors, model and centre.
+ResidualsOption = Annotated[
+    bool, typer.Option("--residuals", help="Say instead what the sensors tell of each component, and what they can't.")
+]
 
-    Ends with 1 when something is bad.
+
+def doctor(config: ConfigOption = DEFAULT, residuals: ResidualsOption = False, as_json: JsonOption = False) -> None:
+    """Check settings, machine file, residuals, Modbus devices, brokers, clock, disk, sensors, model and centre.
+
+    Ends with 1 when something is bad. With --residuals it lists what physics can tell of each component, and which
+    sensor or nameplate value would make the rest possible.
     """
+    if residuals:
+        with reported_errors():
+            show_residuals(machine_as_read(settings_from(config)), as_json=as_json)
+        return
     checks = _examine(config, quiet=as_json)
     if as_json:
         print_json([{"what": c.what, "verdict": c.verdict.value, "found": c.found, "remedy": c.remedy} for c in checks])

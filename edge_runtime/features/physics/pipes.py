@@ -98,6 +98,13 @@ class Pipes:
         found = self.own[lines[0].target].get(Port.FLOW_IN, NO_SIGNAL)
         return NO_SIGNAL if found == self.own[name].get(Port.FLOW_OUT) else found
 
+    def metered(self, name: str) -> bool:
+        """Whether there is just one line behind a component, and a flow meter at either end of it."""
+        lines = self.behind[name]
+        if len(lines) != 1 or self._branches(lines[0]):
+            return False
+        return Port.FLOW_OUT in self.own[name] or Port.FLOW_IN in self.own[lines[0].target]
+
     def line_volume_l(self, name: str) -> float:
         """Volume of the one line behind a component; NaN where there isn't just one."""
         lines = self.behind[name]

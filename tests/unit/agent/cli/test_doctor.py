@@ -42,7 +42,9 @@ def verdicts(checks):
 def test_a_sound_box_passes(broker, box):
     code, checks = examined(box)
     assert code == 0
-    assert verdicts(checks) == dict.fromkeys(["settings", "machine file", "mqtt rig", "disk", "model"], "good")
+    assert verdicts(checks) == dict.fromkeys(
+        ["settings", "machine file", "residuals", "mqtt rig", "disk", "model"], "good"
+    )
     assert checks["clock"]["verdict"] in {"good", "warning"}
     assert "4 of 4 sensors read" in checks["machine file"]["found"]
     assert "tiny 1.0.0 (release 1) reproduces its golden windows" in checks["model"]["found"]
@@ -74,6 +76,37 @@ def test_the_table_shows_the_same(broker, box):
     assert result.exit_code == 0
     for what in ("settings", "machine file", "mqtt rig", "clock", "disk", "model"):
         assert any(line.startswith(what) for line in result.stdout.splitlines()), what
+
+
+def test_it_names_the_sensor_that_would_make_a_residual_possible(broker, box):
+    result = box.run("doctor", "--residuals", "--json")
+    assert result.exit_code == 0
+    found = {(one["component"], one["residual"]): one for one in json.loads(result.stdout)}
+    knee = found["accumulator", "accumulator_precharge_knee"]
+    assert not knee["possible"]
+    assert knee["missing"] == [
+        "a pressure sensor at accumulator.pressure_out at 20 Hz or more",
+        "precharge_bar on the nameplate of accumulator",
+    ]
+    assert found["valve", "valve_open_conductance"]["possible"]
+    assert found["pump", "pump_delivery"]["missing"] == ["a flow sensor at pump.flow_out"]
+    _, checks = examined(box)
+    possible = sum(one["possible"] for one in found.values())
+    assert checks["residuals"]["found"] == f"{possible} of {len(found)} can be computed"
+
+
+def test_the_table_of_residuals_aligns(broker, box):
+    lines = box.run("doctor", "--residuals").stdout.splitlines()
+    heading = next(line for line in lines if line.startswith("residual"))
+    row = [line.strip() for line in lines].index("pump") + 1
+    assert next(line for line in lines[row:] if "pump_delivery" in line).index("a flow") == heading.index("needs")
+    assert "docs/features.md" in lines[-1]
+
+
+def test_residuals_of_a_machine_that_is_wrong_are_an_error(box):
+    box.configure(machine="gone.yaml")
+    result = box.run("doctor", "--residuals")
+    assert result.exit_code == 2
 
 
 def test_a_broker_that_is_away_is_bad_and_the_other_checks_are_made(box):
