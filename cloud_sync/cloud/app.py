@@ -14,6 +14,7 @@ from cloud_sync.cloud.enrol_api import enrol_api
 from cloud_sync.cloud.gap_api import gap_api
 from cloud_sync.cloud.history_api import history_api
 from cloud_sync.cloud.ingest_api import ingest_api
+from cloud_sync.cloud.label_api import label_api
 from cloud_sync.cloud.ledger_api import ledger_api
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
 from cloud_sync.cloud.read_api import read_api
@@ -64,6 +65,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(read_api(database))
     app.include_router(gap_api(database))
     app.include_router(history_api(database))
+    app.include_router(label_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from cloud_sync.cloud import access, access_cli, database_cli, model_cli, settings_cli
+from cloud_sync.cloud import access, access_cli, database_cli, label_cli, model_cli, settings_cli
 from cloud_sync.cloud.fleet import MachineStatus, read_fleet
 from cloud_sync.cloud.logs import configure_logs
 from cloud_sync.cloud.server import serve as run_server
@@ -27,6 +27,7 @@ app.add_typer(database_cli.app, name="db")
 app.add_typer(access_cli.machine_app, name="machine")
 app.add_typer(access_cli.agent_app, name="agent")
 app.add_typer(access_cli.operator_app, name="operator")
+app.add_typer(label_cli.app, name="label")
 app.add_typer(model_cli.app, name="model")
 app.add_typer(settings_cli.app, name="settings")
 

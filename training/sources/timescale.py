@@ -3,14 +3,15 @@
     timescaledb:MACHINE?since=2026-01-01&until=2026-02-01&labels=findings.csv
 
 All but the word before the colon may be left out. The connection is the centre's own: HYDROSIGHT_DATABASE_URL or
-HYDROSIGHT_DATABASE_URL_FILE. What the centre knows of a machine's true state is what people found, and that comes as a
-CSV file of labels; a model's own diagnoses are no labels.
+HYDROSIGHT_DATABASE_URL_FILE. What the centre knows of a machine's true state is what people found (`hydrosight-cloud
+label add`); a CSV file of labels takes its place. A model's own diagnoses are no labels.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -90,10 +91,18 @@ class TimescaleSource:
             yield Portion(_series(rows), done)
 
     def labels(self) -> tuple[LabelRow, ...]:
-        """Those of the CSV file that the address or the options name, or none."""
-        if self._labels is None:
-            return ()
-        return read_csv_labels(self._labels, equipment=None, timezone=self._timezone)
+        """Those of the CSV file that the address or the options name, else what people have said at the centre.
+
+        Of the latter a row is a window, with the last word about each condition.
+        """
+        if self._labels is not None:
+            return read_csv_labels(self._labels, equipment=None, timezone=self._timezone)
+        with self._connection() as connection:
+            said = connection.execute(self._queries["window_labels"], self._asked).fetchall()
+        return tuple(
+            LabelRow(_microseconds(start), _microseconds(end), {condition: level for _, _, condition, level in rows})
+            for (start, end), rows in groupby(said, key=lambda row: (row[0], row[1]))
+        )
 
     @property
     def _asked(self) -> dict[str, object]:
@@ -129,8 +138,7 @@ class TimescaleSource:
 def _series(rows: list[tuple[datetime, str, int, Any]]) -> dict[str, Series]:
     parts: dict[str, list[tuple[Int64Array, Any]]] = {}
     for start, sensor, step_us, samples in rows:
-        start_us = int((start - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
-        times = start_us + step_us * np.arange(len(samples), dtype=np.int64)
+        times = _microseconds(start) + step_us * np.arange(len(samples), dtype=np.int64)
         parts.setdefault(sensor, []).append((times, samples))
     return {
         sensor: Series.ordered(
@@ -140,6 +148,10 @@ def _series(rows: list[tuple[datetime, str, int, Any]]) -> dict[str, Series]:
         for sensor, pieces in parts.items()
         if sum(len(samples) for _, samples in pieces)
     }
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _time(address: str, text: str | None) -> datetime | None:

@@ -15,3 +15,17 @@ WHERE machine = %(machine)s
   AND (%(since)s::timestamptz IS NULL OR start_time >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR start_time < %(until)s)
 ORDER BY start_time, sensor;
+
+-- name: window_labels
+-- What people said of the conditions of those windows, the last word about each; of windows that lie within its span.
+SELECT start_time, end_time, condition, level FROM (
+    SELECT DISTINCT ON (spans.start_time, labels.condition) spans.start_time, spans.end_time, labels.condition, level
+    FROM (SELECT DISTINCT start_time, end_time FROM windows
+          WHERE machine = %(machine)s
+            AND (%(since)s::timestamptz IS NULL OR start_time >= %(since)s)
+            AND (%(until)s::timestamptz IS NULL OR start_time < %(until)s)) AS spans
+    JOIN labels ON labels.machine = %(machine)s
+        AND labels.start_time <= spans.start_time AND labels.end_time >= spans.end_time
+    ORDER BY spans.start_time, labels.condition, labels.id DESC
+) AS said
+WHERE level IS NOT NULL ORDER BY start_time, condition;

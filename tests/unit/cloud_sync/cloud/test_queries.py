@@ -14,10 +14,12 @@ QUERY_FILES = (
     "gaps.sql",
     "history.sql",
     "ingest.sql",
+    "labels.sql",
     "ledger.sql",
     "migrate.sql",
     "read.sql",
     "retention.sql",
+    "training.sql",
 )
 AT_EVERY_START = ("hypertables.sql", "aggregates.sql")
 
