@@ -23,7 +23,6 @@ from edge_runtime.reading import Reading
 from edge_runtime.sensor_health import SensorHealth
 from edge_runtime.source_clocks import SourceClocks
 from edge_runtime.timeline import ClockStep
-from edge_runtime.trend import HISTORY_WINDOWS
 from edge_runtime.window import Window
 from edge_runtime.windowing import WindowSchedule, cut_window
 
@@ -54,7 +53,7 @@ class Pipeline:
         store.plan = WindowPlan(self._length_us, frozenset(machine.sensor_index))
         self._source_clocks = SourceClocks()
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
-        self._history = store.health_history(HISTORY_WINDOWS)
+        self._history = store.health_history()
         recent = store.diagnoses(limit=tracker.settings.looks_back)
         self._tracker = tracker.resumed(store.standing_alerts(), reversed(recent))
         self._schedule.observe(self._undiagnosed_times())
@@ -149,7 +148,7 @@ class Pipeline:
         tracker, alerts = self._tracker.after(diagnosis)
         self._store.record(window, diagnosis, alerts)
         self._tracker = tracker
-        self._history = self._history.extended(end_us, diagnosis.healths, HISTORY_WINDOWS)
+        self._history = self._history.extended(start_us, diagnosis.healths)
         return Outcome(window, diagnosis, alerts)
 
     def _with_causes(self, diagnosis: Diagnosis, window: Window) -> Diagnosis:

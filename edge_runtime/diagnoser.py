@@ -35,9 +35,10 @@ from edge_runtime.manifest import ConditionCalibration
 from edge_runtime.missing_signals import missing_signals
 from edge_runtime.novelty import Novelty, fingerprints
 from edge_runtime.overall import overall_health
+from edge_runtime.prognosis.history import HealthHistory
+from edge_runtime.prognosis.trend import health_trend
 from edge_runtime.recommend import recommend
 from edge_runtime.sensor_check import SensorFault, check_sensors
-from edge_runtime.trend import HealthHistory, degradation_per_day
 from edge_runtime.vocabulary import FaultMode, Ne107State
 from edge_runtime.window import Window
 
@@ -46,7 +47,6 @@ LEAST_OWN_DATA = 0.5
 LEAST_MACHINE_DATA = 0.5
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_HISTORY = HealthHistory()
 
 
 class Diagnoser:
@@ -86,13 +86,13 @@ class Diagnoser:
         return self._model
 
     def diagnose(
-        self, window: Window, history: HealthHistory = _NO_HISTORY, baseline: MachineBaseline | None = None
+        self, window: Window, history: HealthHistory | None = None, baseline: MachineBaseline | None = None
     ) -> Diagnosis:
         """Diagnose one window.
 
         Args:
             window: channels in the order of the machine's sensors.
-            history: of each component's health before this window, for its trend.
+            history: of each component's health before this window; without one there are no trends.
             baseline: of this machine when it is healthy; without one the model's is the evidence.
 
         Raises:
@@ -107,10 +107,10 @@ class Diagnoser:
         Raises:
             BackendError: the engine failed.
         """
-        return self._diagnose(windows, _NO_HISTORY, baseline) if windows else []
+        return self._diagnose(windows, None, baseline) if windows else []
 
     def _diagnose(
-        self, windows: Sequence[Window], history: HealthHistory, baseline: MachineBaseline | None
+        self, windows: Sequence[Window], history: HealthHistory | None, baseline: MachineBaseline | None
     ) -> list[Diagnosis]:
         started = self._timer()
         observed = [self._observe(window, baseline) for window in windows]
@@ -143,7 +143,7 @@ class Diagnoser:
         self,
         observed: "_Observation",
         output: ModelOutput,
-        history: HealthHistory,
+        history: HealthHistory | None,
         inference_ms: float,
     ) -> Diagnosis:
         window = observed.window
@@ -176,7 +176,7 @@ class Diagnoser:
         component: Component,
         observed: "_Observation",
         output: ModelOutput,
-        history: HealthHistory,
+        history: HealthHistory | None,
     ) -> ComponentDiagnosis:
         window = observed.window
         condition = self._machine.condition_of(component.name)
@@ -198,6 +198,7 @@ class Diagnoser:
             output.level_logits[node], len(levels), calibration.temperature, calibration.lapse
         )
         health = float(np.clip(probabilities @ np.array([level.health for level in levels]), 0.0, 1.0))
+        trend = health_trend(history, component.name, window.start_us, health) if history else None
         likeliest = int(probabilities.argmax())
         labels, novelty = basis.calibration.labels, basis.novelty
         outside = novelty is not None and novelty.outside
@@ -216,7 +217,8 @@ class Diagnoser:
             conformal_set=tuple(labels[level] for level in possible),
             novelty=novelty.amount if novelty else None,
             caution=f"outside of the training: {novelty.words}" if novelty and outside else None,
-            degradation_per_day=_trend(history, component.name, window.end_us, health),
+            degradation_per_day=trend.loss_per_day if trend else None,
+            trend=trend,
             evidence=seen,
             ne107=levels[likeliest].state,
         )
@@ -314,10 +316,3 @@ def _fault_probabilities(
     if not is_possible(component.type, condition.fault):
         return {}
     return {condition.fault: float(sigmoid(fault_logits[list(FaultMode).index(condition.fault)]))}
-
-
-def _trend(history: HealthHistory, component: str, now_us: int, health: float) -> float | None:
-    if component not in history.by_component:
-        return None
-    times_us, healths = history.by_component[component]
-    return degradation_per_day(np.append(times_us, now_us), np.append(healths, health))

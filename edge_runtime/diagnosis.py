@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from edge_runtime.prognosis.trend import HealthTrend
 from edge_runtime.sensor_check import SensorFault
 from edge_runtime.vocabulary import ComponentType, FaultMode, Ne107State
 
@@ -64,6 +65,8 @@ class ComponentDiagnosis(_Frozen):
         conformal_set: levels that can't be ruled out, nine times out of ten with the true one; all with a `caution`.
         novelty: how far outside of the model's training its signals are; 1 = the edge, None = the model can't tell.
         caution: what is unusual when they are outside and it is judged all the same.
+        degradation_per_day: the median of the trend; None where there is none.
+        trend: where its health is heading, and how sure that is.
     """
 
     component: str
@@ -79,6 +82,7 @@ class ComponentDiagnosis(_Frozen):
     novelty: Annotated[float, Field(ge=0)] | None = None
     caution: str | None = None
     degradation_per_day: float | None = None
+    trend: HealthTrend | None = None
     evidence: tuple[Evidence, ...] = ()
     ne107: Ne107State
     abstained: bool = False

@@ -59,8 +59,8 @@ def diagnose_recording(machine_file: Path, bundle_path: Path, recording_path: Pa
     from edge_runtime.bundle import open_bundle  # noqa: PLC0415
     from edge_runtime.diagnoser import Diagnoser  # noqa: PLC0415
     from edge_runtime.machine_file import load_machine  # noqa: PLC0415
+    from edge_runtime.prognosis.history import HealthHistory  # noqa: PLC0415
     from edge_runtime.recording import read_recording  # noqa: PLC0415
-    from edge_runtime.trend import HISTORY_WINDOWS, HealthHistory  # noqa: PLC0415
     from edge_runtime.windowing import cut_window, window_starts  # noqa: PLC0415
 
     machine = load_machine(machine_file)
@@ -78,7 +78,7 @@ def diagnose_recording(machine_file: Path, bundle_path: Path, recording_path: Pa
         if not series:
             continue
         diagnosis = diagnoser.diagnose(cut_window(machine, series, start_us, end_us), history)
-        history = history.extended(end_us, diagnosis.healths, HISTORY_WINDOWS)
+        history = history.extended(start_us, diagnosis.healths)
         yield diagnosis
 
 

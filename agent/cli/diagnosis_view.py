@@ -1,6 +1,9 @@
 """A diagnosis as a table that a fitter reads at the machine."""
 
+from collections.abc import Iterable
+
 from agent.cli.output import console, percent, print_table, state_text
+from agent.cli.trend_words import trend_words
 from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, ComponentDiagnosis, Diagnosis
 from edge_runtime.vocabulary import Ne107State
 
@@ -35,6 +38,8 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
             console.print(f"[bold]{component.component}[/] {component.caution}; the model is less sure of it")
         if component.ne107 is not Ne107State.NORMAL:
             console.print(f"[bold]{component.component}[/]: {_evidence(component)}")
+    for words, components in _trends(judged).items():
+        console.print(f"[bold]{', '.join(components)}[/] {words}")
     for fault in diagnosis.sensor_faults:
         console.print(f"[dark_orange]sensor[/] {fault.message}")
     for advice in diagnosis.recommendations:
@@ -65,6 +70,15 @@ def summary_columns(diagnosis: Diagnosis) -> list[tuple[str, str]]:
         ("data", "right"),
         ("model", "left"),
     ]
+
+
+def _trends(components: Iterable[ComponentDiagnosis]) -> dict[str, list[str]]:
+    """What is said of trends, and of which components: of all of them the same, as long as history is short."""
+    said: dict[str, list[str]] = {}
+    for component in components:
+        if component.trend:
+            said.setdefault(trend_words(component.trend), []).append(component.component)
+    return said
 
 
 def _component_row(component: ComponentDiagnosis) -> list[str]:

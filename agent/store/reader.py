@@ -25,8 +25,8 @@ from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreError
 from edge_runtime.number_ranges import NumberRanges
+from edge_runtime.prognosis.history import HealthHistory
 from edge_runtime.reading import Reading, Series
-from edge_runtime.trend import HealthHistory
 from edge_runtime.window import Window
 
 LATEST_WITHIN_US = 3_600_000_000
@@ -150,10 +150,10 @@ class StoreReader:
         with store_errors(self._path):
             return self._records.standing_alerts()
 
-    def health_history(self, windows: int) -> HealthHistory:
-        """Health of every component over the last so many diagnoses, oldest first."""
+    def health_history(self) -> HealthHistory:
+        """Health of every component over the last three months, an hour at a time."""
         with store_errors(self._path):
-            return self._records.health_history(windows)
+            return self._records.health_history()
 
     def losses(self) -> list[Loss]:
         """The ledger of loss, the latest first."""

@@ -1,7 +1,7 @@
 """What the centre is to have, in the store, packed as it will cross the WAN, each record unique by its key."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -22,13 +22,20 @@ from cloud_sync.wire import (
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreDamagedError
+from edge_runtime.prognosis.history import HOUR_US, LOOK_BACK_US, HealthHistory
 from edge_runtime.quality import Reason
 from edge_runtime.timeline import ClockStep
-from edge_runtime.trend import HealthHistory
 from edge_runtime.window import ChannelWindow, Window
 
 Record = WindowRecord | DiagnosisRecord | GapRecord | ClockStepRecord | AlertRecord
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_OF_EACH_HOUR = """
+    SELECT id, record_class, payload FROM record JOIN (
+        SELECT max(time_us) AS last_us FROM record WHERE record_class = 'diagnosis' AND time_us > (
+            SELECT time_us FROM record WHERE record_class = 'diagnosis' ORDER BY id DESC LIMIT 1
+        ) - :look_back GROUP BY time_us / :hour
+    ) ON record_class = 'diagnosis' AND time_us = last_us ORDER BY id
+"""
 
 
 class RecordClass(StrEnum):
@@ -242,27 +249,18 @@ class RecordTable:
         """The broker has the alert of this row."""
         self._connection.execute("DELETE FROM publication WHERE record_id = ?", (row_id,))
 
-    def health_history(self, windows: int) -> HealthHistory:
-        """Health of every component over the last so many diagnoses, where it had one, at the ends of their windows."""
-        points: dict[str, list[tuple[int, float]]] = {}
-        for _, record in self.newest(RecordClass.DIAGNOSIS, windows):
+    def health_history(self) -> HealthHistory:
+        """Health of every component where it had one: of each hour the last diagnosis, as far as a trend looks back."""
+        history = HealthHistory()
+        hours = self._decoded(_LAST_OF_EACH_HOUR, {"look_back": LOOK_BACK_US, "hour": HOUR_US})
+        for _, record in hours:
             if isinstance(record, DiagnosisRecord):
-                said = msgspec.json.decode(record.document, type=_Healths)
-                end_us = (said.window_end - _EPOCH) // timedelta(microseconds=1)
-                for item in said.components:
-                    if item.health is not None:
-                        points.setdefault(item.component, []).append((end_us, item.health))
-        return HealthHistory(
-            {
-                component: (
-                    np.array([time_us for time_us, _ in reversed(items)], np.int64),
-                    np.array([health for _, health in reversed(items)], np.float64),
-                )
-                for component, items in points.items()
-            }
-        )
+                said = msgspec.json.decode(record.document, type=_Healths).components
+                judged = {item.component: item.health for item in said if item.health is not None}
+                history = history.extended(record.start_us, judged)
+        return history
 
-    def _decoded(self, query: str, parameters: tuple[str | int, ...]) -> Iterator[tuple[int, Record]]:
+    def _decoded(self, query: str, parameters: Sequence[str | int] | Mapping[str, int]) -> Iterator[tuple[int, Record]]:
         for row_id, record_class, payload in self._connection.execute(query, parameters):
             try:
                 yield row_id, decode_record(record_class, payload)
@@ -290,7 +288,6 @@ class _Health(msgspec.Struct):
 class _Healths(msgspec.Struct):
     """As much of a diagnosis as a history needs."""
 
-    window_end: datetime
     components: list[_Health]
 
 

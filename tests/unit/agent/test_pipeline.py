@@ -227,9 +227,11 @@ def test_a_restart_after_a_stray_reading_from_the_future_makes_no_endless_list_o
 def test_the_trend_is_the_same_after_a_restart(open_store, diagnoser):
     pipeline = make_pipeline(open_store(), diagnoser)
     for hour in range(12):
-        pipeline.store_readings(minutes(60 * hour, 60 * hour + 1))
-    undisturbed = drain(pipeline)
-    assert undisturbed[-1].diagnosis.component("pump").degradation_per_day is not None
+        pipeline.store_readings(readings(hour * HOUR_US, hour * HOUR_US + 2 * WINDOW_US))
+    pipeline.store_readings(minutes(60 * 12, 60 * 12 + 2))
+    drain(pipeline)
+    times_us = pipeline._history.by_component["pump"][0]
+    assert times_us.tolist() == [hour * HOUR_US + WINDOW_US for hour in range(13)]
     history = pipeline._history
     resumed = make_pipeline(open_store(), diagnoser)._history
     for component, (times_us, healths) in history.by_component.items():

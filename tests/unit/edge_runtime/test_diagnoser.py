@@ -11,7 +11,7 @@ from edge_runtime.calibration import level_probabilities
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, Diagnosis, SeverityClass
 from edge_runtime.novelty import ENTRIES, TrainedRegion
-from edge_runtime.trend import DAY_US, HealthHistory
+from edge_runtime.prognosis.history import HOUR_US, HealthHistory
 from edge_runtime.vocabulary import FaultMode, Ne107State
 from tests.models.tiny_bundle import build_tiny_bundle, tiny_machine, window_of
 from tests.models.working_machine import IDLING_W, baseline_of, window_at
@@ -158,11 +158,26 @@ def test_recommendations_are_for_what_is_not_normal_most_urgent_first(machine, b
 
 
 def test_degradation_needs_a_history(machine, bundle):
-    times = np.linspace(0, DAY_US, 30).astype(np.int64)
-    history = HealthHistory({"pump": (times - DAY_US, np.linspace(1.2, 1.0, 30))})
+    hours = np.arange(-240, 0)
+    history = HealthHistory({"pump": (hours * HOUR_US, 1.0 - 0.01 * hours / 24)})
     diagnosis = diagnose(machine, bundle, history=history)
-    assert diagnosis.component("pump").degradation_per_day == pytest.approx(0.2, abs=0.01)
+    assert diagnosis.component("pump").degradation_per_day == pytest.approx(0.01, abs=1e-3)
+    assert diagnosis.component("pump").trend.significant
     assert diagnosis.component("valve").degradation_per_day is None
+    assert diagnosis.component("valve").trend.reason == "0.0 days of history, 7 needed"
+    assert diagnosis.component("tank").trend is None
+
+
+def test_what_a_box_without_trends_wrote_is_read(machine, bundle):
+    document = diagnose(machine, bundle, history=HealthHistory()).model_dump(mode="json")
+    for component in document["components"]:
+        del component["trend"]
+    assert Diagnosis.model_validate(document).component("pump").trend is None
+
+
+def test_many_windows_at_once_have_no_trend(machine, bundle):
+    (alone,) = Diagnoser(machine, bundle, Fixed((-9.0,) * LEVEL_LOGITS)).diagnose_many([window_of(machine)])
+    assert alone.component("pump").trend is None
 
 
 def test_many_windows_take_one_inference_and_give_what_each_gives_alone(machine, bundle):

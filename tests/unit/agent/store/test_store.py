@@ -193,7 +193,7 @@ def test_a_new_store_answers_everything_with_nothing(store):
     assert store.standing_alerts() == []
     assert store.unpublished_alerts() == []
     assert store.losses() == []
-    assert store.health_history(5).by_component == {}
+    assert store.health_history().by_component == {}
     store.append([])
     store.prune()
     assert store.statistics().readings == 0
@@ -232,14 +232,21 @@ def test_diagnoses_come_newest_first_and_limited(store):
     assert store.diagnoses(2) == [diagnosis(2), diagnosis(1)]
 
 
-def test_health_history_is_oldest_first_and_leaves_out_who_abstained(store):
-    for minute, health in enumerate([0.9, 0.8, None, 0.6]):
+def test_health_history_is_the_last_of_each_hour_and_leaves_out_who_abstained(store):
+    for minute, health in ((0, 0.95), (59, 0.9), (60, 0.8), (150, None), (200, 0.7), (190, 0.6)):
         store.record(window(minute), diagnosis(minute, health), [])
-    history = store.health_history(3).by_component
+    history = store.health_history().by_component
     assert set(history) == {"pump"}
     times_us, health = history["pump"]
-    assert times_us.tolist() == [2 * MINUTE_US, 4 * MINUTE_US]
-    assert health.tolist() == [0.8, 0.6]
+    assert times_us.tolist() == [59 * MINUTE_US, 60 * MINUTE_US, 200 * MINUTE_US]
+    assert health.tolist() == [0.9, 0.8, 0.7]
+
+
+def test_health_history_goes_back_from_the_window_recorded_last_whatever_the_clock_did_before(store):
+    day = 24 * 60
+    for minute, health in ((0, 0.9), (100 * day, 0.8), (20_000 * day, 0.1), (101 * day, 0.7)):
+        store.record(window(minute), diagnosis(minute, health), [])
+    assert store.health_history().by_component["pump"][1].tolist() == [0.8, 0.1, 0.7]
 
 
 def test_an_alert_stands_until_it_is_cleared(store):

@@ -1,0 +1,1 @@
+"""Where health is heading: trend with its uncertainty, and remaining life as a forecast that may be refused."""
