@@ -26,6 +26,7 @@ def shuffle_edges(examples: Sequence[Example], seed: int) -> tuple[Example, ...]
                 example,
                 sample=_joined_by(example.sample, edge_index),
                 degraded=_joined_by(example.degraded, edge_index),
+                learned=_joined_by(example.learned, edge_index),
             )
         )
     return tuple(shuffled)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import MisfitError, Name
 from gnn.model import ModelConfig
+from training.augmentation import NO_AUGMENTATION, Augmentation
 
 Precision = Literal["32-true", "bf16-mixed", "float8"]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -81,6 +82,7 @@ class TrainingConfig(_Frozen):
 
     Attributes:
         name: of the model, as it is published.
+        augment: changes to the signals of the degraded copy that training sees; off unless measured to pay.
         group_by: label columns. Windows that agree in all of them are too alike to be on both sides of a split.
         calibration_folds: the calibration comes from models that did not see the group they are asked about.
         protocols: by name.
@@ -92,6 +94,7 @@ class TrainingConfig(_Frozen):
     description: str = ""
     model: ModelConfig = ModelConfig()
     fit: FitSettings = FitSettings()
+    augment: Augmentation = NO_AUGMENTATION
     group_by: Annotated[tuple[str, ...], Field(min_length=1)] = ("block",)
     calibration_folds: Annotated[int, Field(ge=2)] = 5
     protocols: dict[str, Protocol] = {}

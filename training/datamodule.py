@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -108,7 +109,7 @@ class WindowsDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self._training = GraphDataset(training)
+        self._training = GraphDataset([replace(example, degraded=example.learned) for example in training])
         self._validation = GraphDataset(validation)
         self._levels = levels
         self._settings = settings

@@ -1,6 +1,6 @@
 """From a recording to graphs with targets: one window a label row, cut from `start` to `end`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,15 +8,17 @@ import numpy.typing as npt
 
 from edge_runtime.errors import TrainingError
 from edge_runtime.graph import Float32Array, GraphSample, Int64Array
-from edge_runtime.graph_builder import build_graph
 from edge_runtime.machine import Condition, Machine
 from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.vocabulary import FaultMode
 from edge_runtime.window import ChannelWindow, Window
 from edge_runtime.windowing import cut_window
+from training.augmentation import NO_AUGMENTATION, Augmentation, augmented
 from training.data_problems import label_problems, refuse_errors
+from training.graph_making import GraphMaking, make_graphs
 
 UNLABELLED = -1
+IN_THIS_PROCESS = GraphMaking()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,13 @@ class Example:
         sample: the window's graph.
         degraded: the graph of the same window with some sensors silent.
         targets: what to learn.
+        learned: the degraded copy as training sees it, which may be augmented as well.
     """
 
     sample: GraphSample
     degraded: GraphSample
     targets: Targets
+    learned: GraphSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,13 @@ def silence_sensors(window: Window, silent: npt.NDArray[np.bool_]) -> Window:
 
 
 def build_examples(
-    windows: LabelledWindows, *, sensor_drop: float, seed: int, report: Callable[[int], None] = lambda _: None
+    windows: LabelledWindows,
+    *,
+    sensor_drop: float,
+    seed: int,
+    augment: Augmentation = NO_AUGMENTATION,
+    making: GraphMaking = IN_THIS_PROCESS,
+    report: Callable[[int], None] = lambda _: None,
 ) -> tuple[Example, ...]:
     """Graphs and targets of all windows, held in memory.
 
@@ -163,18 +173,34 @@ def build_examples(
         windows: what to build from.
         sensor_drop: probability that a sensor is silent in the degraded copy. Whole sensors are dropped from the
             window itself, so that masks, features and ratios come out just as they do on a box that lost one.
-        seed: of the choice of sensors.
+        seed: of the choice of sensors, and of the augmentation.
+        augment: what else is done to the copy that training sees.
+        making: cache and processes.
         report: called with the number of windows done.
+
+    Raises:
+        TrainingError: the cache can't be written.
     """
     random = np.random.default_rng(seed)
-    examples = []
-    for number, item in enumerate(windows.items, 1):
-        silent = random.random(len(item.window.channels)) < sensor_drop
-        sample = build_graph(windows.machine, item.window)
-        degraded = build_graph(windows.machine, silence_sensors(item.window, silent)) if silent.any() else sample
-        examples.append(Example(sample, degraded, targets(windows.machine, item.label)))
-        report(number)
-    return tuple(examples)
+    whole = [item.window for item in windows.items]
+    degraded = [silence_sensors(window, random.random(len(window.channels)) < sensor_drop) for window in whole]
+    copies = [whole, degraded]
+    if augment != NO_AUGMENTATION:
+        noisy = np.random.default_rng([seed, 1])
+        copies.append([augmented(window, windows.machine, augment, noisy) for window in degraded])
+
+    def graphs(number: int) -> Iterator[GraphSample]:
+        def told(done: int) -> None:
+            report((number * len(whole) + done) // len(copies))
+
+        return make_graphs(windows.machine, copies[number], making, told)
+
+    samples = [tuple(graphs(number)) for number in range(len(copies))]
+    labels = [targets(windows.machine, item.label) for item in windows.items]
+    return tuple(
+        Example(sample, silenced, labels[index], samples[-1][index])
+        for index, (sample, silenced) in enumerate(zip(samples[0], samples[1], strict=True))
+    )
 
 
 def _condition(machine: Machine, name: str) -> Condition:

@@ -22,9 +22,10 @@ from training.checkpoint import save_network
 from training.config import Protocol, TrainingConfig
 from training.cross_fit import TrainingWindows, cross_fit, held_out_windows
 from training.data_problems import class_problems, refuse_errors
-from training.dataset import build_examples, labelled_windows, level_counts
+from training.dataset import IN_THIS_PROCESS, build_examples, labelled_windows, level_counts
 from training.fitting import CPU, Device, fit_network
 from training.folds import group_folds
+from training.graph_making import GraphMaking
 from training.model_card import CardFacts, model_card
 from training.protocols import ProtocolReport, report_on, run_protocol
 from training.sources.open_source import read_address
@@ -51,6 +52,7 @@ class RunRequest:
         created: when, with its zone.
         command: that makes the same again, for the model card.
         resume: go on with the fits that an interrupted run left; otherwise they are all done anew.
+        making: cache and processes by which graphs are made.
     """
 
     machine: Path
@@ -64,6 +66,7 @@ class RunRequest:
     created: datetime
     command: str
     resume: bool = False
+    making: GraphMaking = IN_THIS_PROCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,11 @@ class RunResult:
 
 
 def load_training_windows(
-    machine_file: Path, recording: Recording, config: TrainingConfig, seed: int
+    machine_file: Path,
+    recording: Recording,
+    config: TrainingConfig,
+    seed: int,
+    making: GraphMaking = IN_THIS_PROCESS,
 ) -> TrainingWindows:
     """Cut the recording's stable label rows into windows and build their graphs.
 
@@ -87,7 +94,9 @@ def load_training_windows(
     windows = labelled_windows(machine, recording)
     refuse_errors(class_problems(machine, recording))
     groups = windows.groups(config.group_by)
-    examples = build_examples(windows, sensor_drop=config.fit.sensor_drop, seed=seed)
+    examples = build_examples(
+        windows, sensor_drop=config.fit.sensor_drop, seed=seed, augment=config.augment, making=making
+    )
     return TrainingWindows(windows, examples, groups)
 
 
@@ -105,7 +114,7 @@ def run_training(
     config = request.config
     recording = read_address(request.recording, load_machine(request.machine), report)
     report("cutting windows")
-    data = load_training_windows(request.machine, recording, config, request.seed)
+    data = load_training_windows(request.machine, recording, config, request.seed, request.making)
     machine = data.windows.machine
     golden = spread([item.window for item in labelled_windows(machine, read_address(request.golden, machine)).items])
     baseline = healthy_baseline(data.windows)

@@ -13,10 +13,13 @@ from training.cli.options import (
     Devices,
     Epochs,
     MachineFile,
+    NoCache,
     Precision,
     RecordingAddress,
     Seed,
     Threads,
+    Workers,
+    graph_making,
     training_config,
 )
 from training.cli.output import console, notes, say
@@ -47,6 +50,8 @@ def fit(  # noqa: PLR0917 - options, given by name
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run; finished fits aren't done again.")
     ] = False,
+    workers: Workers = 1,
+    no_cache: NoCache = False,
 ) -> None:
     """Train a model and build its bundle.
 
@@ -90,6 +95,7 @@ def fit(  # noqa: PLR0917 - options, given by name
         created=datetime.now(UTC).replace(microsecond=0),
         command=f"hydrosight-train fit {given}",
         resume=resume,
+        making=graph_making(workers, no_cache=no_cache),
     )
     result = run_training(request, device=Device(accelerator, threads, notes.is_terminal, devices), report=say)
     for report in result.reports:

@@ -1,9 +1,13 @@
 """Options that several commands share, and the training file they name."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from training.feature_cache import FeatureCache, default_folder
+from training.graph_making import GraphMaking
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
@@ -62,7 +66,19 @@ Precision = Annotated[
 Accumulate = Annotated[
     int | None, typer.Option(help="Batches a step, instead of the training file's; saves memory.", min=1)
 ]
+Workers = Annotated[
+    int, typer.Option(help="Processes that make graphs; more than one pays from some thousand windows on.", min=1)
+]
+NoCache = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Neither use nor fill the cache of graphs in XDG_CACHE_HOME (default ~/.cache)."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def graph_making(workers: int, *, no_cache: bool) -> GraphMaking:
+    """How graphs are made, as the options say."""
+    return GraphMaking(None if no_cache else FeatureCache(default_folder(os.environ)), workers)
 
 
 def training_config(

@@ -16,10 +16,13 @@ from training.cli.options import (
     Devices,
     Epochs,
     MachineFile,
+    NoCache,
     Precision,
     RecordingAddress,
     Seed,
     Threads,
+    Workers,
+    graph_making,
     training_config,
 )
 from training.cli.output import console, notes, say
@@ -44,6 +47,8 @@ def protocol(  # noqa: PLR0917 - options, given by name
     devices: Devices = 1,
     precision: Precision = None,
     accumulate: Accumulate = None,
+    workers: Workers = 1,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure the network by a protocol: train without each group of windows, test on it.
@@ -60,7 +65,8 @@ def protocol(  # noqa: PLR0917 - options, given by name
 
     settings = training_config(config, epochs, precision, accumulate)
     find_protocol(settings, name)
-    data = load_training_windows(machine, read_address(recording, load_machine(machine), say), settings, seed)
+    read = read_address(recording, load_machine(machine), say)
+    data = load_training_windows(machine, read, settings, seed, graph_making(workers, no_cache=no_cache))
     device = Device(accelerator, threads, notes.is_terminal, devices)
     report = run_protocol(name, data, settings, seed=seed, device=device, report=say)
     if as_json:

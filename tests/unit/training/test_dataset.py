@@ -112,7 +112,8 @@ def test_the_same_seed_drops_the_same_sensors(machine: Machine, sample: Recordin
     assert not np.array_equal(masks[0], masks[2])
 
 
-def test_progress_is_reported_window_by_window(machine: Machine, sample: Recording):
+def test_progress_rises_to_all_windows(machine: Machine, sample: Recording):
     done: list[int] = []
     build_examples(labelled_windows(machine, sample).select(range(3)), sensor_drop=0, seed=0, report=done.append)
-    assert done == [1, 2, 3]
+    assert done == sorted(done)
+    assert done[-1] == 3
