@@ -108,6 +108,7 @@ def test_protocol_prints_json(tiny_config: TrainingConfig, tmp_path: Path):
         config,
         "--epochs",
         1,
+        "--no-cache",
         "--json",
     )
     assert done.returncode == 0, done.stderr
