@@ -47,13 +47,13 @@ class EdgeAttention(MessagePassing):  # type: ignore[misc]  # torch_geometric is
         self, width: int, heads: int, dropout: float, *, edge_in_message: bool = True, signed_sum: bool = True
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
-        self.heads, self.edge_in_message, self.signed_sum = heads, edge_in_message, signed_sum
+        self.heads, self.edge_in_message = heads, edge_in_message
         self.norm = nn.LayerNorm(width)
         self.target = nn.Linear(width, width)
         self.source = nn.Linear(width, width, bias=False)
         self.edge = nn.Linear(DIRECTED_EDGE_FEATURES, width, bias=False)
         self.score = nn.Linear(width, heads, bias=False)
-        self.gate = nn.Linear(width, heads)
+        self.gate = nn.Linear(width, heads) if signed_sum else None
         self.message_map = nn.Linear(width + (DIRECTED_EDGE_FEATURES if edge_in_message else 0), width)
         self.out = nn.Linear((3 if signed_sum else 2) * width, width)
         self.drop = nn.Dropout(dropout)
@@ -95,7 +95,7 @@ class EdgeAttention(MessagePassing):  # type: ignore[misc]  # torch_geometric is
         message = self.message_map(content).view(-1, self.heads, state_j.shape[1] // self.heads)
         attention = softmax(self.score(pair), index, num_nodes=size_i)
         attended: Tensor = (attention.unsqueeze(-1) * message).flatten(1)
-        if not self.signed_sum:
+        if self.gate is None:
             return attended
         direction = edge_features[:, -1:]
         signed = ((direction * torch.sigmoid(self.gate(pair))).unsqueeze(-1) * message).flatten(1)

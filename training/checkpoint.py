@@ -104,7 +104,7 @@ def fit_key(
 
 def _arrays(examples: Iterable[Example]) -> Iterable[np.ndarray[Any, Any]]:
     for example in examples:
-        for sample in (example.sample, example.degraded):
+        for sample in (example.sample, example.degraded, example.learned):
             yield from (getattr(sample, name) for name in GraphSample.INPUTS)
         yield example.targets.level
         yield example.targets.fault

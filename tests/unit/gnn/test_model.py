@@ -16,6 +16,8 @@ VARIANTS = {
     "arma": ModelConfig(width=8, arma=True),
     "cross-task": ModelConfig(width=8, cross_task=True),
     "no graph": ModelConfig(width=8, edge_layers=0),
+    "no edge in message": ModelConfig(width=8, edge_in_message=False),
+    "no signed sum": ModelConfig(width=8, signed_sum=False),
     "residuals": ModelConfig(width=8, residuals=True),
 }
 

@@ -1,13 +1,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.config import FitSettings, TrainingConfig
 from training.cross_fit import TrainingWindows
 from training.dataset import Example, level_counts
 from training.fitting import FittedNetwork, fit_network
+from training.module import DiagnosisModule
 from training.parts import predict_parts
 
 
@@ -92,6 +96,53 @@ def test_unlabelled_components_do_not_matter(data: TrainingWindows, tiny_config:
 
     network = fit(data, tiny_config, [without(example) for example in data.examples[:12]], epochs=1)
     assert np.isfinite(predict_parts(network.model, data.examples[:3]).fused).all()
+
+
+def test_batches_that_are_accumulated_are_one_large_batch(data: TrainingWindows, tiny_config: TrainingConfig):
+    large, small = (
+        fit(data, tiny_config, data.examples[:16], batch_size=size, accumulate=times, degraded_share=0.0)
+        for size, times in ((8, 1), (4, 2))
+    )
+    for one, other in zip(large.model.parameters(), small.model.parameters(), strict=True):
+        assert one.detach().numpy() == pytest.approx(other.detach().numpy(), abs=1e-5)
+
+
+def test_in_bf16_the_network_is_nearly_the_same_and_its_weights_are_float32(
+    data: TrainingWindows, tiny_config: TrainingConfig
+):
+    whole, half = (fit(data, tiny_config, data.examples[:8], precision=name) for name in ("32-true", "bf16-mixed"))
+    one, other = (predict_parts(network.model, data.examples[:4]).fused for network in (whole, half))
+    assert one == pytest.approx(other, abs=0.1)
+    assert not np.array_equal(one, other)
+    assert {value.dtype for value in half.model.parameters()} == {torch.float32}
+
+
+def test_a_finished_fit_is_not_repeated_but_another_one_is(
+    data: TrainingWindows, tiny_config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def kept(seed: int) -> FittedNetwork:
+        levels = level_counts(data.windows.machine)
+        return fit_network(
+            tiny_config.model, tiny_config.fit, data.examples[:8], data.examples[8:12], levels, seed=seed, keep=tmp_path
+        )
+
+    first, other = kept(seed=1), kept(seed=2)
+    monkeypatch.setattr(DiagnosisModule, "training_step", lambda *_: pytest.fail("it is fitted again"))
+    again = kept(seed=2)
+
+    assert again.epochs == other.epochs
+    assert all(torch.equal(a, b) for a, b in zip(again.model.parameters(), other.model.parameters(), strict=True))
+    assert not torch.equal(next(iter(first.model.parameters())), next(iter(other.model.parameters())))
+
+
+def test_tensorboard_shows_every_epoch(data: TrainingWindows, tiny_config: TrainingConfig, tmp_path: Path):
+    levels = level_counts(data.windows.machine)
+    fit_network(
+        tiny_config.model, tiny_config.fit, data.examples[:8], data.examples[8:12], levels, seed=1, keep=tmp_path
+    )
+    log = EventAccumulator(str(tmp_path)).Reload()
+    assert {"training_loss", "validation_error"} <= set(log.Tags()["scalars"])
+    assert len(log.Scalars("validation_error")) == tiny_config.fit.epochs
 
 
 def test_predictions_do_not_depend_on_the_batch_they_are_in(data: TrainingWindows, tiny_config: TrainingConfig):
