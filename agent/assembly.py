@@ -81,6 +81,7 @@ class Assembly:
             settings.model.bundle,
             threads=settings.model.threads,
             probation_windows=settings.model.probation_windows,
+            advice=configuration.advice,
         )
         self._pipeline = Pipeline(
             machine, store, self._models.start(), AlertTracker(machine, settings.alerts), _lateness_us(settings)

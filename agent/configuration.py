@@ -1,9 +1,9 @@
-"""What the agent runs on: its settings and the machine file, each validated whole and held against the other.
+"""What the agent runs on: settings, machine file and advice, each validated whole and held against the others.
 
 A document from the centre may be laid over the box's own settings; see agent/remote.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from agent.remote.document import RemoteDocument
 from agent.remote.trial_file import TrialFile
 from agent.settings import AgentSettings, load_settings
+from edge_runtime.advice import AdviceBook, load_advice, shipped_advice
 from edge_runtime.errors import ConfigurationError, UpdateError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
@@ -26,12 +27,14 @@ class Configuration:
         settings: those in force.
         local: those of the box's own file.
         remote: the document that is laid over them; None without one.
+        advice: what to do about a fault, the operator's own rules first.
     """
 
     settings: AgentSettings
     machine: Machine
     local: AgentSettings
     remote: RemoteDocument | None = None
+    advice: AdviceBook = field(default_factory=shipped_advice)
 
     def under(self, document: RemoteDocument | None) -> "Configuration":
         """The same box under another document, or under none.
@@ -41,7 +44,7 @@ class Configuration:
         """
         settings = document.over(self.local) if document else self.local
         _check_sensors(settings, self.machine)
-        return Configuration(settings, self.machine, self.local, document)
+        return replace(self, settings=settings, remote=document)
 
     @property
     def unread_sensors(self) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ def load_own(path: Path) -> Configuration:
         ConfigurationError: a file is wrong, or they contradict each other.
     """
     settings = load_settings(path)
-    return Configuration(settings, load_machine_for(settings), settings)
+    return Configuration(settings, load_machine_for(settings), settings, advice=load_advice(settings.advice))
 
 
 def configuration_to_start_with(path: Path) -> Configuration:

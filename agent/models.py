@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from edge_runtime.advice import AdviceBook
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.diagnoser import Diagnoser
@@ -31,8 +32,18 @@ def agent_version() -> str:
 class Models:
     """The model slots of one machine."""
 
-    def __init__(self, machine: Machine, slots: Slots, shipped: Path, *, threads: int, probation_windows: int) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        slots: Slots,
+        shipped: Path,
+        *,
+        threads: int,
+        probation_windows: int,
+        advice: AdviceBook | None = None,
+    ) -> None:
         self._machine = machine
+        self._advice = advice
         self._slots = slots
         self._shipped = shipped
         self._threads = threads
@@ -100,7 +111,7 @@ class Models:
         backend = OnnxBackend(bundle.model_path, threads=self._threads)
         difference = check_golden(bundle, backend)
         log.info("model_proven", model=bundle.manifest.name, version=bundle.manifest.version, difference=difference)
-        return Diagnoser(self._machine, bundle, backend)
+        return Diagnoser(self._machine, bundle, backend, advice=self._advice)
 
     def tune(self, current: Diagnoser, *, threads: int, probation_windows: int) -> Diagnoser:
         """Take up other settings; gives the diagnoser to go on with: `current`, unless it has to be opened anew.

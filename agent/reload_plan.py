@@ -94,6 +94,7 @@ def plan_reload(old: Configuration, new: Configuration) -> ReloadPlan:
         needs_restart=(
             *(key for key in elsewhere if not any(_takers(key))),
             *(("machine file",) if old.machine != new.machine else ()),
+            *(("advice file",) if old.advice != new.advice else ()),
         ),
     )
 

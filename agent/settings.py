@@ -264,6 +264,9 @@ class AgentSettings(_Section):
     centre: CentreSettings | None = None
     health: HealthSettings = HealthSettings()
     remote_settings: RemoteSettings | None = None
+    advice: Annotated[
+        Path | None, Field(description="Rules of what to do about a fault, before those that come with Hydrosight.")
+    ] = None
 
     @model_validator(mode="after")
     def _verifiable(self) -> Self:

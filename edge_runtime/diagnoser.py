@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from edge_runtime.advice import AdviceBook, shipped_advice
 from edge_runtime.backends.base import Backend, ModelOutput
 from edge_runtime.baseline.deviation import Comparison, compare
 from edge_runtime.baseline.document import MachineBaseline
@@ -53,7 +54,13 @@ class Diagnoser:
     """Diagnoses windows of one machine with one bundle."""
 
     def __init__(
-        self, machine: Machine, bundle: Bundle, backend: Backend, *, timer: Callable[[], float] = time.perf_counter
+        self,
+        machine: Machine,
+        bundle: Bundle,
+        backend: Backend,
+        *,
+        advice: AdviceBook | None = None,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Put the parts together.
 
@@ -61,12 +68,14 @@ class Diagnoser:
             machine: the machine that the windows come from; it may be another than the bundle's own.
             bundle: calibration, baseline and name of the model.
             backend: has the bundle's model loaded.
+            advice: rules of what to do; without them those that come with Hydrosight.
             timer: seconds of a steady clock, for `inference_ms`.
         """
         self._machine = machine
         self._bundle = bundle
         self._manifest = bundle.manifest
         self._backend = backend
+        self._advice = advice or shipped_advice()
         self._timer = timer
         self._model = ModelIdentity(
             name=bundle.manifest.name,
@@ -162,7 +171,7 @@ class Diagnoser:
             window_end=_EPOCH + timedelta(microseconds=window.end_us),
             overall_health=overall_health([health for health, _ in judged], [weight for _, weight in judged]),
             components=components,
-            recommendations=recommend(components),
+            recommendations=recommend(components, self._advice),
             sensor_faults=observed.sensor_faults,
             completeness=window.completeness,
             model=self._model,

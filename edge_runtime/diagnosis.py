@@ -89,11 +89,21 @@ class ComponentDiagnosis(_Frozen):
     reason: str | None = None
 
 
+class Due(StrEnum):
+    """By when something is to be done, soonest first."""
+
+    AT_ONCE = "at_once"
+    WITHIN_A_DAY = "within_a_day"
+    WITHIN_A_WEEK = "within_a_week"
+    NEXT_SERVICE = "next_service"
+
+
 class Recommendation(_Frozen):
-    """What to do about a component, most urgent first."""
+    """What to do about a component, most urgent first; `due` is null from boxes before 0.2."""
 
     component: str
     urgency: Ne107State
+    due: Due | None = None
     action: str
     check: str
 

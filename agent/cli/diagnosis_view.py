@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from agent.cli.output import console, percent, print_table, state_text
 from agent.cli.trend_words import trend_words
-from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, ComponentDiagnosis, Diagnosis
+from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, ComponentDiagnosis, Diagnosis, Due
 from edge_runtime.vocabulary import Ne107State
 
 _HEALTHY = {BaselineOrigin.MODEL: "healthy", BaselineOrigin.MACHINE: "healthy here"}
@@ -44,7 +44,8 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         console.print(f"[dark_orange]sensor[/] {fault.message}")
     for advice in diagnosis.recommendations:
         console.print(
-            f"[bold]{advice.component}[/] {state_text(advice.urgency)}: {advice.action} [dim]{advice.check}[/]"
+            f"[bold]{advice.component}[/] {state_text(advice.urgency)}{_due(advice.due)}: {advice.action} "
+            f"[dim]{advice.check}[/]"
         )
 
 
@@ -70,6 +71,10 @@ def summary_columns(diagnosis: Diagnosis) -> list[tuple[str, str]]:
         ("data", "right"),
         ("model", "left"),
     ]
+
+
+def _due(due: Due | None) -> str:
+    return f", {due.value.replace('_', ' ')}" if due else ""
 
 
 def _trends(components: Iterable[ComponentDiagnosis]) -> dict[str, list[str]]:

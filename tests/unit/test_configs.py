@@ -8,6 +8,7 @@ import pytest
 from agent.settings import load_settings
 from agent.sources.modbus.device_profile import load_profile
 from cloud_sync.cloud.settings import load_settings as load_cloud_settings
+from edge_runtime.advice import load_advice
 from edge_runtime.bundle import open_bundle
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import read_recording
@@ -16,6 +17,7 @@ from training.config import TrainingConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 READERS: dict[str, Callable[[Path], object]] = {
+    "advice": load_advice,
     "agent": load_settings,
     "cloud": load_cloud_settings,
     "devices": load_profile,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from agent.reload_plan import TAKEN_UP_BY, plan_reload
@@ -71,6 +73,12 @@ def test_another_machine_needs_a_restart():
     assert plan_reload(BEFORE, configuration(modbus=[PLC], mqtt=[RIG], described=machine)).needs_restart == (
         "machine file",
     )
+
+
+def test_other_advice_needs_a_restart():
+    shipped = BEFORE.advice
+    changed = replace(BEFORE, advice=shipped.model_copy(update={"rules": shipped.rules[1:]}))
+    assert plan_reload(BEFORE, changed).needs_restart == ("advice file",)
 
 
 @pytest.mark.parametrize("key", [key for key, _ in TAKEN_UP_BY])

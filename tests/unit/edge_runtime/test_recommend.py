@@ -1,12 +1,12 @@
-import itertools
 from pathlib import Path
 
 import pytest
 
-from edge_runtime.diagnosis import ComponentDiagnosis
-from edge_runtime.fault_table import POSSIBLE_FAULTS, is_possible
+from edge_runtime.advice import load_advice
+from edge_runtime.diagnosis import ComponentDiagnosis, Due, SeverityClass
+from edge_runtime.fault_table import is_possible
 from edge_runtime.machine_file import load_machine
-from edge_runtime.recommend import GENERAL_ADVICE, SPECIAL_ADVICE, advice_for, recommend
+from edge_runtime.recommend import recommend
 from edge_runtime.vocabulary import ComponentType, FaultMode, Ne107State
 
 MACHINES = sorted((Path(__file__).parents[3] / "configs" / "machines").glob("*.yaml"))
@@ -57,17 +57,23 @@ def test_what_could_not_be_judged_says_what_it_lacks():
     assert (found.urgency, found.check) == (Ne107State.CHECK_FUNCTION, silent.reason)
 
 
-def test_every_possible_fault_has_an_action_and_a_check():
-    for kind, fault in itertools.product(ComponentType, FaultMode):
-        advice = advice_for(kind, fault)
-        assert advice.action.endswith(".")
-        assert advice.check.endswith(".")
-    assert set(GENERAL_ADVICE) == set(FaultMode)
-    assert set(POSSIBLE_FAULTS) == set(ComponentType)
+def test_it_says_by_when():
+    (failed,) = recommend([unwell("pump", Ne107State.FAILURE)])
+    (worn,) = recommend([unwell("pump", Ne107State.MAINTENANCE_REQUIRED)])
+    assert (failed.due, worn.due) == (Due.AT_ONCE, Due.NEXT_SERVICE)
 
 
-def test_special_advice_is_only_for_faults_that_can_be():
-    assert [pair for pair in SPECIAL_ADVICE if not is_possible(pair[1], pair[0])] == []
+def test_severe_damage_has_another_action():
+    severe = unwell("pump", Ne107State.FAILURE, 0.2).model_copy(update={"severity": SeverityClass.SEVERE})
+    (found,) = recommend([severe])
+    assert found.action.startswith("Replace or overhaul the pump;")
+
+
+def test_an_operators_rule_is_followed(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("schema_version: 1\nrules: [{action: Call the workshop., check: Look at it first.}]")
+    (found,) = recommend([unwell("pump", Ne107State.FAILURE)], load_advice(path))
+    assert (found.action, found.check) == ("Call the workshop.", "Look at it first.")
 
 
 def test_only_valves_stick():

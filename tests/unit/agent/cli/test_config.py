@@ -33,6 +33,13 @@ def test_right_settings_are_summed_up_by_source(box):
     assert "no source reads" not in shown
 
 
+def test_a_mistake_in_the_advice_is_named_with_its_line(box):
+    rule = "rules:\n  - fault: leak\n    action: Call the workshop.\n    check: Look at it first.\n"
+    (box.folder / "advice.yaml").write_text("schema_version: 1\n" + rule)
+    box.configure(advice="advice.yaml")
+    assert "advice.yaml:3: rules.0.fault: Input should be 'pressure_drop'" in failed(box.run("config", "check"), 2)
+
+
 def test_sensors_that_no_source_reads_are_named(box):
     first, *others = sources(box)["mqtt"][0]["topics"]
     box.configure(sources=sources(box, topics=others))

@@ -52,6 +52,11 @@ class TestLive:
             assert part in result.stdout
         assert "tank" not in result.stdout
 
+    def test_it_says_what_to_do_and_by_when(self, recorded):
+        shown = " ".join(recorded.run("diagnose").stdout.split())
+        assert "failure, at once:" in shown
+        assert "no trend yet: 0.0 days of history, 7 needed" in shown
+
     def test_json_is_the_diagnosis_itself(self, recorded):
         diagnosis = Diagnosis.model_validate(recorded.json("diagnose"))
         assert diagnosis.machine == "tiny"
