@@ -32,7 +32,7 @@ def leakage(pump: Operation) -> Float64Array:
     viscosity, so what is left is the gap, whatever the load and the oil's temperature.
     """
     lost = 1.0 - pump.flow * pump.rating("flow_l_min") / pump.displaced_l_min
-    return mean_where(lost * pump.viscosity / -pump.drop, _delivering(pump))
+    return mean_where(lost * pump.viscosity / _rise(pump), _delivering(pump))
 
 
 def delivery(pump: Operation) -> Float64Array:
@@ -46,19 +46,19 @@ def flow_droop(pump: Operation) -> Float64Array:
     The same law as `leakage`, Q = D·n − C·Δp/μ at constant speed, from how the flow gives way as the load rises; NaN
     while the load stays the same.
     """
-    slope, _ = line_where(-pump.drop / pump.viscosity, pump.flow, _delivering(pump))
+    slope, _ = line_where(_rise(pump) / pump.viscosity, pump.flow, _delivering(pump))
     return -slope
 
 
 def overall_efficiency(pump: Operation) -> Float64Array:
     """η = Σ(Δp·Q) / ΣP, hydraulic energy over that of the motor, 0–1 (ISO 4391). Falls with leakage and friction."""
-    hydraulic_w = -pump.drop_bar * pump.flow * pump.rating("flow_l_min") * W_PER_BAR_L_MIN
+    hydraulic_w = _rise_bar(pump) * pump.flow * pump.rating("flow_l_min") * W_PER_BAR_L_MIN
     return ratio_where(hydraulic_w, pump.at(Port.POWER), _delivering(pump))
 
 
 def hydromechanical_efficiency(pump: Operation) -> Float64Array:
     """η_hm = Σ(Δp·D·n) / ΣP, 0–1 (ISO 4391, with the motor's own losses). Falls with friction, not with leakage."""
-    ideal_w = -pump.drop_bar * pump.displaced_l_min * W_PER_BAR_L_MIN
+    ideal_w = _rise_bar(pump) * pump.displaced_l_min * W_PER_BAR_L_MIN
     return ratio_where(ideal_w, pump.at(Port.POWER), _loaded(pump))
 
 
@@ -72,8 +72,17 @@ def suction_margin(pump: Operation) -> Float64Array:
     return np.where(np.isfinite(least), 1.0 + least / ATMOSPHERE_BAR, np.nan)
 
 
+def _rise_bar(pump: Operation) -> Float64Array:
+    """Δp, [n, s]; which way round a differential gauge is connected to a pump doesn't matter."""
+    return np.abs(pump.drop_bar)
+
+
+def _rise(pump: Operation) -> Float64Array:
+    return np.abs(pump.drop)
+
+
 def _loaded(pump: Operation) -> BoolArray:
-    return -pump.drop >= LEAST_SHARE
+    return _rise(pump) >= LEAST_SHARE
 
 
 def _delivering(pump: Operation) -> BoolArray:

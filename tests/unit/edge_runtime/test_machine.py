@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edge_runtime.machine import Component, Condition, Connection, Level, Machine, Sensor
+from edge_runtime.machine import Component, Condition, Connection, Level, Machine, Nameplate, Sensor
 from edge_runtime.vocabulary import (
     CANONICAL_CHANNELS,
     CANONICAL_UNIT,
@@ -214,3 +214,19 @@ def test_levels_are_found_by_their_label_as_text(label, index):
     assert condition.level_of(label) == index
     with pytest.raises(KeyError):
         condition.level_of(90)
+
+
+def test_a_rod_thicker_than_its_cylinder_is_refused():
+    with pytest.raises(ValidationError, match="rod_mm 60 must be less than bore_mm 50"):
+        Nameplate(bore_mm=50, rod_mm=60)
+
+
+def test_equal_machines_are_one_key():
+    machine = Machine.model_validate(MACHINE)
+    assert {machine: 1}[Machine.model_validate(MACHINE)] == 1
+
+
+def test_a_machine_file_may_name_its_oil():
+    machine = Machine.model_validate({**MACHINE, "fluid": {"iso_vg": 32, "viscosity_100c_mm2_s": 5.6}})
+    assert machine.fluid.iso_vg == 32
+    assert Machine.model_validate(MACHINE).fluid.iso_vg == 46
