@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from agent.alerts import AlertTracker
+from agent.baseline_keeper import BaselineKeeper
 from agent.box_clock import BoxClock
 from agent.clock_keeper import CLOCK, ClockKeeper
 from agent.configuration import Configuration
@@ -22,7 +23,7 @@ from agent.pipeline import Outcome, Pipeline
 from agent.publisher import Publisher
 from agent.recorder import Recorder
 from agent.reload import Reloader
-from agent.reload_plan import ALERTS_BROKER, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER, REMOTE
+from agent.reload_plan import ALERTS_BROKER, BASELINE, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER, REMOTE
 from agent.remote.follower import Box, Follower
 from agent.remote.notice import notices
 from agent.remote.trial import TrialEvent
@@ -40,6 +41,7 @@ from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.gate import Gate
 from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
+from edge_runtime.baseline.shelf import BaselineShelf
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.errors import BackendError, BundleError, ConfigurationError
 from edge_runtime.slots import Slots
@@ -83,8 +85,16 @@ class Assembly:
             probation_windows=settings.model.probation_windows,
             advice=configuration.advice,
         )
+        self._baselines = BaselineKeeper(
+            BaselineShelf(settings.baseline_directory), machine, status, clock.now_us, settings.baseline.assume_healthy
+        )
         self._pipeline = Pipeline(
-            machine, store, self._models.start(), AlertTracker(machine, settings.alerts), _lateness_us(settings)
+            machine,
+            store,
+            self._models.start(),
+            AlertTracker(machine, settings.alerts),
+            _lateness_us(settings),
+            self._baselines,
         )
         self._makers: dict[str, Callable[[AgentSettings, AsyncExitStack], Awaitable[Run | None]]] = {
             ALERTS_BROKER: self._publishing,
@@ -97,6 +107,7 @@ class Assembly:
             MODEL: self._tune_model,  # first, as it alone may refuse
             LIMITS: self._tune_limits,
             PIPELINE: self._tune_pipeline,
+            BASELINE: self._tune_baseline,
         }
         self._publisher: Publisher | None = None
         self._uplink_now: Uplink | None = None
@@ -196,6 +207,9 @@ class Assembly:
 
     def _tune_pipeline(self, settings: AgentSettings) -> None:
         self._pipeline.tune(settings.alerts, _lateness_us(settings))
+
+    def _tune_baseline(self, settings: AgentSettings) -> None:
+        self._baselines.assume_healthy(settings.baseline.assume_healthy)
 
     def _announce(self, outcome: Outcome) -> None:
         """Tell broker and centre, whoever they are at present, that a window is recorded."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.alerts import AlertTracker
+from agent.baseline_keeper import BaselineKeeper
 from agent.gap_causes import explained, lack_readings
 from agent.sensor_judge import SensorJudge
 from agent.settings import AlertSettings
@@ -44,13 +45,21 @@ class Pipeline:
     """Stores readings and diagnoses every window that has become complete."""
 
     def __init__(
-        self, machine: Machine, store: Store, diagnoser: Diagnoser, tracker: AlertTracker, lateness_us: int
+        self,
+        machine: Machine,
+        store: Store,
+        diagnoser: Diagnoser,
+        tracker: AlertTracker,
+        lateness_us: int,
+        baselines: BaselineKeeper | None = None,
     ) -> None:
+        """`baselines`: of this machine when it is healthy; without, the model's is the evidence."""
         self._machine = machine
         self._store = store
         self._diagnoser = diagnoser
         self._length_us = round(diagnoser.bundle.manifest.window_s * 1e6)
         store.plan = WindowPlan(self._length_us, frozenset(machine.sensor_index))
+        self._baselines = baselines
         self._source_clocks = SourceClocks()
         self._schedule = WindowSchedule(self._length_us, lateness_us, store.next_window_start())
         self._history = store.health_history()
@@ -144,11 +153,15 @@ class Pipeline:
             self._store.skip_to(end_us)
             return None
         window = cut_window(self._machine, series, start_us, end_us)
-        diagnosis = self._with_causes(self._diagnoser.diagnose(window, self._history), window)
+        window_s = self._diagnoser.bundle.manifest.window_s
+        baseline = self._baselines.current(window_s) if self._baselines else None
+        diagnosis = self._with_causes(self._diagnoser.diagnose(window, self._history, baseline), window)
         tracker, alerts = self._tracker.after(diagnosis)
         self._store.record(window, diagnosis, alerts)
         self._tracker = tracker
         self._history = self._history.extended(start_us, diagnosis.healths)
+        if self._baselines:
+            self._baselines.recorded(window, diagnosis, self._store)
         return Outcome(window, diagnosis, alerts)
 
     def _with_causes(self, diagnosis: Diagnosis, window: Window) -> Diagnosis:

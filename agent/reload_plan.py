@@ -9,6 +9,7 @@ from agent.setting_changes import SettingChange, setting_changes
 RECORDER = "recorder"
 LIMITS = "store limits"
 PIPELINE = "windows and alerts"
+BASELINE = "baseline"
 MODEL = "model"
 ALERTS_BROKER = "alerts broker"
 CENTRE = "centre"
@@ -22,6 +23,7 @@ TAKEN_UP_BY: tuple[tuple[str, str], ...] = (
     ("store.thinning", LIMITS),
     ("windows", PIPELINE),
     ("alerts", PIPELINE),
+    ("baseline", BASELINE),
     ("model.threads", MODEL),
     ("model.probation_windows", MODEL),
     ("model.trust_root", MODEL_UPDATES),

@@ -17,6 +17,7 @@ from agent.store.thinning import ThinningRule, Trigger
 from cloud_sync.edge.daily_hours import DailyHours
 from cloud_sync.edge.gate import Limits
 from cloud_sync.edge.link import Link
+from edge_runtime.baseline.document import MIN_WINDOWS
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import Name
 from edge_runtime.yaml_file import load_yaml
@@ -229,6 +230,19 @@ class ModelSettings(_Section):
     ] = 10
 
 
+class BaselineSettings(_Section):
+    """What the machine looks like when it is healthy; see `hydrosight baseline`."""
+
+    assume_healthy: Annotated[
+        int | None,
+        Field(
+            ge=MIN_WINDOWS,
+            le=10_000,
+            description="Take the machine for healthy at first, and learn its baseline from so many windows.",
+        ),
+    ] = None
+
+
 class RemoteSettings(_Section):
     """Lets the centre change some of these settings by signed documents. Without this section it can't."""
 
@@ -260,6 +274,7 @@ class AgentSettings(_Section):
     store: StoreSettings = StoreSettings()
     windows: WindowSettings = WindowSettings()
     alerts: AlertSettings = AlertSettings()
+    baseline: BaselineSettings = BaselineSettings()
     broker: BrokerSettings | None = None
     centre: CentreSettings | None = None
     health: HealthSettings = HealthSettings()
@@ -303,6 +318,11 @@ class AgentSettings(_Section):
     def slots_directory(self) -> Path:
         """Where the model slots are."""
         return self.data_directory / "models"
+
+    @property
+    def baseline_directory(self) -> Path:
+        """Where the machine's healthy baselines are."""
+        return self.data_directory / "baseline"
 
     @property
     def remote_trial_file(self) -> Path:

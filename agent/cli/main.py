@@ -7,6 +7,7 @@ import typer
 
 from agent.cli import (
     alerts,
+    baseline,
     buffer,
     config,
     diagnose,
@@ -40,6 +41,7 @@ app.add_typer(buffer.app, name="buffer")
 app.command("doctor")(doctor.doctor)
 app.command("enrol")(enrol.enrol)
 app.add_typer(model.app, name="model")
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(config.app, name="config")
 app.add_typer(modbus.app, name="modbus")
 app.add_typer(sync.app, name="sync")

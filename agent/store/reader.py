@@ -135,6 +135,19 @@ class StoreReader:
         with store_errors(self._path):
             return self._records.windows(limit)
 
+    def judged_windows(self, machine: str, start_us: int, end_us: int) -> Iterator[tuple[Window, Diagnosis | None]]:
+        """A machine's windows that start in start_us <= t < end_us, each with its diagnosis if that is kept, by time.
+
+        They are read one at a time. The diagnosis may be gone, or not yet there: retention takes each by itself.
+        """
+        with store_errors(self._path):
+            yield from self._records.judged_windows(machine, start_us, end_us)
+
+    def window_span(self, machine: str) -> tuple[int, int] | None:
+        """Starts of the first and the last of a machine's windows; None when there is none."""
+        with store_errors(self._path):
+            return self._records.window_span(machine)
+
     def diagnoses(self, limit: int) -> list[Diagnosis]:
         """The newest diagnoses, newest first."""
         with store_errors(self._path):

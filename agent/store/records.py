@@ -221,6 +221,26 @@ class RecordTable:
             Diagnosis.model_validate_json(item.document) for _, item in records if isinstance(item, DiagnosisRecord)
         ]
 
+    def judged_windows(self, machine: str, start_us: int, end_us: int) -> Iterator[tuple[Window, Diagnosis | None]]:
+        """A machine's windows that start in this time, each with its diagnosis as far as that is there, by time."""
+        query = (
+            "SELECT id, record_class, payload FROM record WHERE record_class = ? AND machine = ? "
+            "AND time_us >= ? AND time_us < ? ORDER BY time_us"
+        )
+        for _, record in self._decoded(query, (RecordClass.WINDOW, machine, start_us, end_us)):
+            if isinstance(record, WindowRecord):
+                at = (RecordClass.DIAGNOSIS, machine, record.start_us, record.start_us + 1)
+                said = [item for _, item in self._decoded(query, at) if isinstance(item, DiagnosisRecord)]
+                yield window_of(record), Diagnosis.model_validate_json(said[0].document) if said else None
+
+    def window_span(self, machine: str) -> tuple[int, int] | None:
+        """Starts of the first and the last of a machine's windows; None when there is none."""
+        first, last = self._connection.execute(
+            "SELECT MIN(time_us), MAX(time_us) FROM record WHERE record_class = ? AND machine = ?",
+            (RecordClass.WINDOW, machine),
+        ).fetchone()
+        return None if first is None else (int(first), int(last))
+
     def alerts(self, limit: int) -> list[Alert]:
         """The newest alerts, raised and cleared, newest first."""
         return [alert for _, alert in _alerts(self.newest(RecordClass.ALERT, limit))]

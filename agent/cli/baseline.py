@@ -1,0 +1,196 @@
+"""`hydrosight baseline`: what this machine looks like when it is healthy, and how far it is from that today."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from agent.cli.baseline_view import show_baseline, show_learned, show_standing, show_versions, standing_document
+from agent.cli.moment import HELP, parse_moment
+from agent.cli.output import (
+    DEFAULT,
+    ConfigOption,
+    JsonOption,
+    console,
+    error_console,
+    print_json,
+    reported_errors,
+    settings_from,
+    time_text,
+)
+from agent.cli.store_access import open_store
+from agent.commissioning import JudgedWindow, Unfit, learn
+from agent.store.reader import StoreReader, box_clock_us
+from edge_runtime.baseline.document import MachineBaseline
+from edge_runtime.baseline.fit import merge_baselines
+from edge_runtime.baseline.profile import profile
+from edge_runtime.baseline.shelf import BaselineShelf
+from edge_runtime.baseline.standing import standing
+from edge_runtime.errors import BaselineError, ConfigurationError
+from edge_runtime.machine import Machine
+from edge_runtime.machine_file import load_machine
+from edge_runtime.sensor_check import check_sensors
+
+app = typer.Typer(no_args_is_help=True, help="What this machine looks like when it is healthy.")
+
+_LEARN_FIRST = "Learn one from a time in which the machine was in order: hydrosight baseline learn --from … --to …"
+
+From = Annotated[str | None, typer.Option("--from", help=f"First moment: {HELP}. Default: the oldest window.")]
+To = Annotated[
+    str | None, typer.Option("--to", help="First moment after, written likewise. Default: to the newest window.")
+]
+
+
+@app.command("learn")
+def learn_baseline(
+    config: ConfigOption = DEFAULT,
+    since: From = None,
+    until: To = None,
+    add: Annotated[bool, typer.Option("--add", help="Learn these windows in addition to what is known.")] = False,
+    leave_out_unfit: Annotated[
+        bool, typer.Option("--leave-out-unfit", help="Learn from the other windows if some don't look healthy.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Learn from all of them, whatever they look like.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from stored windows of a time in which the machine was in order, as at its commissioning.
+
+    Let it do meanwhile all that it does: each load, and oil cold and warm. Refused when the model calls a window faulty
+    or a sensor can't be believed; says why. The running agent takes the new baseline up with its next window.
+
+    Example: `hydrosight baseline learn --from 2026-01-31T08:00:00Z --to 2026-01-31T16:00:00Z`
+    """
+    with reported_errors():
+        if leave_out_unfit and force:
+            raise ConfigurationError(
+                "--leave-out-unfit and --force contradict each other", hint="Give one of them, or none."
+            )
+        machine, shelf = _machine(config), _shelf(config)
+        known = shelf.active() if add else None
+        if add and known is None:
+            raise BaselineError("there is no baseline to add to", hint="Learn it without --add first.")
+        with open_store(config) as store:
+            start_us, end_us = _period(store, machine, since, until)
+            learned = learn(
+                machine,
+                _shown(store.judged_windows(machine.name, start_us, end_us), start_us, end_us),
+                created=datetime.fromtimestamp(box_clock_us() / 1e6, UTC),
+                unfit=Unfit.TAKE if force else Unfit.LEAVE_OUT if leave_out_unfit else Unfit.REFUSE,
+            )
+        kept = shelf.add(merge_baselines(machine, known, learned) if known else learned)
+        if as_json:
+            print_json(_summary(kept))
+        else:
+            show_learned(machine, kept)
+
+
+@app.command("show")
+def show(
+    config: ConfigOption = DEFAULT,
+    version: Annotated[int | None, typer.Option(help="One that is kept; default: the one in use.", min=1)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what was learned: each sensor in each regime, and which versions are kept."""
+    with reported_errors():
+        machine, shelf = _machine(config), _shelf(config)
+        baseline = shelf.active() if version is None else shelf.read(version)
+        kept = [shelf.read(number) for number in shelf.versions]
+        if as_json:
+            shown = baseline.model_dump(mode="json") if baseline else None
+            print_json({"active": shelf.state.active, "kept": [_summary(one) for one in kept], "baseline": shown})
+            return
+        if baseline:
+            baseline.check_fits(machine, baseline.window_s)
+            show_baseline(machine, baseline)
+        else:
+            console.print(f"[dim]No baseline is in use. {_LEARN_FIRST}[/]", soft_wrap=True)
+        show_versions(kept, shelf.state.active)
+
+
+@app.command("compare")
+def compare_with_baseline(
+    config: ConfigOption = DEFAULT,
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the newest windows.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the newest windows beside the baseline, the sensor that is furthest off first."""
+    with reported_errors():
+        machine, baseline = _machine(config), _shelf(config).active()
+        if baseline is None:
+            raise BaselineError("there is no baseline to compare with", hint=_LEARN_FIRST)
+        baseline.check_fits(machine, baseline.window_s)
+        with open_store(config) as store:
+            windows = store.windows(last)
+        if not windows:
+            raise BaselineError("no window is stored yet", hint="See `hydrosight status`.")
+        found = standing(machine, baseline, (profile(check_sensors(machine, window)[0]) for window in windows))
+        if as_json:
+            print_json(standing_document(baseline, windows, found))
+        else:
+            show_standing(machine, baseline, windows, found)
+
+
+@app.command("forget")
+def forget(config: ConfigOption = DEFAULT) -> None:
+    """Use no baseline from now on. It is kept: `hydrosight baseline restore` brings it back."""
+    with reported_errors():
+        version = _shelf(config).forget()
+        if version is None:
+            raise BaselineError("no baseline is in use", hint=_LEARN_FIRST)
+        console.print(f"Baseline {version} is out of use, and kept: hydrosight baseline restore {version}")
+
+
+@app.command("restore")
+def restore(
+    version: Annotated[
+        int | None, typer.Argument(help="Default: the one before that in use, or the latest after `forget`.", min=1)
+    ] = None,
+    config: ConfigOption = DEFAULT,
+) -> None:
+    """Use a baseline again that is kept."""
+    with reported_errors():
+        shelf, machine = _shelf(config), _machine(config)
+        if version is not None:
+            chosen = shelf.read(version)
+            chosen.check_fits(machine, chosen.window_s)
+        restored = shelf.restore(version)
+        console.print(f"Baseline {restored.version} of {restored.created:%Y-%m-%d %H:%M} UTC is in use.")
+
+
+def _machine(config: Path) -> Machine:
+    return load_machine(settings_from(config).machine)
+
+
+def _shelf(config: Path) -> BaselineShelf:
+    return BaselineShelf(settings_from(config).baseline_directory)
+
+
+def _period(store: StoreReader, machine: Machine, since: str | None, until: str | None) -> tuple[int, int]:
+    """First moment, and first after; what isn't given is where the windows in the store begin or end."""
+    held, now_us = store.window_span(machine.name), box_clock_us()
+    if held is None:
+        raise BaselineError("no window is stored yet", hint="Let the agent run: hydrosight status.")
+    start_us = parse_moment(since, now_us) if since else held[0]
+    end_us = parse_moment(until, now_us) if until else held[1] + 1
+    if start_us >= end_us:
+        raise ConfigurationError(
+            f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --from and --to as {HELP}."
+        )
+    return start_us, end_us
+
+
+def _shown(windows: Iterator[JudgedWindow], start_us: int, end_us: int) -> Iterator[JudgedWindow]:
+    """The windows, with a bar on standard error that says how far they are, if that is a terminal."""
+    columns = (TextColumn("learning"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=error_console, transient=True, disable=not error_console.is_terminal) as progress:
+        task = progress.add_task("learning", total=end_us - start_us)
+        for window, diagnosis in windows:
+            yield window, diagnosis
+            progress.update(task, completed=window.end_us - start_us)
+
+
+def _summary(baseline: MachineBaseline) -> dict[str, object]:
+    return baseline.model_dump(mode="json", include={"version", "created", "source", "first", "last", "windows"})
