@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from edge_runtime.baseline.deviation import DEVIATION
 from edge_runtime.errors import BundleError, ConfigurationError
 from edge_runtime.features.classic import CLASSIC
 from edge_runtime.features.physics.registry import PHYSICS
@@ -152,6 +153,7 @@ def _check_made_for_this_agent(path: Path, manifest: Manifest, agent_version: st
         ("features", manifest.features, CLASSIC.id),
         ("sequence", manifest.sequence, SEQUENCE.id),
         ("residuals", manifest.residuals or PHYSICS.id, PHYSICS.id),
+        ("deviation", manifest.deviation or DEVIATION.id, DEVIATION.id),
     ):
         if found != ours:
             raise BundleError(

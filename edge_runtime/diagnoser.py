@@ -135,7 +135,7 @@ class Diagnoser:
         window, faults = check_sensors(self._machine, window)
         own = compare(self._machine, baseline, profile(window)) if baseline else None
         expected = expectations(self._machine, self._manifest.baseline, own)
-        graph = build_graph(self._machine, window)
+        graph = build_graph(self._machine, window, own)
         regions = self._bundle.regions
         seen = fingerprints(window) if regions else {}
         return _Observation(

@@ -31,6 +31,9 @@ class GraphSample:
             rating/400 bar, one-hot steel, rubber, composite.
         residuals: float32 [N, R], `physics-1`, dimensionless; an optional input, which a model need not have.
         residual_mask: float32 [N, R].
+        deviation: float32 [N, D], how far each channel is from this machine's healthy baseline, in spreads
+            (`deviation-21` of each canonical channel); optional likewise.
+        deviation_mask: float32 [N, D].
     """
 
     sequence: Float32Array
@@ -44,6 +47,8 @@ class GraphSample:
     edge_features: Float32Array
     residuals: Float32Array
     residual_mask: Float32Array
+    deviation: Float32Array
+    deviation_mask: Float32Array
 
     REQUIRED: ClassVar[tuple[str, ...]] = (
         "sequence",
@@ -57,7 +62,7 @@ class GraphSample:
         "edge_features",
     )
     """Inputs that every model has."""
-    OPTIONAL: ClassVar[tuple[str, ...]] = ("residuals", "residual_mask")
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("residuals", "residual_mask", "deviation", "deviation_mask")
     """Inputs that a model declares or goes without."""
     INPUTS: ClassVar[tuple[str, ...]] = (*REQUIRED, *OPTIONAL)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.baseline.deviation import Comparison, deviation_input
 from edge_runtime.features.classic import CLASSIC, CLASSIC_SCALING, Scaling, classic_features
 from edge_runtime.features.hydraulic import hydraulic_features
 from edge_runtime.features.physics.residuals import physics_residuals
@@ -35,8 +36,14 @@ _MEAN = CLASSIC.names.index("mean")
 Float64Array = npt.NDArray[np.float64]
 
 
-def build_graph(machine: Machine, window: Window) -> GraphSample:
-    """The model's input for one window of `machine`; node i is component i, edge j is connection j."""
+def build_graph(machine: Machine, window: Window, beside: Comparison | None = None) -> GraphSample:
+    """The model's input for one window; node i is component i, edge j is connection j.
+
+    Args:
+        machine: whose window it is.
+        window: of any rate.
+        beside: the same window beside the machine's healthy baseline, where there is one.
+    """
     places = _places(machine)
     length_us = window.end_us - window.start_us
     step_us = length_us / SAMPLES
@@ -58,6 +65,7 @@ def build_graph(machine: Machine, window: Window) -> GraphSample:
     present = np.isfinite(sequence)
     hydraulic, hydraulic_mask = _machine_features(machine, places, means)
     residuals, residual_mask = physics_residuals(machine, window, signals)
+    deviation, deviation_mask = deviation_input(machine, beside)
     return GraphSample(
         sequence=np.where(present, sequence, 0.0).astype(np.float32),
         sequence_mask=present.astype(np.float32),
@@ -70,6 +78,8 @@ def build_graph(machine: Machine, window: Window) -> GraphSample:
         edge_features=_edge_features(machine.connections),
         residuals=residuals,
         residual_mask=residual_mask,
+        deviation=deviation,
+        deviation_mask=deviation_mask,
     )
 
 

@@ -81,6 +81,7 @@ class Manifest(_Frozen):
         features: name of the feature set, with its version.
         sequence: name of the sequence set, with its version.
         residuals: name of the residuals that the model takes, with their version; None when it takes none.
+        deviation: name of the deviations from the machine's baseline that the model takes, likewise.
         window_s: length of the windows the model was trained on.
         conditions: by condition name; a component without one abstains.
         baseline: by sensor name.
@@ -98,6 +99,7 @@ class Manifest(_Frozen):
     features: str
     sequence: str
     residuals: str | None = None
+    deviation: str | None = None
     window_s: Annotated[float, Field(gt=0)]
     conditions: dict[str, ConditionCalibration]
     baseline: dict[str, SensorBaseline]

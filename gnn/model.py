@@ -3,7 +3,8 @@
     sequences ─ normalise ┬ discriminant ────────────────────────────────────────────────────────┐
                           └ causal encoder ─ (ARMA) ─ readout ┐                                    │
     features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads ─ fusion ─ on nodes
-    residuals ─ normalise ─ linear ───────────────────────────┤
+    residuals ── (optional) ──────────────────────────────────┤
+    deviation from healthy ── (optional) ─────────────────────┤
     component type ─ embedding ───────────────────────────────┘
 
 The network and the discriminant each answer by themselves; how much the network's word counts beside the
@@ -20,6 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from edge_runtime.baseline.deviation import DEVIATIONS
 from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from gnn.arma import ArmaAttention
@@ -28,6 +30,7 @@ from gnn.edge_attention import EdgeAttention, both_directions
 from gnn.encoder import RecurrentEncoder, TemporalConvolution, TemporalReadout
 from gnn.heads import TaskHeads
 from gnn.normalisation import CHANNELS, TYPES, InputNormalisation
+from gnn.optional_input import OptionalInput
 
 TOKENS = 64
 FEATURES = 34
@@ -54,6 +57,7 @@ class ModelConfig(BaseModel):
     cross_task: bool = False
     discriminant: bool = True
     residuals: bool = False
+    conditioning: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
@@ -81,6 +85,8 @@ class GraphTensors(NamedTuple):
     edge_features: Tensor
     residuals: Tensor = _ABSENT
     residual_mask: Tensor = _ABSENT
+    deviation: Tensor = _ABSENT
+    deviation_mask: Tensor = _ABSENT
 
     @classmethod
     def of(cls, sample: GraphSample) -> Self:
@@ -148,8 +154,8 @@ class UniversalTemporalGNN(nn.Module):
         self.readout = TemporalReadout(TOKENS, width)
         self.feature_map = nn.Linear(CHANNELS * FEATURES + CHANNELS, width)
         self.machine_map = nn.Linear(2 * MACHINE_FEATURES, width)
-        self.normalise_residuals = InputNormalisation(TYPES, RESIDUALS) if config.residuals else None
-        self.residual_map = nn.Linear(2 * RESIDUALS, width) if config.residuals else None
+        self.residuals = OptionalInput(RESIDUALS, width, config.dropout) if config.residuals else None
+        self.deviation = OptionalInput(DEVIATIONS, width, config.dropout) if config.conditioning else None
         self.drop = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(
             EdgeAttention(
@@ -169,8 +175,9 @@ class UniversalTemporalGNN(nn.Module):
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs that this model uses, in the order of `GraphSample.INPUTS`."""
-        optional = {"residuals": self.config.residuals, "residual_mask": self.config.residuals}
-        return (*GraphSample.REQUIRED, *(name for name in GraphSample.OPTIONAL if optional[name]))
+        residuals = ("residuals", "residual_mask") if self.config.residuals else ()
+        deviation = ("deviation", "deviation_mask") if self.config.conditioning else ()
+        return (*GraphSample.REQUIRED, *residuals, *deviation)
 
     def chosen(self, graph: GraphTensors) -> tuple[Tensor, ...]:
         """Those of a graph's tensors that `forward` takes."""
@@ -187,8 +194,10 @@ class UniversalTemporalGNN(nn.Module):
         self.normalise_features.fit(joined("features"), joined("feature_mask"), types)
         machine = np.zeros_like(types)
         self.normalise_machine.fit(joined("machine_features"), joined("machine_feature_mask"), machine)
-        if self.normalise_residuals is not None:
-            self.normalise_residuals.fit(joined("residuals"), joined("residual_mask"), types)
+        if self.residuals is not None:
+            self.residuals.fit(joined("residuals"), joined("residual_mask"), types)
+        if self.deviation is not None:
+            self.deviation.fit(joined("deviation"), joined("deviation_mask"), types)
 
     def fit_discriminant(
         self, samples: Sequence[GraphSample], levels: Sequence[Int64Array], faults: Sequence[Float32Array]
@@ -253,11 +262,10 @@ class UniversalTemporalGNN(nn.Module):
             + self.feature_map(self.drop(torch.cat([statistics, measured], -1)))
             + self.machine_map(torch.cat([ratios, graph.machine_feature_mask], -1))
         )
-        if self.normalise_residuals is not None and self.residual_map is not None:
-            # What training never measured has no weights that mean anything: it stays unknown.
-            known = graph.residual_mask * self.normalise_residuals.seen.index_select(0, graph.component_type)
-            residuals = self.normalise_residuals(graph.residuals, known, graph.component_type)
-            h = h + self.residual_map(self.drop(torch.cat([residuals, known], -1)))
+        if self.residuals is not None:
+            h = h + self.residuals(graph.residuals, graph.residual_mask, graph.component_type)
+        if self.deviation is not None:
+            h = h + self.deviation(graph.deviation, graph.deviation_mask, graph.component_type)
         pipes, pipe_features = both_directions(graph.edge_index, graph.edge_features)
         for layer in self.layers:
             h = layer(h, pipes, pipe_features)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.backends.onnx import OnnxBackend
+from edge_runtime.baseline.deviation import DEVIATION
 from edge_runtime.bundle import (
     CARD_FILE,
     GOLDEN_FILE,
@@ -104,6 +105,7 @@ def build_bundle(parts: BundleParts, machine_file: Path, folder: Path) -> Bundle
         features=CLASSIC.id,
         sequence=SEQUENCE.id,
         residuals=PHYSICS.id if parts.model.config.residuals else None,
+        deviation=DEVIATION.id if parts.model.config.conditioning else None,
         window_s=parts.window_s,
         conditions=parts.calibration,
         baseline=parts.baseline,

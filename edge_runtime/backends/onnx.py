@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.backends.base import OUTPUTS, ModelOutput
+from edge_runtime.baseline.deviation import DEVIATIONS
 from edge_runtime.errors import BackendError
 from edge_runtime.features.classic import CLASSIC
 from edge_runtime.features.hydraulic import HYDRAULIC
@@ -140,4 +141,6 @@ def _smallest_sample() -> GraphSample:
         edge_features=np.zeros((1, EDGE_FEATURES), np.float32),
         residuals=np.zeros((nodes, len(PHYSICS)), np.float32),
         residual_mask=np.zeros((nodes, len(PHYSICS)), np.float32),
+        deviation=np.zeros((nodes, DEVIATIONS), np.float32),
+        deviation_mask=np.zeros((nodes, DEVIATIONS), np.float32),
     )

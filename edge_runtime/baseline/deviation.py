@@ -8,6 +8,7 @@ import numpy.typing as npt
 from edge_runtime.baseline.document import MIN_WINDOWS, MachineBaseline, RegimeBaseline
 from edge_runtime.baseline.operation import OperatingAxes
 from edge_runtime.baseline.profile import STATISTICS, WindowProfile, mean_of_known
+from edge_runtime.features.spec import FeatureSpec
 from edge_runtime.machine import Machine
 from edge_runtime.vocabulary import CANONICAL_CHANNELS, Port
 
@@ -18,8 +19,9 @@ CLIP = 50.0
 # Otherwise a signal that stood still while it was learned would make any noise look like proof.
 LEAST_SPREAD_SHARE = 0.001
 
-DEVIATIONS = len(CANONICAL_CHANNELS) * STATISTICS
-"""Width D of the model's input: for each canonical channel the deviation of the mean, then those of the parts."""
+DEVIATION = FeatureSpec("deviation-21", 1, ("mean", *(f"part_{k}" for k in range(1, STATISTICS))))
+DEVIATIONS = len(CANONICAL_CHANNELS) * len(DEVIATION)
+"""Width D of the model's input: `DEVIATION` of each canonical channel."""
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
@@ -64,19 +66,19 @@ def compare(machine: Machine, baseline: MachineBaseline, profile: WindowProfile)
     return Comparison(regime, axes.words(regime.regime), expected, spread, np.clip(difference / spread, -CLIP, CLIP))
 
 
-def deviation_input(machine: Machine, deviation: Float64Array | None) -> tuple[Float32Array, Float32Array]:
+def deviation_input(machine: Machine, comparison: Comparison | None) -> tuple[Float32Array, Float32Array]:
     """Deviations of the sensors as the model's input: at every place of each sensor.
 
     Args:
         machine: whose components are the nodes.
-        deviation: [S, STATISTICS] as in `Comparison`, or None without a baseline.
+        comparison: of the window; None without a baseline.
 
     Returns:
         Values and mask, float32 [N, DEVIATIONS] each; 0 where masked.
     """
     nodes = np.full((len(machine.components), len(CANONICAL_CHANNELS), STATISTICS), np.nan)
-    if deviation is not None:
-        for row, sensor in zip(deviation, machine.sensors, strict=True):
+    if comparison:
+        for row, sensor in zip(comparison.deviation, machine.sensors, strict=True):
             for place in sensor.placements:
                 if place.port is not Port.COMPUTED:
                     nodes[machine.component_index[place.component], CANONICAL_CHANNELS.index(place.port)] = row

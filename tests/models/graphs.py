@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from edge_runtime.baseline.profile import STATISTICS
 from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
 from edge_runtime.vocabulary import ComponentType
@@ -17,6 +18,7 @@ def random_graph(nodes: int, edges: int, seed: int = 0, *, measured: float = 0.7
     feature_mask = np.repeat(there, FEATURES, axis=1)
     machine_mask = np.tile((random.random(4) < measured).astype(np.float32), (nodes, 1))
     residual_mask = (random.random((nodes, len(PHYSICS))) < measured).astype(np.float32)
+    deviation_mask = np.repeat(there, STATISTICS, axis=1)
     return GraphSample(
         sequence=random.normal(size=sequence_mask.shape).astype(np.float32) * sequence_mask,
         sequence_mask=sequence_mask,
@@ -29,4 +31,6 @@ def random_graph(nodes: int, edges: int, seed: int = 0, *, measured: float = 0.7
         edge_features=random.random((edges, EDGE_FEATURES)).astype(np.float32),
         residuals=random.normal(size=residual_mask.shape).astype(np.float32) * residual_mask,
         residual_mask=residual_mask,
+        deviation=random.normal(size=deviation_mask.shape).astype(np.float32) * deviation_mask,
+        deviation_mask=deviation_mask,
     )

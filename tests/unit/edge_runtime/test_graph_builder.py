@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runtime.baseline.deviation import DEVIATIONS
 from edge_runtime.features.classic import CLASSIC
 from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
@@ -105,6 +106,8 @@ def test_shapes_and_types_are_those_of_the_contract():
         "edge_features": (2, EDGE_FEATURES),
         "residuals": (3, len(PHYSICS)),
         "residual_mask": (3, len(PHYSICS)),
+        "deviation": (3, DEVIATIONS),
+        "deviation_mask": (3, DEVIATIONS),
     }
     for name in GraphSample.INPUTS:
         expected = np.int64 if name in {"component_type", "edge_index"} else np.float32

@@ -19,6 +19,7 @@ VARIANTS = {
     "no edge in message": ModelConfig(width=8, edge_in_message=False),
     "no signed sum": ModelConfig(width=8, signed_sum=False),
     "residuals": ModelConfig(width=8, residuals=True),
+    "every input": ModelConfig(width=8, residuals=True, conditioning=True),
 }
 
 
@@ -66,19 +67,20 @@ def test_machines_that_are_joined_in_a_batch_do_not_see_each_other():
         ("features", "feature_mask"),
         ("machine_features", "machine_feature_mask"),
         ("residuals", "residual_mask"),
+        ("deviation", "deviation_mask"),
     ],
 )
 def test_what_stands_where_the_mask_is_zero_has_no_influence(values: str, mask: str):
-    sample, network = random_graph(5, 6), model(VARIANTS["residuals"])
+    sample, network = random_graph(5, 6), model(VARIANTS["every input"])
     garbage = np.where(getattr(sample, mask) > 0, getattr(sample, values), np.float32(1e6))
     assert np.array_equal(run(network, replace(sample, **{values: garbage})), run(network, sample))
 
 
 @pytest.mark.parametrize(
-    "values", ["sequence", "features", "machine_features", "edge_features", "component_type", "residuals"]
+    "values", ["sequence", "features", "machine_features", "edge_features", "component_type", "residuals", "deviation"]
 )
 def test_every_input_has_influence(values: str):
-    sample, network = random_graph(5, 6), model(VARIANTS["residuals"])
+    sample, network = random_graph(5, 6), model(VARIANTS["every input"])
     changed = getattr(sample, values)[::-1].copy()
     assert not np.allclose(run(network, replace(sample, **{values: changed})), run(network, sample), atol=1e-6)
 
@@ -126,6 +128,7 @@ def test_a_residual_that_training_never_saw_has_no_influence():
 def test_a_model_declares_the_optional_inputs_that_it_uses_and_no_others():
     assert model().inputs == GraphSample.REQUIRED
     assert model(VARIANTS["residuals"]).inputs == (*GraphSample.REQUIRED, "residuals", "residual_mask")
+    assert model(VARIANTS["every input"]).inputs == GraphSample.INPUTS
 
 
 def test_the_default_network_stays_small():

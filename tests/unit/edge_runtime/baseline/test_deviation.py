@@ -68,7 +68,7 @@ def test_a_gap_masks_its_parts_and_does_not_move_the_mean():
 
 def test_the_input_has_each_sensor_at_all_its_places():
     found = against_baseline(window_at(100, pressure=163))
-    values, mask = deviation_input(MACHINE, found.deviation)
+    values, mask = deviation_input(MACHINE, found)
     assert values.shape == mask.shape == (4, DEVIATIONS)
     assert values.dtype == mask.dtype == np.float32
     at = values.reshape(4, len(CANONICAL_CHANNELS), STATISTICS)
@@ -83,7 +83,7 @@ def test_the_input_has_each_sensor_at_all_its_places():
 @pytest.mark.parametrize("silent", [("PS1",), ("EPS1",)], ids=["one sensor", "what tells the load"])
 def test_what_is_missing_is_masked(silent):
     found = against_baseline(window_at(100, silent=silent))
-    values, mask = deviation_input(MACHINE, found.deviation)
+    values, mask = deviation_input(MACHINE, found)
     assert mask.sum() == (3 * STATISTICS if silent == ("PS1",) else 0)
     assert np.isfinite(values).all()
 
