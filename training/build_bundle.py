@@ -34,6 +34,7 @@ from edge_runtime.novelty_file import write_regions
 from edge_runtime.window import Window
 from gnn.export import check_parity, export_onnx
 from gnn.model import UniversalTemporalGNN
+from training.conditioning import healthy_windows
 from training.dataset import LabelledWindows
 
 GOLDEN_WINDOWS = 6
@@ -131,8 +132,7 @@ def healthy_baseline(windows: LabelledWindows) -> dict[str, SensorBaseline]:
     Raises:
         TrainingError: there is no such window.
     """
-    conditions = [windows.levels(condition.name) for condition in windows.machine.conditions]
-    healthy = windows.select(np.flatnonzero(np.all([level <= 0 for level in conditions], axis=0)))
+    healthy = windows.select(healthy_windows(windows))
     if not len(healthy):
         raise TrainingError(
             "no window has every condition at its healthy level, so there is no baseline to compare with",

@@ -52,7 +52,7 @@ def conditioned(windows: LabelledWindows, examples: Sequence[Example], training:
     """
     teachers = np.intersect1d(training, healthy_windows(windows))
     if not len(teachers):
-        return tuple(examples)
+        return tuple(replace(item, sample=_with_deviation(windows, item.sample, None)) for item in examples)
     profiles = window_profiles(windows)
     baseline = _baseline(windows, [profiles[index] for index in teachers])
     return _beside(windows, examples, profiles, [baseline] * len(windows))
@@ -119,6 +119,6 @@ def _beside(
     )
 
 
-def _with_deviation(windows: LabelledWindows, sample: GraphSample, beside: Comparison) -> GraphSample:
+def _with_deviation(windows: LabelledWindows, sample: GraphSample, beside: Comparison | None) -> GraphSample:
     deviation, mask = deviation_input(windows.machine, beside)
     return replace(sample, deviation=deviation, deviation_mask=mask)

@@ -10,6 +10,7 @@ import torch
 from edge_runtime.graph import Float32Array, Int64Array
 from edge_runtime.missing_signals import missing_signals
 from training.calibrate import HeldOutWindows
+from training.conditioning import conditioned
 from training.config import TrainingConfig
 from training.dataset import Example, LabelledWindows, level_counts
 from training.fitting import CPU, Device, fit_discriminant, fit_network
@@ -70,14 +71,17 @@ def cross_fit(
     """Train a model on each fold's training windows and let it speak of the fold's test windows.
 
     Some groups are held back from the training windows to stop and fuse by. The discriminant is found
-    without them for that, and then once more with them: in closed form that costs nothing, and every state counts.
-    Folds whose networks `keep` holds already aren't fitted again.
+    without them for that, and then once more with them: in closed form that costs nothing, and every state counts. A
+    network that is conditioned on the machine's healthy baseline gets one of the fold's training windows. Folds whose
+    networks `keep` holds already aren't fitted again.
     """
     levels = level_counts(data.windows.machine)
     types = data.examples[0].sample.component_type
     results = []
     for number, fold in enumerate(folds, 1):
         report(f"fold {number} of {len(folds)}")
+        if config.model.conditioning:
+            data = replace(data, examples=conditioned(data.windows, data.examples, fold.training))
         inner = hold_back(fold, data.groups, config.fit.validation_share, seed)
         network = fit_network(
             config.model,

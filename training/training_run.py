@@ -19,6 +19,7 @@ from edge_runtime.recording import Recording
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
 from training.checkpoint import save_network
+from training.conditioning import conditioned
 from training.config import Protocol, TrainingConfig
 from training.cross_fit import TrainingWindows, cross_fit, held_out_windows
 from training.data_problems import class_problems, refuse_errors
@@ -144,10 +145,13 @@ def run_training(
     calibration = calibrate(machine, held_out_windows(data, results))
 
     report("fitting the network to ship on all windows")
+    examples = data.examples
+    if config.model.conditioning:
+        examples = conditioned(data.windows, examples, np.arange(len(examples)))
     network = fit_network(
         config.model,
         config.fit,
-        data.examples,
+        examples,
         (),
         level_counts(machine),
         seed=request.seed,
