@@ -22,6 +22,7 @@ from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt.settings import MqttSettings
 from agent.sources.poll_schedule import PollSchedule
 from cloud_sync.edge.credential import read_credential
+from edge_runtime.baseline.shelf import BaselineShelf
 from edge_runtime.clock import ClockState
 from edge_runtime.errors import HydrosightError, SourceError
 from edge_runtime.features.physics.possible import possible_residuals
@@ -75,6 +76,7 @@ def examine(config: Path) -> Iterator[Check]:
     yield _disk(settings)
     yield from _sensors(settings)
     yield _guarded("model", lambda: _model(settings, machine))
+    yield _guarded("baseline", lambda: _baseline(settings, machine))
     if settings.centre:
         centre = settings.centre
         yield _guarded("centre", lambda: _centre(centre))
@@ -204,6 +206,19 @@ def _model(settings: AgentSettings, machine: Machine) -> str:
     models = Models(machine, slots, settings.model.bundle, threads=1, probation_windows=1)
     manifest = models.load(slots.active or settings.model.bundle).bundle.manifest
     return f"{manifest.name} {manifest.version} (release {manifest.release}) reproduces its golden windows"
+
+
+def _baseline(settings: AgentSettings, machine: Machine) -> str:
+    """Read the machine's healthy baseline.
+
+    Raises:
+        BaselineError: it is damaged, or of other sensors.
+    """
+    baseline = BaselineShelf(settings.baseline_directory).active()
+    if baseline is None:
+        return "none in use; once the machine is in order: hydrosight baseline learn"
+    baseline.check_fits(machine, baseline.window_s)
+    return f"version {baseline.version}, learned {baseline.created:%Y-%m-%d} from {baseline.windows} windows"
 
 
 def _centre(centre: CentreSettings) -> str:

@@ -73,7 +73,7 @@ def learn_baseline(
         if add and known is None:
             raise BaselineError("there is no baseline to add to", hint="Learn it without --add first.")
         with open_store(config) as store:
-            start_us, end_us = _period(store, machine, since, until)
+            start_us, end_us = _period(store, machine, since, until, known)
             learned = learn(
                 machine,
                 _shown(store.judged_windows(machine.name, start_us, end_us), start_us, end_us),
@@ -168,16 +168,27 @@ def _shelf(config: Path) -> BaselineShelf:
     return BaselineShelf(settings_from(config).baseline_directory)
 
 
-def _period(store: StoreReader, machine: Machine, since: str | None, until: str | None) -> tuple[int, int]:
-    """First moment, and first after; what isn't given is where the windows in the store begin or end."""
+def _period(
+    store: StoreReader, machine: Machine, since: str | None, until: str | None, known: MachineBaseline | None
+) -> tuple[int, int]:
+    """First moment, and first after; what isn't given is where the windows in the store begin or end.
+
+    What is learned in addition to `known` begins after it, so that no window counts twice.
+    """
     held, now_us = store.window_span(machine.name), box_clock_us()
     if held is None:
         raise BaselineError("no window is stored yet", hint="Let the agent run: hydrosight status.")
-    start_us = parse_moment(since, now_us) if since else held[0]
+    first_us = round(known.last.timestamp() * 1e6) if known else held[0]
+    start_us = parse_moment(since, now_us) if since else first_us
     end_us = parse_moment(until, now_us) if until else held[1] + 1
     if start_us >= end_us:
         raise ConfigurationError(
             f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --from and --to as {HELP}."
+        )
+    if known and start_us < first_us and end_us > round(known.first.timestamp() * 1e6):
+        raise ConfigurationError(
+            f"windows from {known.first:%Y-%m-%d %H:%M} to {known.last:%Y-%m-%d %H:%M} UTC are known already",
+            hint="Name a period outside of that, or learn all anew without --add.",
         )
     return start_us, end_us
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agent.cli.output import console, print_table, time_text
-from edge_runtime.baseline.document import MIN_WINDOWS, MachineBaseline
+from edge_runtime.baseline.document import MIN_WINDOWS, MachineBaseline, RegimeBaseline
 from edge_runtime.baseline.operation import OperatingAxes
 from edge_runtime.baseline.standing import FAR_OFF, UNUSUAL, MachineStanding, SensorStanding, part_words
 from edge_runtime.machine import Machine
@@ -32,7 +32,7 @@ def show_baseline(machine: Machine, baseline: MachineBaseline) -> None:
     console.print(_heading(baseline))
     axes = OperatingAxes.of(machine)
     columns = [("sensor", "left"), ("at", "left"), ("healthy", "right"), ("±", "right"), ("", "left")]
-    for item in baseline.regimes:
+    for item in _distinct(baseline):
         few = f": fewer than {MIN_WINDOWS}, so not used" if item.windows < MIN_WINDOWS else ""
         rows = [
             [
@@ -115,6 +115,15 @@ def standing_document(
             for item in found.sensors
         ],
     }
+
+
+def _distinct(baseline: MachineBaseline) -> list[RegimeBaseline]:
+    """Its regimes, but no parent that says the same as its only child."""
+    children = [item for item in baseline.regimes if item.regime.oil is not None]
+    same = {(item.regime.load, item.windows) for item in children}
+    return [
+        item for item in baseline.regimes if item.regime.oil is not None or (item.regime.load, item.windows) not in same
+    ]
 
 
 def _heading(baseline: MachineBaseline) -> str:

@@ -43,7 +43,7 @@ def test_a_sound_box_passes(broker, box):
     code, checks = examined(box)
     assert code == 0
     assert verdicts(checks) == dict.fromkeys(
-        ["settings", "machine file", "residuals", "mqtt rig", "disk", "model"], "good"
+        ["settings", "machine file", "residuals", "mqtt rig", "disk", "model", "baseline"], "good"
     )
     assert checks["clock"]["verdict"] in {"good", "warning"}
     assert "4 of 4 sensors read" in checks["machine file"]["found"]
