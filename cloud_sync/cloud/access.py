@@ -1,4 +1,4 @@
-"""Who may do what: enrolment tokens, boxes and operators in the database; boxes' credentials are in credentials.py.
+"""How boxes get in: enrolment tokens and agents in the database. Their credentials are in credentials.py.
 
 Every function takes a connection that is in a transaction, and does one thing in it. Expiry is judged by the database's
 clock, which all servers share.
@@ -13,7 +13,7 @@ from cloud_sync.cloud import credentials
 from cloud_sync.cloud.queries import load_queries
 from cloud_sync.cloud.secret import Secret, SecretKind
 from cloud_sync.wire import Enrolment, EnrolmentRequest
-from edge_runtime.errors import ConfigurationError, CredentialError, RefusedError
+from edge_runtime.errors import CredentialError, RefusedError
 
 _QUERIES = load_queries("access.sql")
 
@@ -79,43 +79,6 @@ async def enrol(
     return await credentials.issue(connection, credential.id, machine, credential, lifetime)
 
 
-async def authenticate_operator(connection: psycopg.AsyncConnection, token: str) -> str:
-    """Name of the operator who presents this token.
-
-    Raises:
-        CredentialError: nobody, or it was revoked.
-    """
-    secret = Secret.parse(token, SecretKind.OPERATOR)
-    row = await (await connection.execute(_QUERIES["find_operator"], {"id": secret.id})).fetchone()
-    secret.check(None if row is None else row[1])
-    assert row is not None  # noqa: S101  check() refused None
-    name, _, revoked = row
-    if revoked:
-        raise CredentialError(
-            f"the token of operator {name!r} was revoked",
-            hint="Make a new one: hydrosight-cloud operator create NAME",
-        )
-    return str(name)
-
-
-async def create_operator(connection: psycopg.AsyncConnection, name: str) -> str:
-    """Make a token that may read everything, shown once.
-
-    Raises:
-        ConfigurationError: there is an operator of that name.
-    """
-    secret = Secret.generate(SecretKind.OPERATOR)
-    try:
-        await connection.execute(
-            _QUERIES["insert_operator"], {"id": secret.id, "name": name, "secret_sha256": secret.sha256}
-        )
-    except psycopg.errors.UniqueViolation as error:
-        raise ConfigurationError(
-            f"there is an operator {name!r}", hint=f"Revoke it first: hydrosight-cloud operator revoke {name}"
-        ) from error
-    return secret.text
-
-
 async def revoke_machine(connection: psycopg.AsyncConnection, machine: str) -> int:
     """Revoke the credential of a machine's box and its unused tokens; how many of both there were."""
     agents = await connection.execute(_QUERIES["revoke_agents_of_machine"], {"machine": machine})
@@ -126,8 +89,3 @@ async def revoke_machine(connection: psycopg.AsyncConnection, machine: str) -> i
 async def revoke_agent(connection: psycopg.AsyncConnection, agent: str) -> bool:
     """Revoke one box's credential; False when there is none of that id in force."""
     return (await connection.execute(_QUERIES["revoke_agent"], {"id": agent})).rowcount > 0
-
-
-async def revoke_operator(connection: psycopg.AsyncConnection, name: str) -> bool:
-    """Revoke one operator's token; False when there is none of that name in force."""
-    return (await connection.execute(_QUERIES["revoke_operator"], {"name": name})).rowcount > 0

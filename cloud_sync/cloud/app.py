@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from cloud_sync.cloud import problem
+from cloud_sync.cloud.audit_api import audit_api
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.enrol_api import enrol_api
 from cloud_sync.cloud.gap_api import gap_api
@@ -66,6 +67,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(gap_api(database))
     app.include_router(history_api(database))
     app.include_router(label_api(database))
+    app.include_router(audit_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(

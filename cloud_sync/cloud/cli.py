@@ -12,11 +12,20 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from cloud_sync.cloud import access, access_cli, database_cli, label_cli, model_cli, settings_cli
+from cloud_sync.cloud import (
+    access,
+    access_cli,
+    audit_cli,
+    database_cli,
+    label_cli,
+    model_cli,
+    operator_cli,
+    settings_cli,
+)
 from cloud_sync.cloud.fleet import MachineStatus, read_fleet
 from cloud_sync.cloud.logs import configure_logs
 from cloud_sync.cloud.server import serve as run_server
-from cloud_sync.cloud.session import ConfigOption, JsonOption, in_transaction
+from cloud_sync.cloud.session import ConfigOption, JsonOption, audited, in_transaction
 from cloud_sync.cloud.settings import load_settings
 from edge_runtime.errors import HydrosightError
 
@@ -26,10 +35,13 @@ app = typer.Typer(
 app.add_typer(database_cli.app, name="db")
 app.add_typer(access_cli.machine_app, name="machine")
 app.add_typer(access_cli.agent_app, name="agent")
-app.add_typer(access_cli.operator_app, name="operator")
+app.add_typer(operator_cli.app, name="operator")
 app.add_typer(label_cli.app, name="label")
 app.add_typer(model_cli.app, name="model")
 app.add_typer(settings_cli.app, name="settings")
+
+
+app.command("audit")(audit_cli.audit)
 
 
 @app.command()
@@ -69,7 +81,8 @@ def enroll(
 ) -> None:
     """Make a one-time token that enrols the box of MACHINE. It is shown this once."""
     access_cli.check_machine_name(machine)
-    token = in_transaction(config, lambda c: access.create_token(c, machine, timedelta(hours=valid_hours)))
+    valid_for = timedelta(hours=valid_hours)
+    token = audited(config, "enroll", machine, lambda c: access.create_token(c, machine, valid_for))
     if as_json:
         typer.echo(json.dumps({"machine": machine, "token": token.token, "expires_at": token.expires_at.isoformat()}))
         return

@@ -6,10 +6,11 @@ from dataclasses import asdict
 import psycopg
 import typer
 
+from cloud_sync.cloud.audit import note
 from cloud_sync.cloud.migrate import migrate, schema_status
 from cloud_sync.cloud.retention import Pruned
 from cloud_sync.cloud.retention import prune as prune_database
-from cloud_sync.cloud.session import ConfigOption, JsonOption, with_connection
+from cloud_sync.cloud.session import ConfigOption, JsonOption, this_account, with_connection
 from cloud_sync.cloud.settings import load_settings
 
 app = typer.Typer(help="The database's schema, and what is kept in it.", no_args_is_help=True)
@@ -51,7 +52,10 @@ def prune(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     async def do(connection: psycopg.AsyncConnection) -> tuple[Pruned, ...]:
         await migrate(connection)
-        return await prune_database(connection, settings)
+        done = await prune_database(connection, settings)
+        for item in done:
+            await note(connection, this_account(), "db prune", item.table, f"{item.count} {item.unit}")
+        return done
 
     done = with_connection(config, do)
     if as_json:

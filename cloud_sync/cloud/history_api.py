@@ -7,11 +7,10 @@ from fastapi import APIRouter, Query, Request
 from psycopg.rows import class_row
 from pydantic import BaseModel
 
-from cloud_sync.cloud import access
 from cloud_sync.cloud.database import Database
+from cloud_sync.cloud.operators import authorise
 from cloud_sync.cloud.queries import load_queries
 from cloud_sync.cloud.read_api import Before, Limit, machine_file
-from cloud_sync.cloud.secret import bearer
 
 _QUERIES = load_queries("history.sql")
 
@@ -41,11 +40,11 @@ class CompletenessAnswer(BaseModel):
 
 
 def history_api(database: Database) -> APIRouter:
-    """Routes for aggregates; both need an operator's token."""
+    """Routes for aggregates; both need a viewer's token."""
 
     async def read(query: str, form: type[Entry], request: Request, machine: str, **values: object) -> list[Entry]:
         async with database.transaction() as connection:
-            await access.authenticate_operator(connection, bearer(request.headers.get("authorization")))
+            await authorise(connection, request)
             await machine_file(connection, machine)
             async with connection.cursor(row_factory=class_row(form)) as cursor:
                 await cursor.execute(_QUERIES[query], {"machine": machine, **values})

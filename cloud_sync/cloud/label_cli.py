@@ -1,6 +1,5 @@
 """`hydrosight-cloud label`: what technicians found out about machines, for training to learn from."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from cloud_sync.cloud.labels import Finding, Label, add_label, newest_labels
 from cloud_sync.cloud.read_api import machine_file
-from cloud_sync.cloud.session import ConfigOption, JsonOption, in_transaction
+from cloud_sync.cloud.session import ConfigOption, JsonOption, in_transaction, this_account
 from edge_runtime.errors import ConfigurationError
 
 app = typer.Typer(help="What technicians found out about machines, for training to learn from.", no_args_is_help=True)
@@ -29,7 +28,7 @@ def add(  # noqa: PLR0917 - options, given by name
     start: Annotated[datetime, typer.Option(help="From when; UTC, unless it says a zone.", formats=_TIMES)],
     end: Annotated[datetime, typer.Option(help="Until when, exclusive.", formats=_TIMES)],
     note: Annotated[str, typer.Option(help="How it was found.")] = "",
-    by: Annotated[str | None, typer.Option(help="Who says so. Default: this account's name.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who says so. Default: this account and host.")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +49,7 @@ def add(  # noqa: PLR0917 - options, given by name
 
     async def do(connection: psycopg.AsyncConnection) -> Label:
         text = await machine_file(connection, machine)
-        return await add_label(connection, machine, text, finding, by or getpass.getuser())
+        return await add_label(connection, machine, text, finding, by or this_account())
 
     label = in_transaction(config, do)
     typer.echo(label.model_dump_json() if as_json else f"Noted as {label.id}. Training reads it with the windows.")

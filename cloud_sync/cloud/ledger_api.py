@@ -3,9 +3,10 @@
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from cloud_sync.cloud import access, credentials
+from cloud_sync.cloud import credentials
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.ledger import read_ledger
+from cloud_sync.cloud.operators import authorise
 from cloud_sync.cloud.secret import bearer
 
 
@@ -29,7 +30,7 @@ def ledger_api(database: Database) -> APIRouter:
     )
     async def of_machine(request: Request, machine: str) -> Response:
         async with database.transaction() as connection:
-            await access.authenticate_operator(connection, bearer(request.headers.get("authorization")))
+            await authorise(connection, request)
         return await _answer(machine)
 
     async def _answer(machine: str) -> Response:

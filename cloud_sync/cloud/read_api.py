@@ -9,11 +9,10 @@ import psycopg
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel
 
-from cloud_sync.cloud import access
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.fleet import MachineStatus, read_fleet
+from cloud_sync.cloud.operators import Operator, authorise
 from cloud_sync.cloud.queries import load_queries
-from cloud_sync.cloud.secret import bearer
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import RefusedError
@@ -49,13 +48,13 @@ class MachineAnswer(BaseModel):
 
 
 def read_api(database: Database) -> APIRouter:
-    """Routes for reading; all need an operator's token."""
+    """Routes for reading; all need a viewer's token."""
 
-    async def operator(request: Request) -> str:
+    async def viewer(request: Request) -> Operator:
         async with database.transaction() as connection:
-            return await access.authenticate_operator(connection, bearer(request.headers.get("authorization")))
+            return await authorise(connection, request)
 
-    router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Depends(operator)])
+    router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Depends(viewer)])
 
     @router.get("", summary="All machines at a glance")
     async def machines() -> list[MachineStatus]:

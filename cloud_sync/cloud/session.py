@@ -1,6 +1,8 @@
 """One command's work on the database: connect, do it in one transaction, disconnect."""
 
 import asyncio
+import getpass
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -8,6 +10,7 @@ from typing import Annotated, TypeVar
 import psycopg
 import typer
 
+from cloud_sync.cloud.audit import note
 from cloud_sync.cloud.migrate import migrate
 from cloud_sync.cloud.settings import CloudSettings, load_settings
 from edge_runtime.errors import DatabaseError
@@ -34,6 +37,30 @@ def in_transaction(config: Path | None, action: Callable[[psycopg.AsyncConnectio
             return await action(connection)
 
     return with_connection(config, do)
+
+
+def audited(
+    config: Path | None, act: str, subject: str, action: Callable[[psycopg.AsyncConnection], Awaitable[Result]]
+) -> Result:
+    """Like `in_transaction`, with an entry in the audit under this account's name, if the action comes to something.
+
+    Raises:
+        ConfigurationError: the settings are wrong.
+        DatabaseError: the database can't be reached, or failed.
+    """
+
+    async def do(connection: psycopg.AsyncConnection) -> Result:
+        result = await action(connection)
+        if result:
+            await note(connection, this_account(), act, subject)
+        return result
+
+    return in_transaction(config, do)
+
+
+def this_account() -> str:
+    """Who runs the command, as the audit and labels name them: the account and the host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def with_connection(config: Path | None, action: Callable[[psycopg.AsyncConnection], Awaitable[Result]]) -> Result:

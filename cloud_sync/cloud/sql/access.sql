@@ -33,12 +33,3 @@ UPDATE agents SET revoked_at = now() WHERE machine = %(machine)s AND revoked_at 
 -- name: revoke_tokens_of_machine
 UPDATE enrolment_tokens SET revoked_at = now()
 WHERE machine = %(machine)s AND used_at IS NULL AND revoked_at IS NULL RETURNING id;
-
--- name: insert_operator
-INSERT INTO operators (id, name, secret_sha256) VALUES (%(id)s, %(name)s, %(secret_sha256)s);
-
--- name: find_operator
-SELECT name, secret_sha256, revoked_at IS NOT NULL FROM operators WHERE id = %(id)s;
-
--- name: revoke_operator
-UPDATE operators SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL RETURNING id;

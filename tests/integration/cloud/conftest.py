@@ -27,7 +27,7 @@ def box(centre: Centre) -> Enrolment:
 
 @pytest.fixture
 def operator(centre: Centre) -> Iterator[httpx.Client]:
-    said = json.loads(centre.run("operator", "create", "tests", "--json").stdout)
+    said = json.loads(centre.run("operator", "create", "tests", "--role", "operator", "--json").stdout)
     with httpx.Client(base_url=centre.url, headers={"Authorization": f"Bearer {said['token']}"}) as client:
         yield client
 

@@ -10,6 +10,7 @@ from cloud_sync.cloud.queries import load_queries, read_sql
 
 QUERY_FILES = (
     "access.sql",
+    "audit.sql",
     "credentials.sql",
     "gaps.sql",
     "history.sql",
@@ -17,6 +18,7 @@ QUERY_FILES = (
     "labels.sql",
     "ledger.sql",
     "migrate.sql",
+    "operators.sql",
     "read.sql",
     "retention.sql",
     "training.sql",

@@ -1,0 +1,35 @@
+"""`hydrosight-cloud audit`: who gave, took or deleted what."""
+
+from typing import Annotated
+
+import psycopg
+import typer
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from cloud_sync.cloud.audit import Act, newest_acts
+from cloud_sync.cloud.session import ConfigOption, JsonOption, in_transaction
+
+
+def audit(
+    limit: Annotated[int, typer.Option(help="At most this many, the last ones.", min=1, max=1000)] = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who gave or took access, or deleted something; the last first."""
+
+    async def do(connection: psycopg.AsyncConnection) -> list[Act]:
+        return await newest_acts(connection, limit=limit)
+
+    acts = in_transaction(config, do)
+    if as_json:
+        typer.echo(TypeAdapter(list[Act]).dump_json(acts).decode())
+        return
+    if not acts:
+        typer.echo("Nobody has done anything yet.")
+        return
+    table = Table("when (UTC)", "who", "did", "to", "")
+    for act in acts:
+        table.add_row(f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, act.detail)
+    Console().print(table)

@@ -1,0 +1,66 @@
+"""`hydrosight-cloud operator`: tokens of people and programs that use the API."""
+
+import json
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from cloud_sync.cloud import operators
+from cloud_sync.cloud.operators import OperatorStatus, Role
+from cloud_sync.cloud.session import ConfigOption, JsonOption, audited, in_transaction
+from edge_runtime.errors import ConfigurationError
+
+app = typer.Typer(help="Who may use the API, and for what.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who or what the token is for, such as grafana.")],
+    role: Annotated[
+        Role, typer.Option(help="viewer reads; operator says what was found, too; admin sees the audit, too.")
+    ] = Role.VIEWER,
+    valid_days: Annotated[
+        float, typer.Option(help="How long the token is accepted; 0 for ever.", min=0, max=3650)
+    ] = 365,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token for NAME. It is shown this once."""
+    valid_for = timedelta(days=valid_days) if valid_days else None
+    token = audited(
+        config, f"operator create ({role})", name, lambda c: operators.create_operator(c, name, role, valid_for)
+    )
+    if as_json:
+        typer.echo(json.dumps({"operator": name, "role": role, "token": token}))
+        return
+    typer.echo(token)
+    typer.echo("Send it as: Authorization: Bearer TOKEN", err=True)
+
+
+@app.command()
+def revoke(name: Annotated[str, typer.Argument(help="Whose token.")], config: ConfigOption = None) -> None:
+    """Revoke an operator's token."""
+    if not audited(config, "operator revoke", name, lambda c: operators.revoke_operator(c, name)):
+        raise ConfigurationError(f"no operator {name!r} is in force", hint="See who is: hydrosight-cloud operator list")
+    typer.echo("Revoked.")
+
+
+@app.command("list")
+def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every operator in force: what each may, and until when."""
+    found = in_transaction(config, operators.list_operators)
+    if as_json:
+        typer.echo(TypeAdapter(list[OperatorStatus]).dump_json(found).decode())
+        return
+    if not found:
+        typer.echo("No operators yet. Make a token: hydrosight-cloud operator create NAME")
+        return
+    table = Table("operator", "may", "since", "until")
+    for item in found:
+        until = "for ever" if item.expires_at is None else f"{item.expires_at:%Y-%m-%d}"
+        table.add_row(item.name, item.role, f"{item.created_at:%Y-%m-%d}", f"{until} (over)" if item.expired else until)
+    Console().print(table)

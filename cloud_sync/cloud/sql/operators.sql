@@ -1,0 +1,15 @@
+-- name: insert
+INSERT INTO operators (id, name, secret_sha256, role, expires_at)
+VALUES (%(id)s, %(name)s, %(secret_sha256)s, %(role)s, now() + %(valid_for)s::interval)
+RETURNING expires_at;
+
+-- name: find
+SELECT name, secret_sha256, role, revoked_at IS NOT NULL, coalesce(expires_at <= now(), false)
+FROM operators WHERE id = %(id)s;
+
+-- name: revoke
+UPDATE operators SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL RETURNING id;
+
+-- name: all
+SELECT name, role, created_at, expires_at, coalesce(expires_at <= now(), false) AS expired
+FROM operators WHERE revoked_at IS NULL ORDER BY name;
