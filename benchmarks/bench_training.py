@@ -51,7 +51,7 @@ class FormerModel(UniversalTemporalGNN):
     def network(self, graph: GraphTensors) -> NetworkOutputs:
         """What the network says, after all the rest."""
         outputs = self.run(graph)
-        return NetworkOutputs(*outputs.network, None)
+        return NetworkOutputs(*outputs.network, None, None)
 
 
 def network(config: TrainingConfig, examples: list[Example], kind: type[UniversalTemporalGNN]) -> UniversalTemporalGNN:

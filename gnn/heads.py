@@ -55,6 +55,22 @@ class TaskHeads(nn.Module):
         return self.level(level), self.fault(fault)
 
 
+class SensorFaultHead(nn.Module):
+    """One logit a channel, `W h + b`: that the sensor there is at fault, and not the component.
+
+    h has heard of the neighbours, so that a sensor which contradicts them can be told from a machine that has changed.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.channel = nn.Linear(width, channels)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """[N, H] → [N, channels]."""
+        logits: Tensor = self.channel(h)
+        return logits
+
+
 def likeliest_level(logits: Tensor, levels: Tensor) -> Tensor:
     """The level of highest probability.
 
@@ -107,3 +123,19 @@ def fault_loss(logits: Tensor, fault: Tensor) -> Tensor:
     known = ~fault.isnan()
     losses = F.binary_cross_entropy_with_logits(logits, fault.nan_to_num(), reduction="none")
     return torch.where(known, losses, 0.0).sum() / known.sum().clamp(min=1)
+
+
+def sensor_fault_loss(logits: Tensor, faulty: Tensor, measured: Tensor) -> Tensor:
+    """Binary cross-entropy, mean over channels that a sensor reads.
+
+    Args:
+        logits: [N, C].
+        faulty: float [N, C], 1 where the sensor is at fault.
+        measured: [N, C, T], the sequence mask; a channel without a token has no sensor to judge.
+
+    Returns:
+        A scalar, 0 when nothing is measured.
+    """
+    there = measured.amax(2)
+    losses = F.binary_cross_entropy_with_logits(logits, faulty, reduction="none")
+    return (losses * there).sum() / there.sum().clamp(min=1)

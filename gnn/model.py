@@ -28,7 +28,7 @@ from gnn.arma import ArmaAttention
 from gnn.discriminant import CycleDiscriminant
 from gnn.edge_attention import EdgeAttention, both_directions
 from gnn.encoder import RecurrentEncoder, TemporalConvolution, TemporalReadout
-from gnn.heads import TaskHeads
+from gnn.heads import SensorFaultHead, TaskHeads
 from gnn.normalisation import CHANNELS, TYPES, InputNormalisation
 from gnn.optional_input import OptionalInput
 
@@ -55,6 +55,7 @@ class ModelConfig(BaseModel):
     edge_in_message: bool = True
     signed_sum: bool = True
     cross_task: bool = False
+    sensor_head: bool = False
     discriminant: bool = True
     residuals: bool = False
     conditioning: bool = False
@@ -102,11 +103,14 @@ class NetworkOutputs:
         level_logits: [N, 4], continuation ratios.
         fault_logits: [N, 9].
         innovation: [N, T − 1, H], what the ARMA block's predictions missed; None without that block.
+        sensor_logits: [N, 13], that what a channel reads is the sensor's fault; None without that head. It is not
+            exported: on a box `edge_runtime.sensor_check` judges sensors, with or without a model.
     """
 
     level_logits: Tensor
     fault_logits: Tensor
     innovation: Tensor | None
+    sensor_logits: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ class UniversalTemporalGNN(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.task_heads = TaskHeads(width, config.dropout, cross_task=config.cross_task)
+        self.sensor_head = SensorFaultHead(width, CHANNELS) if config.sensor_head else None
         self.discriminant = CycleDiscriminant(TOKENS) if config.discriminant else None
         self.register_buffer("network_weight", torch.ones(TYPES))
 
@@ -269,8 +274,10 @@ class UniversalTemporalGNN(nn.Module):
         pipes, pipe_features = both_directions(graph.edge_index, graph.edge_features)
         for layer in self.layers:
             h = layer(h, pipes, pipe_features)
-        level_logits, fault_logits = self.task_heads(self.norm(h))
-        return NetworkOutputs(level_logits, fault_logits, innovation)
+        state = self.norm(h)
+        level_logits, fault_logits = self.task_heads(state)
+        sensor_logits = self.sensor_head(state) if self.sensor_head is not None else None
+        return NetworkOutputs(level_logits, fault_logits, innovation, sensor_logits)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The two outputs that are exported: level logits [N, 4] and fault logits [N, 9].

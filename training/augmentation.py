@@ -47,7 +47,8 @@ def augmented(window: Window, machine: Machine, settings: Augmentation, random: 
     One state of `random` gives one result: each sensor takes the same number of draws whatever the settings.
     """
     channels = tuple(
-        _augmented(channel, _scale(machine, number), settings, random) for number, channel in enumerate(window.channels)
+        _augmented(channel, sensor_scale(machine, number), settings, random)
+        for number, channel in enumerate(window.channels)
     )
     return replace(window, channels=channels)
 
@@ -75,7 +76,8 @@ def _late(values: Float32Array, shift: Float64Array) -> Float64Array:
     return samples
 
 
-def _scale(machine: Machine, sensor: int) -> float:
+def sensor_scale(machine: Machine, sensor: int) -> float:
+    """The rated value that makes a sensor's signal dimensionless, in its unit."""
     own = machine.sensors[sensor]
     component = machine.components[machine.component_index[own.component]]
     _, scale = normalisation(machine, component, own.quantity)

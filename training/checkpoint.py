@@ -108,6 +108,7 @@ def _arrays(examples: Iterable[Example]) -> Iterable[np.ndarray[Any, Any]]:
             yield from (getattr(sample, name) for name in GraphSample.INPUTS)
         yield example.targets.level
         yield example.targets.fault
+        yield example.faulty
 
 
 def _write(content: Mapping[str, Any], path: Path) -> None:

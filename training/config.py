@@ -26,8 +26,11 @@ class FitSettings(_Frozen):
         batch_size: windows a step, joined as one disjoint graph.
         learning_rate: of AdamW at its peak, after one warm-up epoch; it falls as a cosine to zero.
         sensor_drop: probability that a sensor is taken out of a degraded copy of a window.
+        sensor_faults: probability that a sensor of the copy that training sees drifts, sticks or is noisy; what the
+            sensor fault head learns from.
         degraded_share: how often training sees the degraded copy instead of the window itself.
-        fault_weight, innovation_weight: of those losses beside the level loss; the latter only with the ARMA block.
+        fault_weight, innovation_weight, sensor_fault_weight: of those losses beside the level loss; the last two only
+            with the ARMA block and the sensor fault head.
         validation_share: part of the training groups kept out for early stopping.
         accumulate: batches a step; as many windows as `batch_size` times this, with the memory of one batch.
         precision: of the arithmetic; weights are always float32. `bf16-mixed` pays on a GPU, `float8` on large networks
@@ -40,9 +43,11 @@ class FitSettings(_Frozen):
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     sensor_drop: Share = 0.1
+    sensor_faults: Share = 0.0
     degraded_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     fault_weight: Annotated[float, Field(ge=0)] = 0.5
     innovation_weight: Annotated[float, Field(ge=0)] = 0.1
+    sensor_fault_weight: Annotated[float, Field(ge=0)] = 0.2
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     accumulate: Annotated[int, Field(ge=1)] = 1
     precision: Precision = "32-true"
@@ -100,6 +105,13 @@ class TrainingConfig(_Frozen):
     protocols: dict[str, Protocol] = {}
     reported: tuple[str, ...] = ()
     ablations: dict[str, Ablation] = {}
+
+    @model_validator(mode="after")
+    def _sensor_head_has_something_to_learn(self) -> Self:
+        if self.model.sensor_head and not self.fit.sensor_faults:
+            message = "the sensor fault head learns from sensors made faulty: set fit.sensor_faults above 0"
+            raise MisfitError(message, "model", "sensor_head")
+        return self
 
     @model_validator(mode="after")
     def _ablations_fit_the_model(self) -> Self:

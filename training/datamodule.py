@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -11,13 +10,27 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from edge_runtime.graph import GraphSample, Int64Array
+from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from edge_runtime.graph_builder import join_graphs
 from gnn.model import GraphTensors
 from training.config import FitSettings
 from training.dataset import Example, Targets
 
 Item = TypeVar("Item")
+
+
+class Seen(NamedTuple):
+    """A window as a network sees it, and what it should say of it.
+
+    Attributes:
+        sample: the graph of one of its copies.
+        targets: the same for all copies.
+        faulty: float32 [N, 13], 1 where a channel of this copy is read by a faulty sensor.
+    """
+
+    sample: GraphSample
+    targets: Targets
+    faulty: Float32Array
 
 
 class Batch(NamedTuple):
@@ -28,38 +41,50 @@ class Batch(NamedTuple):
         level: int64 [N], −1 where unlabelled.
         levels: int64 [N], number of levels of the node's condition, 0 without one.
         fault: float32 [N, 9], NaN where unlabelled.
+        faulty: float32 [N, 13], 1 where a channel is read by a faulty sensor.
     """
 
     graph: GraphTensors
     level: Tensor
     levels: Tensor
     fault: Tensor
+    faulty: Tensor
 
     @classmethod
-    def join(cls, items: Sequence[tuple[GraphSample, Targets]], levels: Int64Array) -> Self:
+    def join(cls, items: Sequence[Seen], levels: Int64Array) -> Self:
         """Join windows of one machine, whose nodes' conditions have `levels` levels."""
-        samples, targets = zip(*items, strict=True)
+        samples, targets, faulty = zip(*items, strict=True)
         return cls(
             GraphTensors.of(join_graphs(samples)),
             torch.from_numpy(np.concatenate([target.level for target in targets])),
             torch.from_numpy(np.tile(levels, len(targets))),
             torch.from_numpy(np.concatenate([target.fault for target in targets])),
+            torch.from_numpy(np.concatenate(faulty)),
         )
 
 
-class GraphDataset(Dataset[tuple[GraphSample, Targets]]):
-    """Examples by number and copy: as they are, or degraded."""
+class GraphDataset(Dataset[Seen]):
+    """Windows by number and copy: as they are, or degraded."""
 
-    def __init__(self, examples: Sequence[Example]) -> None:
-        self._examples = examples
+    def __init__(self, copies: Sequence[tuple[Seen, Seen]]) -> None:
+        self._copies = copies
+
+    @classmethod
+    def to_learn(cls, examples: Sequence[Example]) -> Self:
+        """With the copies that training sees."""
+        return cls([(_whole(example), Seen(example.learned, example.targets, example.faulty)) for example in examples])
+
+    @classmethod
+    def to_validate(cls, examples: Sequence[Example]) -> Self:
+        """With copies in which sensors are silent and nothing else is changed."""
+        return cls([(_whole(example), _whole(example)._replace(sample=example.degraded)) for example in examples])
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self._copies)
 
-    def __getitem__(self, choice: tuple[int, bool]) -> tuple[GraphSample, Targets]:
+    def __getitem__(self, choice: tuple[int, bool]) -> Seen:
         index, degraded = choice
-        example = self._examples[index]
-        return (example.degraded if degraded else example.sample), example.targets
+        return self._copies[index][degraded]
 
 
 class EpochOrder(Sampler[tuple[int, bool]]):
@@ -109,8 +134,8 @@ class WindowsDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self._training = GraphDataset([replace(example, degraded=example.learned) for example in training])
-        self._validation = GraphDataset(validation)
+        self._training = GraphDataset.to_learn(training)
+        self._validation = GraphDataset.to_validate(validation)
         self._levels = levels
         self._settings = settings
         self._seed = seed
@@ -150,3 +175,7 @@ def _shared_out(order: Sequence[Item], processes: int, process: int) -> Sequence
     """Every n-th for one of n processes. The first come twice where it doesn't come out even: none may wait forever."""
     missing = -len(order) % processes
     return [*order, *order[:missing]][process::processes]
+
+
+def _whole(example: Example) -> Seen:
+    return Seen(example.sample, example.targets, np.zeros_like(example.faulty))

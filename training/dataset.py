@@ -16,6 +16,7 @@ from edge_runtime.windowing import cut_window
 from training.augmentation import NO_AUGMENTATION, Augmentation, augmented
 from training.data_problems import label_problems, refuse_errors
 from training.graph_making import GraphMaking, make_graphs
+from training.sensor_faults import faulty_channels, with_faulty_sensors
 
 UNLABELLED = -1
 IN_THIS_PROCESS = GraphMaking()
@@ -50,13 +51,15 @@ class Example:
         sample: the window's graph.
         degraded: the graph of the same window with some sensors silent.
         targets: what to learn.
-        learned: the degraded copy as training sees it, which may be augmented as well.
+        learned: the degraded copy as training sees it, which may be augmented as well and have faulty sensors.
+        faulty: float32 [N, 13], 1 for the channels of `learned` that a faulty sensor reads.
     """
 
     sample: GraphSample
     degraded: GraphSample
     targets: Targets
     learned: GraphSample
+    faulty: Float32Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ def build_examples(
     sensor_drop: float,
     seed: int,
     augment: Augmentation = NO_AUGMENTATION,
+    sensor_faults: float = 0.0,
     making: GraphMaking = IN_THIS_PROCESS,
     report: Callable[[int], None] = lambda _: None,
 ) -> tuple[Example, ...]:
@@ -173,8 +177,9 @@ def build_examples(
         windows: what to build from.
         sensor_drop: probability that a sensor is silent in the degraded copy. Whole sensors are dropped from the
             window itself, so that masks, features and ratios come out just as they do on a box that lost one.
-        seed: of the choice of sensors, and of the augmentation.
+        seed: of the choice of sensors, the augmentation and the sensor faults.
         augment: what else is done to the copy that training sees.
+        sensor_faults: probability that a sensor is faulty in that copy.
         making: cache and processes.
         report: called with the number of windows done.
 
@@ -184,10 +189,15 @@ def build_examples(
     random = np.random.default_rng(seed)
     whole = [item.window for item in windows.items]
     degraded = [silence_sensors(window, random.random(len(window.channels)) < sensor_drop) for window in whole]
-    copies = [whole, degraded]
+    learned, faulty = degraded, np.zeros((len(whole), len(windows.machine.sensors)), np.bool_)
     if augment != NO_AUGMENTATION:
         noisy = np.random.default_rng([seed, 1])
-        copies.append([augmented(window, windows.machine, augment, noisy) for window in degraded])
+        learned = [augmented(window, windows.machine, augment, noisy) for window in learned]
+    if sensor_faults:
+        broken = np.random.default_rng([seed, 2])
+        made = [with_faulty_sensors(window, windows.machine, sensor_faults, broken) for window in learned]
+        learned, faulty = [window for window, _ in made], np.stack([sensors for _, sensors in made])
+    copies = [whole, degraded] if learned is degraded else [whole, degraded, learned]
 
     def graphs(number: int) -> Iterator[GraphSample]:
         def told(done: int) -> None:
@@ -198,7 +208,7 @@ def build_examples(
     samples = [tuple(graphs(number)) for number in range(len(copies))]
     labels = [targets(windows.machine, item.label) for item in windows.items]
     return tuple(
-        Example(sample, silenced, labels[index], samples[-1][index])
+        Example(sample, silenced, labels[index], samples[-1][index], faulty_channels(windows.machine, faulty[index]))
         for index, (sample, silenced) in enumerate(zip(samples[0], samples[1], strict=True))
     )
 

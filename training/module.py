@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from gnn.arma import innovation_loss
-from gnn.heads import fault_loss, level_loss, likeliest_level
+from gnn.heads import fault_loss, level_loss, likeliest_level, sensor_fault_loss
 from gnn.model import UniversalTemporalGNN
 from training.checkpoint import KEY
 from training.config import FitSettings
@@ -25,7 +25,7 @@ others still learn, and calibration mends overconfidence afterwards.
 
 
 class DiagnosisModule(LightningModule):
-    """Level loss + weighted fault loss (+ weighted innovation loss), AdamW, one warm-up epoch, cosine to zero.
+    """AdamW on level loss + weighted fault loss + those of the parts that are on; a warm-up epoch, then cosine to zero.
 
     Attributes:
         epochs: int64, how many the weights have seen; a buffer, so that it comes back from other processes.
@@ -46,6 +46,9 @@ class DiagnosisModule(LightningModule):
         outputs = self.model.network(batch.graph)
         loss = level_loss(outputs.level_logits, batch.level, batch.levels)
         loss = loss + self.settings.fault_weight * fault_loss(outputs.fault_logits, batch.fault)
+        if outputs.sensor_logits is not None:
+            sensors = sensor_fault_loss(outputs.sensor_logits, batch.faulty, batch.graph.sequence_mask)
+            loss = loss + self.settings.sensor_fault_weight * sensors
         if outputs.innovation is not None:
             loss = loss + self.settings.innovation_weight * innovation_loss(outputs.innovation)
         return loss

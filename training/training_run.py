@@ -96,7 +96,12 @@ def load_training_windows(
     refuse_errors(class_problems(machine, recording))
     groups = windows.groups(config.group_by)
     examples = build_examples(
-        windows, sensor_drop=config.fit.sensor_drop, seed=seed, augment=config.augment, making=making
+        windows,
+        sensor_drop=config.fit.sensor_drop,
+        sensor_faults=config.fit.sensor_faults,
+        seed=seed,
+        augment=config.augment,
+        making=making,
     )
     return TrainingWindows(windows, examples, groups)
 

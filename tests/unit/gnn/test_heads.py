@@ -1,9 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import softplus
 
 from edge_runtime.calibration import level_probabilities
-from gnn.heads import CrossTaskAttention, TaskHeads, fault_loss, level_loss, likeliest_level
+from gnn.heads import (
+    CrossTaskAttention,
+    SensorFaultHead,
+    TaskHeads,
+    fault_loss,
+    level_loss,
+    likeliest_level,
+    sensor_fault_loss,
+)
 
 
 @pytest.mark.parametrize("cross_task", [False, True])
@@ -60,3 +69,19 @@ def test_the_likeliest_level_is_the_one_that_the_edge_names(levels: int):
 
 def test_a_node_without_a_condition_is_at_level_zero():
     assert likeliest_level(torch.full((1, 4), 9.0), torch.tensor([0])).tolist() == [0]
+
+
+def test_a_sensor_head_has_a_logit_a_channel():
+    assert SensorFaultHead(8, 13)(torch.randn(5, 8)).shape == (5, 13)
+
+
+def test_channels_without_a_sensor_do_not_count_in_the_sensor_loss():
+    logits, faulty = torch.randn(4, 13), torch.zeros(4, 13)
+    measured = torch.zeros(4, 13, 64)
+    assert sensor_fault_loss(logits, faulty, measured) == 0
+    measured[1, 2, 5] = 1
+    assert sensor_fault_loss(logits, faulty, measured).item() == pytest.approx(softplus(logits[1, 2]).item())
+    faulty[3, 3] = 1
+    assert sensor_fault_loss(logits, faulty, measured).item() == pytest.approx(softplus(logits[1, 2]).item())
+    faulty[1, 2] = 1
+    assert sensor_fault_loss(logits, faulty, measured).item() == pytest.approx(softplus(-logits[1, 2]).item())

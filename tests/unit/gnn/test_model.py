@@ -18,6 +18,7 @@ VARIANTS = {
     "no graph": ModelConfig(width=8, edge_layers=0),
     "no edge in message": ModelConfig(width=8, edge_in_message=False),
     "no signed sum": ModelConfig(width=8, signed_sum=False),
+    "sensor head": ModelConfig(width=8, sensor_head=True),
     "residuals": ModelConfig(width=8, residuals=True),
     "every input": ModelConfig(width=8, residuals=True, conditioning=True),
 }
@@ -98,8 +99,10 @@ def test_a_missing_channel_is_not_the_same_as_one_that_reads_zero():
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
 def test_every_weight_learns(config: ModelConfig):
     network = model(config).train()
-    outputs = network.run(GraphTensors.of(random_graph(6, 8)))
+    outputs = network.network(GraphTensors.of(random_graph(6, 8)))
     loss = outputs.level_logits.square().sum() + outputs.fault_logits.square().sum()
+    if outputs.sensor_logits is not None:
+        loss = loss + outputs.sensor_logits.square().sum()
     loss.backward()
     idle = [name for name, weight in network.named_parameters() if weight.grad is None or weight.grad.abs().sum() == 0]
     assert idle == []

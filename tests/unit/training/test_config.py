@@ -38,3 +38,12 @@ def test_a_network_that_cannot_be_is_found_when_the_file_is_read(tmp_path: Path,
         load_yaml(file, TrainingConfig)
     assert f"training.yaml:{line}:" in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_a_sensor_head_without_faulty_sensors_to_learn_from_is_refused(tmp_path: Path):
+    file = tmp_path / "training.yaml"
+    file.write_text("name: a\nmodel:\n  sensor_head: true\n")
+    with pytest.raises(ConfigurationError, match=r"training\.yaml:3: model\.sensor_head: .* set fit\.sensor_faults"):
+        load_yaml(file, TrainingConfig)
+    file.write_text("name: a\nmodel:\n  sensor_head: true\nfit: {sensor_faults: 0.1}\n")
+    assert load_yaml(file, TrainingConfig).model.sensor_head

@@ -3,7 +3,7 @@ import torch
 
 from training.config import FitSettings
 from training.cross_fit import TrainingWindows
-from training.datamodule import Batch, EpochOrder, GraphDataset, WindowsDataModule
+from training.datamodule import Batch, EpochOrder, GraphDataset, Seen, WindowsDataModule
 from training.dataset import level_counts
 
 
@@ -11,7 +11,7 @@ def test_a_batch_is_one_disjoint_graph_with_a_target_a_node(data: TrainingWindow
     examples = data.examples[:3]
     levels = level_counts(data.windows.machine)
 
-    batch = Batch.join([(example.sample, example.targets) for example in examples], levels)
+    batch = Batch.join([Seen(example.sample, example.targets, example.faulty) for example in examples], levels)
 
     nodes, edges = len(levels), examples[0].sample.edge_index.shape[1]
     assert batch.graph.sequence.shape == (3 * nodes, 13, 64)
@@ -20,6 +20,7 @@ def test_a_batch_is_one_disjoint_graph_with_a_target_a_node(data: TrainingWindow
     assert batch.level.tolist() == [int(level) for example in examples for level in example.targets.level]
     assert batch.levels.tolist() == levels.tolist() * 3
     assert batch.fault.shape == (3 * nodes, 9)
+    assert batch.faulty.shape == (3 * nodes, 13)
 
 
 def test_training_sees_degraded_copies_as_often_as_asked():
@@ -30,9 +31,13 @@ def test_training_sees_degraded_copies_as_often_as_asked():
 
 def test_a_copy_is_the_sample_or_its_degraded_one(data: TrainingWindows):
     damaged = [example for example in data.examples if example.degraded is not example.sample]
-    dataset = GraphDataset(damaged)
-    assert dataset[3, True][0] is damaged[3].degraded
-    assert dataset[3, False][0] is damaged[3].sample
+    learned, validated = GraphDataset.to_learn(damaged), GraphDataset.to_validate(damaged)
+    assert learned[3, True].sample is damaged[3].learned
+    assert learned[3, True].faulty is damaged[3].faulty
+    assert validated[3, True].sample is damaged[3].degraded
+    assert learned[3, False].sample is validated[3, False].sample is damaged[3].sample
+    assert not learned[3, False].faulty.any()
+    assert not validated[3, True].faulty.any()
 
 
 def test_each_epoch_has_its_own_order_which_follows_from_the_seed_alone():

@@ -4,13 +4,13 @@ import torch
 from gnn.model import ModelConfig, UniversalTemporalGNN
 from training.config import FitSettings
 from training.cross_fit import TrainingWindows
-from training.datamodule import Batch
+from training.datamodule import Batch, Seen
 from training.dataset import level_counts
 from training.module import DiagnosisModule, _rate
 
 
 def batch(data: TrainingWindows) -> Batch:
-    items = [(example.sample, example.targets) for example in data.examples[:4]]
+    items = [Seen(example.sample, example.targets, example.faulty) for example in data.examples[:4]]
     return Batch.join(items, level_counts(data.windows.machine))
 
 
@@ -30,6 +30,16 @@ def test_the_innovation_counts_when_the_arma_block_is_there(data: TrainingWindow
     assert beside > without
     plain = [module(innovation_weight=weight).loss(batch(data)).item() for weight in (0.0, 1.0)]
     assert plain[0] == plain[1]
+
+
+def test_a_sensor_that_is_at_fault_counts_when_that_head_is_there(data: TrainingWindows):
+    torch.manual_seed(0)
+    network = UniversalTemporalGNN(ModelConfig(width=8, sensor_head=True)).eval()
+    sound = batch(data)
+    broken = sound._replace(faulty=torch.ones_like(sound.faulty))
+    without, beside = (DiagnosisModule(network, FitSettings(sensor_fault_weight=weight)) for weight in (0.0, 1.0))
+    assert without.loss(sound) == without.loss(broken)
+    assert beside.loss(sound) != beside.loss(broken)
 
 
 def test_the_learning_rate_rises_in_a_line_and_falls_as_a_cosine():
