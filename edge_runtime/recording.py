@@ -51,11 +51,19 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Signals by sensor name, in order of time, and labels in the order of the file."""
+    """Signals by sensor name, in order of time, and labels in the order of the file.
+
+    Attributes:
+        path: where it comes from.
+        series: readings by sensor name.
+        labels: what is known of the machine.
+        repeated: rows left out because a later one has the same sensor and time.
+    """
 
     path: Path
     series: Mapping[str, Series]
     labels: tuple[LabelRow, ...] = ()
+    repeated: int = 0
 
     @property
     def first_us(self) -> int:
@@ -113,7 +121,8 @@ def read_recording(path: Path) -> Recording:
             hint=f"Name the folder that holds {SIGNALS}; configs/recordings/ has some.",
         )
     labels = path / LABELS
-    return Recording(path, _read_signals(path / SIGNALS), _read_labels(labels) if labels.exists() else ())
+    series, repeated = _read_signals(path / SIGNALS)
+    return Recording(path, series, _read_labels(labels) if labels.exists() else (), repeated)
 
 
 def write_recording(path: Path, series: Mapping[str, Series], labels: Sequence[LabelRow] = ()) -> None:
@@ -173,7 +182,8 @@ def write_labels(path: Path, labels: Sequence[LabelRow]) -> None:
         raise _unwritable(path, error) from error
 
 
-def _read_signals(path: Path) -> dict[str, Series]:
+def _read_signals(path: Path) -> tuple[dict[str, Series], int]:
+    """Readings by sensor, and how many rows were left out because a later one has the same sensor and time."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.compute as pc  # noqa: PLC0415
 
@@ -194,11 +204,12 @@ def _read_signals(path: Path) -> dict[str, Series]:
         codes, times_us, values = codes[order], times_us[order], values[order]
     names = sensors.dictionary.cast(pa.string()).to_pylist()
     bounds = np.searchsorted(codes, np.arange(len(names) + 1))
-    return {
+    series = {
         name: Series.ordered(times_us[low:high], values[low:high])
         for name, low, high in zip(names, bounds[:-1], bounds[1:], strict=True)
         if high > low
     }
+    return series, len(values) - sum(map(len, series.values()))
 
 
 def _read_labels(path: Path) -> tuple[LabelRow, ...]:

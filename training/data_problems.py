@@ -110,6 +110,10 @@ def class_problems(machine: Machine, recording: Recording) -> Iterator[Problem]:
 def signal_problems(machine: Machine, recording: Recording) -> Iterator[Problem]:
     """What is strange about the signals of a recording of that machine."""
     where = str(recording.path)
+    if recording.repeated:
+        what = f"{recording.repeated} rows have the sensor and time of a later row, which was taken instead"
+        remedy = "Find out which is right, and write the recording again without the other."
+        yield Problem(Severity.WARNING, where, what, remedy)
     known = [name for name in recording.series if name in machine.sensor_index]
     for name in sorted(set(recording.series) - set(machine.sensor_index)):
         what = f"machine {machine.name!r} has no such sensor, so it is left out{_meant(name, machine.sensor_index)}"

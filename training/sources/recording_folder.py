@@ -26,7 +26,7 @@ class RecordingFolder:
 
     def portions(self) -> Iterator[Portion]:
         """The readings."""
-        yield Portion(self._recording.series, 1)
+        yield Portion(self._recording.series, 1, self._recording.repeated)
 
     def labels(self) -> tuple[LabelRow, ...]:
         """Those of the file that the options name, or its own."""

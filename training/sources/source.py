@@ -21,10 +21,12 @@ class Portion:
     Attributes:
         series: by sensor. Of one sensor, later portions are later in time.
         done: how much of the source's `size` was read so far.
+        repeated: rows left out because a later one has the same sensor and time.
     """
 
     series: Mapping[str, Series]
     done: int
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,16 @@ def read_source(source: Source, report: Callable[[int], None] = lambda _: None) 
         RecordingError: it can't be read, or holds no reading.
     """
     parts: dict[str, list[Series]] = {}
+    repeated = 0
     for portion in source.portions():
-        for name, series in portion.series.items():
-            parts.setdefault(name, []).append(series)
+        for name, one in portion.series.items():
+            parts.setdefault(name, []).append(one)
+        repeated += portion.repeated
         report(portion.done)
     if not parts:
         raise _empty(source)
-    return Recording(source.path, {name: _joined(series) for name, series in parts.items()}, source.labels())
+    series = {name: _joined(pieces) for name, pieces in parts.items()}
+    return Recording(source.path, series, source.labels(), repeated)
 
 
 def import_source(source: Source, folder: Path, report: Callable[[int], None] = lambda _: None) -> int:

@@ -246,3 +246,16 @@ def test_a_box_that_reads_no_recording_never_loads_pyarrow():
     program = "import sys, edge_runtime.recording, edge_runtime.graph_builder; print('pyarrow' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_rows_that_repeat_a_time_are_counted_and_the_last_is_taken(tmp_path: Path):
+    recording = read_recording(write_signals(tmp_path / "r", time=pa.array([0, 0]).cast(pa.timestamp("us", "UTC"))))
+    assert recording.repeated == 1
+    assert recording.series["PS1"].values.tolist() == [2.0]
+
+
+def test_the_same_signals_have_the_same_hash_in_whatever_file_and_order(tmp_path: Path):
+    one, other = ({"A": series(1, 2), "B": series(3)}, {"B": series(3), "A": series(1, 2)})
+    write_recording(tmp_path / "one", one)
+    assert read_recording(tmp_path / "one").sha256 == Recording(tmp_path, other).sha256
+    assert Recording(tmp_path, {"A": series(1, 2.5), "B": series(3)}).sha256 != Recording(tmp_path, one).sha256

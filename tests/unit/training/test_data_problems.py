@@ -121,3 +121,8 @@ def test_a_good_recording_has_no_problem(machine: Machine, sample: Recording):
 def test_what_was_refused_before_stays_refused(machine: Machine, sample: Recording):
     doubled = replace(sample, labels=(*sample.labels, sample.labels[0]))
     assert "overlap" in errors(label_problems(machine, doubled))[0].what
+
+
+def test_rows_that_repeat_a_time_are_pointed_out(machine: Machine, sample: Recording):
+    (problem,) = signal_problems(machine, replace(sample, repeated=3))
+    assert (problem.severity, problem.what[:6]) == (Severity.WARNING, "3 rows")
