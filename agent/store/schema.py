@@ -29,10 +29,8 @@ Every table is read and salvaged by its integer `id`. Times are microseconds sin
 import sqlite3
 from collections.abc import Callable
 
-import sqlite_utils
-from sqlite_utils.db import Table
-
 from agent.store.connection import transaction
+from agent.store.tables import Database, Table
 from edge_runtime.errors import StoreDamagedError, StoreError
 
 _MARK = 0x4859 << 16
@@ -45,7 +43,7 @@ TABLES = (
 """In the order of their worth, which is the order of salvage."""
 
 
-def _tables(database: sqlite_utils.Database) -> None:
+def _tables(database: Database) -> None:
     """The first schema."""
 
     def create(name: str, columns: dict[str, type], *, nullable: frozenset[str] = frozenset()) -> Table:
@@ -112,7 +110,7 @@ def _tables(database: sqlite_utils.Database) -> None:
     losses.create_index(["record_class", "cause", "day"], unique=True)
 
 
-def _accounts(database: sqlite_utils.Database) -> None:
+def _accounts(database: Database) -> None:
     """Every reading is accounted for by its number. What an earlier version has stored is set apart as a whole."""
     blocks = database.table("reading_block")
     blocks.add_column("numbers", int, not_null_default=0)
@@ -136,13 +134,13 @@ def _accounts(database: sqlite_utils.Database) -> None:
     )
 
 
-def _wear(database: sqlite_utils.Database) -> None:
+def _wear(database: Database) -> None:
     """What writing costs the flash."""
     columns = {"id": int, "measured_us": int, "written_bytes": int, "payload_bytes": int}
     database.create_table("wear", columns, pk="id", not_null=columns.keys() - {"id"}, strict=True)
 
 
-def _lanes(database: sqlite_utils.Database) -> None:
+def _lanes(database: Database) -> None:
     """Lanes and dead letters. Batches of several lanes are sealed anew; the centre ignores what it has."""
     connection = database.conn
     connection.execute("UPDATE outbox SET batch_id = NULL")
@@ -163,7 +161,7 @@ def _lanes(database: sqlite_utils.Database) -> None:
     ).create_index(["day", "lane"], unique=True)
 
 
-def _clock_ledger(database: sqlite_utils.Database) -> None:
+def _clock_ledger(database: Database) -> None:
     """The clock's starts and steps."""
     columns = {
         "boot_id": int,
@@ -188,7 +186,7 @@ def _clock_ledger(database: sqlite_utils.Database) -> None:
     )
 
 
-def _gaps(database: sqlite_utils.Database) -> None:
+def _gaps(database: Database) -> None:
     """Gaps, and whether a run of the agent ended in order."""
     columns = {"id": int, "boot_id": int, "cause": str, "source": str, "sensors": str, "began_us": int}
     database.create_table(
@@ -201,7 +199,7 @@ def _gaps(database: sqlite_utils.Database) -> None:
     database.table("boot").add_column("stopped_us", int)
 
 
-MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     _tables,
     _accounts,
     _wear,
@@ -225,7 +223,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"the store has schema {version}, this agent knows up to {len(MIGRATIONS)}",
             hint="Install the newer agent again, or move the store away to begin a new one.",
         )
-    database = sqlite_utils.Database(connection, recursive_triggers=False)
+    database = Database(connection, recursive_triggers=False)
     for number in range(version, len(MIGRATIONS)):
         with transaction(connection):
             MIGRATIONS[number](database)
