@@ -14,8 +14,8 @@ from edge_runtime.prognosis.wiener import fit
 DAY_US = 24 * HOUR_US
 MIN_DAYS = 7.0
 """A week holds its shifts and its weekend; a shorter history takes them for a trend."""
-MIN_POINTS = 24
-"""Hours with a diagnosis."""
+MIN_DAYS_SEEN = 5
+"""Days with a diagnosis; between fewer anything may have happened."""
 LEAST_CHANGE = 0.01
 """Of health, over the whole history: less is no trend, however straight."""
 _TAIL = 0.05
@@ -50,7 +50,7 @@ def health_trend(history: HealthHistory, component: str, now_us: int, health: fl
     times_us, healths = history.extended(now_us, {component: health}).until(component, now_us)
     ages = (now_us - times_us) / DAY_US
     days = float(ages.max())
-    lack = _lack(days, len(ages))
+    lack = _lack(days, len(np.unique(ages.astype(np.int64))))
     if lack:
         return HealthTrend(history_days=days, reason=lack, remaining_life=_refused(lack))
     paths = fit(ages, healths)
@@ -72,11 +72,11 @@ def health_trend(history: HealthHistory, component: str, now_us: int, health: fl
     )
 
 
-def _lack(days: float, points: int) -> str | None:
+def _lack(days: float, days_seen: int) -> str | None:
     if days < MIN_DAYS:
         return f"{days:.1f} days of history, {MIN_DAYS:.0f} needed"
-    if points < MIN_POINTS:
-        return f"{points} hours with a diagnosis in {days:.0f} days, {MIN_POINTS} needed"
+    if days_seen < MIN_DAYS_SEEN:
+        return f"diagnosed on {days_seen} days of {days:.0f}, {MIN_DAYS_SEEN} needed"
     return None
 
 

@@ -45,7 +45,7 @@ def fit(ages: Float64Array, health: Float64Array) -> Paths:
     """What the process may be, given what was seen of it.
 
     Args:
-        ages: [n] how long ago, days, not negative and not all alike; n > 2.
+        ages: [n] how long ago, days, not negative, on five days or more of the last ninety.
         health: [n], 0–1. More than MAX_POINTS are brought to medians over equal parts of the time, which bears single
             misjudged windows.
     """

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.prognosis.history import HealthHistory
-from edge_runtime.prognosis.trend import MIN_DAYS, MIN_POINTS, health_trend
+from edge_runtime.prognosis.trend import MIN_DAYS, health_trend
 from tests.unit.edge_runtime.prognosis.degradation import HOURS, NOW_US, trend_of, wandering
 
 
@@ -75,9 +75,42 @@ def test_three_days_are_too_few():
     assert seen.reason == seen.remaining_life.refused == f"3.0 days of history, {MIN_DAYS:.0f} needed"
 
 
-def test_a_week_with_few_windows_is_too_little():
-    hours = np.linspace(24 * 8, 0, MIN_POINTS - 1).astype(int)
-    assert trend_of(np.full(len(hours), 0.8), hours=hours).reason == "23 hours with a diagnosis in 8 days, 24 needed"
+def test_a_week_seen_on_a_few_days_is_too_little():
+    hours = [*range(200, 150, -1), *range(20, -1, -1)]
+    assert trend_of(np.full(len(hours), 0.8), hours=hours).reason == "diagnosed on 4 days of 8, 5 needed"
+
+
+def test_an_hour_a_day_is_enough():
+    hours = np.arange(14, -1, -1) * HOURS
+    seen = trend_of(0.8 + 0.01 * hours / HOURS, hours=hours)
+    assert seen.loss_per_day == pytest.approx(0.01, abs=1e-4)
+    assert seen.significant
+
+
+@settings(max_examples=60)
+@given(
+    hours=st.lists(st.integers(1, 2159), min_size=1, max_size=400, unique=True),
+    level=st.sampled_from([0.3, 0.8]),
+    noise=st.sampled_from([0.0, 1e-9, 0.2]),
+    seed=st.integers(0, 99),
+)
+def test_whatever_was_seen_and_when_the_answer_is_ordered_and_finite(hours, level, noise, seed):
+    health = np.clip(level + np.random.default_rng(seed).normal(0, noise, len(hours) + 1), 0, 1)
+    seen = trend_of(health, hours=[*sorted(hours, reverse=True), 0])
+    assert (seen.loss_per_day is None) == (seen.reason is not None)
+    if seen.reason is None:
+        assert np.isfinite([seen.loss_low, seen.loss_high]).all()
+        assert seen.loss_low <= seen.loss_per_day <= seen.loss_high
+    life = seen.remaining_life
+    assert (life.p50_days is None) == (life.refused is not None)
+    if life.refused is None:
+        assert 0 <= life.p10_days <= life.p50_days <= (life.p90_days or life.horizon_days) <= life.horizon_days
+
+
+def test_two_days_three_months_ago_and_now_are_too_little_to_fit():
+    """Fifty hours in one part of the history: nothing is left to tell noise from wandering by."""
+    hours = [*range(2155, 2105, -1), 0]
+    assert trend_of(np.linspace(0.9, 0.8, len(hours)), hours=hours).reason.startswith("diagnosed on ")
 
 
 def test_the_first_diagnosis_ever_has_no_trend():
