@@ -7,6 +7,7 @@ import pytest
 
 from edge_runtime.features.classic import CLASSIC
 from edge_runtime.features.hydraulic import HYDRAULIC
+from edge_runtime.features.physics.registry import FAMILIES
 from edge_runtime.features.sequence import SEQUENCE, TOKENS
 
 MANUAL = (Path(__file__).parents[3] / "docs" / "features.md").read_text(encoding="utf-8")
@@ -28,3 +29,13 @@ def test_tokens_are_documented_as_one():
     assert documented(SEQUENCE.name) == ["token_k"]
     assert [name.removeprefix("token_") for name in SEQUENCE.names] == [str(k) for k in range(TOKENS)]
     assert f"{TOKENS} tokens" in SECTIONS[SEQUENCE.name]
+
+
+def test_every_residual_has_its_row_with_formula_and_faults():
+    cell = r"((?:[^|\\]|\\\|)+)"
+    rows = re.findall(rf"^\| `([a-z_]+)` \| {cell} \| {cell} \| {cell} \|$", SECTIONS["physics-1"], re.MULTILINE)
+    assert [(name, formula.replace(r"\|", "|"), shows) for name, formula, _, shows in rows] == [
+        (one.name, one.formula, ", ".join(fault.replace("_", " ") for fault in one.shows))
+        for _, residuals in FAMILIES
+        for one in residuals
+    ]
