@@ -19,6 +19,7 @@ from cloud_sync.cloud.label_api import label_api
 from cloud_sync.cloud.ledger_api import ledger_api
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
 from cloud_sync.cloud.read_api import read_api
+from cloud_sync.cloud.request_trace import RequestTrace
 from cloud_sync.cloud.settings import CloudSettings
 from edge_runtime.errors import ConfigurationError
 
@@ -59,6 +60,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
         version="1",
         lifespan=lifespan,
     )
+    app.add_middleware(RequestTrace)
     problem.install(app, settings.retry_after_s)
     app.include_router(enrol_api(database, settings, metrics))
     app.include_router(ingest_api(database, settings, metrics))

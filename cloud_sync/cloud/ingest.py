@@ -29,9 +29,11 @@ async def prepare_connection(connection: psycopg.AsyncConnection) -> None:
 
 
 async def write_batch(
-    connection: psycopg.AsyncConnection, identity: AgentIdentity, batch: Batch, rows: BatchRows
+    connection: psycopg.AsyncConnection, identity: AgentIdentity, batch: Batch, rows: BatchRows, trace_id: str = ""
 ) -> Acknowledgement:
     """Write all rows of `batch`; nothing when it was committed before. The caller commits, then answers.
+
+    `trace_id` goes with the receipt.
 
     Raises:
         RefusedError: PostgreSQL can't hold a value, such as a NUL character in a text (422).
@@ -46,6 +48,7 @@ async def write_batch(
         "gaps": len(batch.gaps),
         "clock_steps": len(batch.clock_steps),
         "backlog": batch.backlog,
+        "trace_id": trace_id,
     }
     inserted = await (await connection.execute(_QUERIES["insert_receipt"], receipt)).fetchone()
     if inserted is not None:

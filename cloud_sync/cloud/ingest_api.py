@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from cloud_sync.cloud import credentials
@@ -17,6 +18,8 @@ from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.wire import CONTENT_TYPE, MAX_COMPRESSED_BYTES, Acknowledgement, Batch, decode_batch
 from edge_runtime.errors import CredentialError, DatabaseError, RefusedError, WireError
 
+_log = structlog.get_logger(__name__)
+
 
 def ingest_api(database: Database, settings: CloudSettings, metrics: CentreMetrics) -> APIRouter:
     """The route of ingest."""
@@ -25,19 +28,22 @@ def ingest_api(database: Database, settings: CloudSettings, metrics: CentreMetri
 
     @router.post("/ingest", response_model=None, summary="Hand over one batch; answered when it is on disk")
     async def ingest(request: Request) -> Response:
+        machine = None
         try:
             async with database.transaction() as connection:  # before the body: strangers don't get to send megabytes
                 identity = await credentials.authenticate(
                     connection, bearer(request.headers.get("authorization")), settings.credential_lifetime
                 )
+            machine = identity.machine
             body = await _batch_body(request, settings.body_timeout_s)
             started = time.monotonic()
             async with turns:
                 batch, rows = await asyncio.to_thread(_decode, body, identity.machine)
                 async with database.transaction() as connection:
-                    acknowledgement = await write_batch(connection, identity, batch, rows)
-        except (CredentialError, RefusedError, WireError):
+                    acknowledgement = await write_batch(connection, identity, batch, rows, request.state.trace_id)
+        except (CredentialError, RefusedError, WireError) as error:
             metrics.batches.labels("refused").inc()
+            _log.warning("batch refused", machine=machine, reason=str(error))
             raise
         except DatabaseError:
             metrics.batches.labels("failed").inc()

@@ -9,6 +9,7 @@ import structlog
 def configure_logs(level: int = logging.INFO) -> None:
     """Send everything that is logged in this process through structlog, to standard error."""
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

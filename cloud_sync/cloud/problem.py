@@ -44,6 +44,7 @@ def problem(
         "detail": detail,
         "hint": hint,
         "instance": request.url.path,
+        "trace_id": getattr(request.state, "trace_id", ""),
     }
     return JSONResponse(content, status, headers, media_type=CONTENT_TYPE)
 

@@ -9,6 +9,7 @@ import structlog
 
 from cloud_sync.edge.centre import raise_for_answer, unreachable
 from cloud_sync.edge.link import Link
+from cloud_sync.trace import HEADER, traceparent
 from cloud_sync.wire import Message, decode_json
 from edge_runtime.errors import CentreUnreachableError, ConfigurationError, WireError
 
@@ -39,9 +40,15 @@ class CentreClient:
         self._client = link.open(transport)
 
     async def post(
-        self, path: str, content: bytes, content_type: str, credential: str, answer: type[Message]
+        self,
+        path: str,
+        content: bytes,
+        content_type: str,
+        credential: str,
+        answer: type[Message],
+        trace_id: str | None = None,
     ) -> Message:
-        """Send a request and wait for its answer, which is JSON of that form.
+        """Send a request and wait for its answer, which is JSON of that form. With a trace id it is part of that trace.
 
         Raises:
             CentreUnreachableError: no answer, not the centre's, or a passing fault; to be tried again.
@@ -50,6 +57,8 @@ class CentreClient:
         """
         await self._renew()
         headers = {"Content-Type": content_type, "Authorization": f"Bearer {credential}"}
+        if trace_id is not None:
+            headers[HEADER] = traceparent(trace_id)
         try:
             async with (
                 asyncio.timeout(self._link.timeout_s * _DEADLINES),

@@ -23,6 +23,7 @@ from cloud_sync.edge.gate import Gate, Permit
 from cloud_sync.edge.retry import RETRY_POLICY, RetryPolicy
 from cloud_sync.edge.rotation import rotate_credential
 from cloud_sync.edge.sealed_batch import Outbox, SealedBatch
+from cloud_sync.trace import batch_trace_id
 from cloud_sync.wire import CONTENT_TYPE, Acknowledgement
 from edge_runtime.errors import (
     CentreError,
@@ -166,7 +167,10 @@ class Uplink:
 
     async def _post(self, batch: SealedBatch) -> Acknowledgement:
         credential = (await asyncio.to_thread(read_credential, self._credential_file)).credential
-        acknowledgement = await self._client.post(_PATH, batch.body, CONTENT_TYPE, credential, Acknowledgement)
+        trace_id = batch_trace_id(batch.boot, batch.number)
+        acknowledgement = await self._client.post(
+            _PATH, batch.body, CONTENT_TYPE, credential, Acknowledgement, trace_id
+        )
         if (acknowledgement.boot, acknowledgement.number) != (batch.boot, batch.number):
             raise CentreUnreachableError(
                 f"the centre acknowledges batch {acknowledgement.number} of {acknowledgement.boot}, "
@@ -185,7 +189,13 @@ class Uplink:
             if error.status == httpx.codes.REQUEST_TIMEOUT:
                 self._gate.failed(len(batch.body), self._monotonic())
                 raise CentreUnreachableError(str(error), hint="The network is too slow for a window.") from error
-            _log.error("record set aside", lane=batch.lane, reason=str(error), hint="See: hydrosight sync dead-letters")
+            _log.error(
+                "record set aside",
+                lane=batch.lane,
+                reason=str(error),
+                trace_id=batch_trace_id(batch.boot, batch.number),
+                hint="See: hydrosight sync dead-letters",
+            )
         await self._outbox.refuse(batch.boot, batch.number, str(error), len(batch.body))
 
     def _succeeded(self) -> None:

@@ -1,7 +1,8 @@
 -- name: insert_receipt
 -- First in the transaction. Another server with the same batch waits here for this one's commit, and then gets no row.
-INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts, gaps, clock_steps, backlog)
-VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s, %(gaps)s, %(clock_steps)s, %(backlog)s)
+INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts, gaps, clock_steps, backlog, trace_id)
+VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s, %(gaps)s, %(clock_steps)s, %(backlog)s,
+        %(trace_id)s)
 ON CONFLICT DO NOTHING RETURNING number;
 
 -- name: note_seen
