@@ -1,4 +1,4 @@
-"""Every request has a trace id: its own `traceparent`'s or a new one. Logs and problem answers of the request name it."""
+"""Every request has a trace id: its own `traceparent`'s or a new one. Its log lines and problem answers name it."""
 
 import structlog
 from starlette.datastructures import Headers
@@ -8,7 +8,7 @@ from cloud_sync.trace import HEADER, trace_id_of
 
 
 class RequestTrace:
-    """ASGI middleware that binds the trace id to the request's log context, and keeps it as `request.state.trace_id`."""
+    """ASGI middleware that binds the trace id to the request's log lines and keeps it as `request.state.trace_id`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
