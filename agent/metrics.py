@@ -11,6 +11,7 @@ from agent.status import Snapshot
 from agent.store.wear import Wear
 from agent.sync_desk import SyncFigures
 from agent.view import HealthView
+from edge_runtime.diagnosis import Diagnosis
 
 
 def metrics_text(view: HealthView) -> bytes:
@@ -132,8 +133,29 @@ def _diagnosis_metrics(snapshot: Snapshot) -> Iterator[Metric]:
         if component.health is not None:
             health.add_metric([component.component], component.health)
     yield health
+    yield from _trend_metrics(diagnosis)
     if diagnosis.overall_health is not None:
         yield GaugeMetricFamily("hydrosight_overall_health", "Health 0-1 of the machine", diagnosis.overall_health)
     yield GaugeMetricFamily(
         "hydrosight_inference_seconds", "Duration of the last inference", diagnosis.inference_ms / 1e3
     )
+
+
+def _trend_metrics(diagnosis: Diagnosis) -> Iterator[Metric]:
+    loss = GaugeMetricFamily(
+        "hydrosight_component_loss_per_day", "Health lost a day, where that is a trend", labels=["component"]
+    )
+    remaining = GaugeMetricFamily(
+        "hydrosight_component_remaining_days", "Days until health falls below 0.5", labels=["component", "quantile"]
+    )
+    for component in diagnosis.components:
+        trend = component.trend
+        if trend is None or trend.loss_per_day is None or not trend.significant:
+            continue
+        loss.add_metric([component.component], trend.loss_per_day)
+        life = trend.remaining_life
+        for quantile, days in (("0.1", life.p10_days), ("0.5", life.p50_days), ("0.9", life.p90_days)):
+            if days is not None:
+                remaining.add_metric([component.component, quantile], days)
+    yield loss
+    yield remaining

@@ -9,6 +9,8 @@ from agent.store.retention import Retention
 from agent.store.store import Store
 from agent.view import TASK_LIMIT_S, HealthView
 from edge_runtime.errors import ConfigurationError
+from edge_runtime.prognosis.remaining_life import RemainingLife
+from edge_runtime.prognosis.trend import HealthTrend
 from tests.stored import diagnosis, readings, window
 
 
@@ -104,6 +106,21 @@ def test_metrics_are_in_prometheus_form(client, status):
     assert not any('component="valve"' in line for line in lines)
     assert 'hydrosight_part_healthy{part="source plc"} 0.0' in lines
     assert "hydrosight_outbox_pending 2.0" in lines
+
+
+@pytest.mark.parametrize("significant", [True, False])
+def test_a_trend_is_served_where_there_is_one(client, status, significant):
+    life = RemainingLife(threshold=0.5, p10_days=4.0, p50_days=9.0)
+    trend = HealthTrend(
+        history_days=9, loss_per_day=0.02, loss_low=0.01, loss_high=0.03, significant=significant, remaining_life=life
+    )
+    pump, valve = diagnosis(0).components
+    wearing = pump.model_copy(update={"trend": trend})
+    status.diagnosed(diagnosis(0).model_copy(update={"components": (wearing, valve)}), alerts=0)
+    lines = client.get("/metrics").text.splitlines()
+    assert ('hydrosight_component_loss_per_day{component="pump"} 0.02' in lines) == significant
+    days = [line for line in lines if line.startswith("hydrosight_component_remaining_days{")]
+    assert len(days) == (2 if significant else 0), "what lies beyond the horizon is absent"
 
 
 def test_another_path_gets_a_list_of_those_there_are(client):

@@ -22,6 +22,9 @@ from agent.view import HealthView, SyncView
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
 from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.diagnosis import Diagnosis
+from edge_runtime.prognosis.remaining_life import RemainingLife
+from edge_runtime.prognosis.trend import HealthTrend
 from edge_runtime.quality import Reason
 from edge_runtime.sensor_health import SensorHealth
 from tests.models.tiny_bundle import build_tiny_bundle, window_of
@@ -69,6 +72,16 @@ def test_the_manual_names_no_setting_that_is_not_there():
     assert {key for key in ROWS if "." in key} - set(SETTINGS) == set()
 
 
+def wearing(diagnosis: Diagnosis) -> Diagnosis:
+    """The same with a trend of every component."""
+    life = RemainingLife(threshold=0.5, p10_days=1.0, p50_days=2.0, p90_days=3.0)
+    trend = HealthTrend(
+        history_days=9.0, loss_per_day=0.1, loss_low=0.1, loss_high=0.1, significant=True, remaining_life=life
+    )
+    components = tuple(component.model_copy(update={"trend": trend}) for component in diagnosis.components)
+    return diagnosis.model_copy(update={"components": components})
+
+
 def test_every_metric_is_in_the_manual(tmp_path):
     bundle = open_bundle(build_tiny_bundle(tmp_path / "bundle"))
     diagnosis = Diagnoser(bundle.machine, bundle, OnnxBackend(bundle.model_path)).diagnose(window_of(bundle.machine))
@@ -79,7 +92,7 @@ def test_every_metric_is_in_the_manual(tmp_path):
         )
     status = AgentStatus()
     status.report("store", healthy=True, message="")
-    status.diagnosed(diagnosis, alerts=0)
+    status.diagnosed(wearing(diagnosis), alerts=0)
     status.sensed((SensorHealth("PS1", Reason.STUCK, False, "stuck", {Reason.STUCK: 1}),))
     counted = {"plc": SourceCounters(exceptions={2: 1})}
     view = HealthView(status, lambda: statistics, lambda: SyncView(figures=figures), lambda: counted)
