@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_runtime.machine import Machine
-from edge_runtime.manifest import ConditionCalibration, TrainingData
+from edge_runtime.manifest import ConditionCalibration, LevelCalibration, TrainingData
 from gnn.model import ModelConfig
 from training.baselines import CLOCK, LDA, MAJORITY
 from training.protocols import DISCRIMINANT, MODEL, NETWORK, ProtocolReport
@@ -38,10 +38,11 @@ def model_card(facts: CardFacts) -> str:
     """The card as Markdown; every figure in it was measured by the run that wrote it."""
     machine, training, config = facts.machine, facts.training, facts.config
     calibration = _table(
-        ("condition", "levels, healthy to failed", "temperature", "conformal threshold"),
+        ("condition", "levels, healthy to failed", "signals missing", "temperature", "lapse", "conformal threshold"),
         [
-            (name, ", ".join(item.labels), f"{item.temperature:.2f}", f"{item.conformal_threshold:.3f}")
+            (name, ", ".join(item.labels), str(missing), *_sureness(item.for_missing(missing)))
             for name, item in facts.calibration.items()
+            for missing in range(1 + len(item.lacking))
         ],
     )
     reports = "\n\n".join(_report(report) for report in facts.reports)
@@ -86,8 +87,8 @@ Beside the model stand
 
 ## Calibration shipped
 
-Temperature and conformal threshold come from cross-fitted networks, on windows of groups that each had not seen; the
-network shipped was then trained on all of them.
+Temperature, lapse rate and conformal threshold come from cross-fitted networks, on windows of groups that each had not
+seen, for each number of the component's own signals that are missing; the network shipped was then trained on all.
 
 {calibration}
 
@@ -95,6 +96,8 @@ network shipped was then trained on all of them.
 
 - One machine, one duty cycle, faults that were set and didn't grow. For another machine it has to be trained, or at
   least calibrated, again.
+- Far outside of the ranges and courses that the signals had in training it is silent, and nearer it is less sure
+  (`novelty.npz`). It can't know faults that leave all signals within them.
 - The 90 % sets keep their promise on states like those they were calibrated on. The coverage measured above, on groups
   not seen, says how far that carries.
 - A condition whose levels were each recorded in one stretch of time can't be told from time itself, by whatever
@@ -136,6 +139,10 @@ def _report(report: ProtocolReport) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _sureness(level: LevelCalibration) -> tuple[str, ...]:
+    return f"{level.temperature:.2f}", f"{level.lapse:.3f}", f"{level.conformal_threshold:.3f}"
 
 
 def _interval(value: tuple[float, float, float]) -> str:

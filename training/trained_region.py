@@ -14,7 +14,9 @@ from training.folds import group_folds
 INSIDE = 0.99
 """Share of the windows of held-out groups that lie inside."""
 
-LEAST_MARGIN = 0.1
+LEAST_MARGIN, MOST_MARGIN = 0.1, 1.0
+"""The margin may be as wide as the range: a handful of groups that have little in common would ask for any width."""
+
 LEAST_LIMIT = 0.5
 """Of the squared distance for each entry, which is 1 on the average over training where nothing goes together."""
 
@@ -59,7 +61,7 @@ def _fit(
         excess[fold.test] = rest.range_excess(entries[fold.test]).max((1, 2))
         distance[fold.test] = rest.distance(entries[fold.test])
     weights = group_weights(groups)
-    margin = max(LEAST_MARGIN, _quantile(excess, weights))
+    margin = min(max(LEAST_MARGIN, _quantile(excess, weights)), MOST_MARGIN)
     limit = max(LEAST_LIMIT, _quantile(distance, weights))
     return _region(sensors, entries, resolution, margin=margin, limit=limit)
 

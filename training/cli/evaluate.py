@@ -5,17 +5,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
 from edge_runtime.machine_file import load_machine
+from training.cli.evaluation_tables import show_evaluation
 from training.cli.options import AsJson, MachineFile, RecordingAddress
-from training.cli.output import console, notes, say
+from training.cli.output import notes, say
 from training.dataset import labelled_windows
-from training.evaluate import Evaluation
 from training.evaluate import evaluate as evaluate_bundle
 from training.sources.open_source import read_address
 
@@ -28,7 +26,10 @@ def evaluate(
 ) -> None:
     """Evaluate a bundle on a recording's stable windows, by the code that runs on a box.
 
-    One window a label row, from `start` to `end`. An abstention counts as a miss in accuracy and F1.
+    One window a label row, from `start` to `end`. The first table says how often it is right: an abstention counts as a
+    miss, but for `answered`, the accuracy without abstentions; `outside` are windows unlike those of its training. The
+    second says whether its confidence can be trusted: calibration error (15 bins), how often the 90 % sets hold the
+    true level and how many levels they hold, and the accuracy among the windows that it is surest of.
 
     Example: `hydrosight-train evaluate --machine configs/machines/zema.yaml --bundle configs/models/zema-rig
     --recording configs/recordings/zema-sample --json`
@@ -44,14 +45,4 @@ def evaluate(
     if as_json:
         sys.stdout.write(result.model_dump_json() + "\n")
     else:
-        console.print(_evaluation_table(result, bundle))
-
-
-def _evaluation_table(result: Evaluation, bundle: Path) -> Table:
-    table = Table(title=f"{bundle} on {result.windows} windows", box=box.SIMPLE_HEAD, padding=0)
-    table.add_column("condition", no_wrap=True)
-    for name in ("accuracy", "macro F1", "balanced", "ECE", "coverage", "set size", "abstained"):
-        table.add_column(name, justify="right")
-    for condition, metrics in result.components.items():
-        table.add_row(condition, *(f"{value:.3f}" for value in metrics.as_dict().values()))
-    return table
+        show_evaluation(result, bundle)

@@ -32,7 +32,8 @@ def test_evaluate_prints_one_json_object_of_the_agreed_shape(bundle: Path):
     done = run("evaluate", "--machine", MACHINE_FILE, "--bundle", bundle, "--recording", SAMPLE, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert list(found) == ["windows", "components"]
+    assert list(found) == ["windows", "components", "trust", "knows_its_training"]
+    assert list(found["trust"]) == list(found["components"])
     assert list(found["components"]) == ["cooler", "valve", "pump", "accumulator"]
     for metrics in found["components"].values():
         assert list(metrics) == [

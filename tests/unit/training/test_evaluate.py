@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,9 +8,11 @@ from edge_runtime.bundle import Bundle, open_bundle
 from edge_runtime.graph import GraphSample
 from edge_runtime.machine import Machine
 from edge_runtime.recording import Recording
+from edge_runtime.window import Window
 from tests.models.tiny_bundle import build_tiny_bundle
 from training.dataset import LabelledWindow, LabelledWindows, labelled_windows, silence_sensors, targets
 from training.evaluate import evaluate
+from training.trained_region import fit_regions
 
 
 class Oracle:
@@ -73,3 +77,34 @@ def test_progress_is_reported(bundle: Bundle, windows: LabelledWindows):
     done: list[int] = []
     evaluate(bundle, Oracle(windows), windows, report=done.append)
     assert done == [len(windows)]
+
+
+def test_a_bundle_that_knows_its_training_is_silent_on_signals_unlike_them(bundle: Bundle, windows: LabelledWindows):
+    """Every other window shows pressures of another machine: half are abstentions, and the other half is right."""
+    groups = windows.groups(("block",))
+    knowing = replace(bundle, regions=fit_regions(windows, groups))
+    odd = tuple(
+        LabelledWindow(_stronger(item.window) if number % 2 else item.window, item.label)
+        for number, item in enumerate(windows.items)
+    )
+    mixed = LabelledWindows(windows.machine, odd)
+
+    found = evaluate(knowing, Oracle(mixed), mixed)
+
+    valve, trust = found.components["valve"], found.trust["valve"]
+    half = len(windows) // 2 / len(windows)
+    assert (trust.unlike, valve.abstained) == (pytest.approx(half), pytest.approx(half))
+    assert trust.outside >= trust.unlike
+    assert (valve.accuracy, trust.answered_accuracy) == (pytest.approx(1 - half), 1)
+    assert trust.risk_coverage[0].coverage == pytest.approx(1 - half)
+
+
+def test_a_bundle_that_does_not_know_its_training_calls_nothing_unlike_it(bundle: Bundle, windows: LabelledWindows):
+    found = evaluate(bundle, Oracle(windows), windows)
+    assert not found.knows_its_training
+    assert {trust.outside for trust in found.trust.values()} == {0.0}
+
+
+def _stronger(window: Window) -> Window:
+    channels = tuple(replace(c, values=c.values * (3 if c.sensor.startswith("PS") else 1)) for c in window.channels)
+    return replace(window, channels=channels)
