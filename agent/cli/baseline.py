@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agent.cli.baseline_view import show_baseline, show_learned, show_standing, show_versions, standing_document
@@ -97,7 +98,7 @@ def show(
     with reported_errors():
         machine, shelf = _machine(config), _shelf(config)
         baseline = shelf.active() if version is None else shelf.read(version)
-        kept = [shelf.read(number) for number in shelf.versions]
+        kept = list(_readable(shelf))
         if as_json:
             shown = baseline.model_dump(mode="json") if baseline else None
             print_json({"active": shelf.state.active, "kept": [_summary(one) for one in kept], "baseline": shown})
@@ -166,6 +167,15 @@ def _machine(config: Path) -> Machine:
 
 def _shelf(config: Path) -> BaselineShelf:
     return BaselineShelf(settings_from(config).baseline_directory)
+
+
+def _readable(shelf: BaselineShelf) -> Iterator[MachineBaseline]:
+    """Those that are kept. Of damaged ones it says so: the others are of use all the same."""
+    for version in shelf.versions:
+        try:
+            yield shelf.read(version)
+        except BaselineError as error:
+            error_console.print(f"[yellow]{escape(str(error))}[/]", soft_wrap=True)
 
 
 def _period(

@@ -33,7 +33,7 @@ def show_baseline(machine: Machine, baseline: MachineBaseline) -> None:
     axes = OperatingAxes.of(machine)
     columns = [("sensor", "left"), ("at", "left"), ("healthy", "right"), ("±", "right"), ("", "left")]
     for item in _distinct(baseline):
-        few = f": fewer than {MIN_WINDOWS}, so not used" if item.windows < MIN_WINDOWS else ""
+        few = "" if item.windows >= MIN_WINDOWS else f", fewer than {MIN_WINDOWS}: not used"
         rows = [
             [
                 sensor.name,
@@ -46,8 +46,8 @@ def show_baseline(machine: Machine, baseline: MachineBaseline) -> None:
             for sensor in machine.sensors
             if (known := item.sensors.get(sensor.name))
         ]
-        title = f"\n{axes.words(item.regime)} ({item.windows} windows{few})"
-        print_table(title, [*columns, ("windows", "right")], rows, f"{title}: no sensor was whole in any window")
+        console.print(f"\n[bold]{axes.words(item.regime)}[/] ({item.windows} windows{few})", soft_wrap=True)
+        print_table("", [*columns, ("windows", "right")], rows, "No sensor was whole in any window.")
 
 
 def show_versions(kept: Sequence[MachineBaseline], active: int | None) -> None:
@@ -65,7 +65,8 @@ def show_versions(kept: Sequence[MachineBaseline], active: int | None) -> None:
         for one in kept
     ]
     columns = [("version", "right"), ("", "left"), ("learned (UTC)", "left"), ("source", "left"), ("windows", "right")]
-    print_table("\nKept", columns, rows, "")
+    console.print()
+    print_table("Kept", columns, rows, "")
 
 
 def show_standing(

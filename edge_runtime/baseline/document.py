@@ -2,7 +2,6 @@
 
 import hashlib
 from enum import StrEnum
-from functools import cached_property
 from typing import Annotated, Self
 
 import numpy as np
@@ -114,16 +113,16 @@ class MachineBaseline(_Frozen):
             raise ValueError("a regime is there twice")
         return self
 
-    @cached_property
+    @property
     def by_regime(self) -> dict[Regime, RegimeBaseline]:
         """The baseline of each regime, those with too few windows too."""
         return {item.regime: item for item in self.regimes}
 
     def at(self, axes: OperatingAxes, point: OperatingPoint) -> RegimeBaseline | None:
         """What to compare a window with; None when the machine was never seen healthy while it did this."""
-        known = [item.regime for item in self.regimes if item.windows >= MIN_WINDOWS]
+        known = {item.regime: item for item in self.regimes if item.windows >= MIN_WINDOWS}
         nearest = axes.nearest(point, known)
-        return None if nearest is None else self.by_regime[nearest]
+        return None if nearest is None else known[nearest]
 
     def check_fits(self, machine: Machine, window_s: float) -> None:
         """Make sure that it speaks of this machine, with these sensors, in windows of this length.

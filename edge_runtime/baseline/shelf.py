@@ -1,7 +1,7 @@
 """Where a box keeps the baselines that it has learned: the latest few, and which of them is in use.
 
     DIRECTORY/0007.json     version 7, a `MachineBaseline`; never changed once it is written
-    DIRECTORY/state.json    `ShelfState`: which version is in use, and the highest there ever was
+    DIRECTORY/state.json    `ShelfState`: which version is in use
     DIRECTORY/lock          one process changes the shelf at a time
 
 A new version is written whole before the state points at it, so whenever the power goes the state is the one before or
@@ -33,15 +33,13 @@ class ShelfState(BaseModel):
     """The whole of `state.json`.
 
     Attributes:
-        active: the version in use; None before the first one, and after `forget`.
-        highest: highest version that there ever was.
+        active: the version in use; None after `forget`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: int = 1
     active: int | None = Field(None, ge=1)
-    highest: int = Field(0, ge=0)
 
 
 class BaselineShelf:
@@ -56,7 +54,7 @@ class BaselineShelf:
         """What stands on disk.
 
         Raises:
-            BaselineError: it can't be read, or is damaged; `restore` of a version mends it.
+            BaselineError: it can't be read, or is damaged; `restore` of a version and `add` mend it.
         """
         file = self._directory / STATE_FILE
         try:
@@ -121,10 +119,10 @@ class BaselineShelf:
             BaselineError: it can't be written; what was in use stays in use.
         """
         with self._change():
-            version = max((self.state.highest, *self.versions)) + 1
+            version = max(self.versions, default=0) + 1
             numbered = baseline.model_copy(update={"version": version})
             replace_file(self._file(version), numbered.model_dump_json().encode())
-            self._write(ShelfState(active=version, highest=version))
+            self._write(ShelfState(active=version))
             for old in self.versions[:-KEPT]:
                 self._file(old).unlink(missing_ok=True)
         return numbered
@@ -136,10 +134,10 @@ class BaselineShelf:
             BaselineError: it can't be written.
         """
         with self._change():
-            state = self.state
-            if state.active is not None:
-                self._write(state.model_copy(update={"active": None}))
-        return state.active
+            active = self.state.active
+            if active is not None:
+                self._write(ShelfState())
+        return active
 
     def restore(self, version: int | None = None) -> MachineBaseline:
         """Use one that is kept again.
@@ -153,7 +151,7 @@ class BaselineShelf:
         with self._change():
             chosen = self._former() if version is None else version
             found = self.read(chosen)
-            self._write(ShelfState(active=chosen, highest=max(chosen, *self.versions)))
+            self._write(ShelfState(active=chosen))
         return found
 
     def _former(self) -> int:

@@ -340,3 +340,14 @@ def test_a_failed_write_leaves_nothing_behind_and_can_be_given_again(path, store
     store.append(readings(0))
     assert store.statistics().readings_this_boot == 30
     assert len(store.series(0, SECOND_US)["PS1"]) == 10
+
+
+def test_windows_of_a_time_come_with_their_diagnoses_oldest_first(store):
+    for minute in (2, 0, 1, 3):
+        store.record(window(minute), diagnosis(minute), [])
+    found = list(store.judged_windows("press", MINUTE_US, 3 * MINUTE_US))
+    assert [item.start_us // MINUTE_US for item, _ in found] == [1, 2]
+    assert [said.window_start.minute for _, said in found] == [1, 2]
+    assert list(store.judged_windows("another", 0, 9 * MINUTE_US)) == []
+    assert store.window_span("press") == (0, 3 * MINUTE_US)
+    assert store.window_span("another") is None

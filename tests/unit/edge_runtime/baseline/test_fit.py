@@ -56,6 +56,13 @@ def test_batches_merge_to_about_the_same_as_one():
     np.testing.assert_allclose(one.centre, two.centre, atol=0.5)
 
 
+def test_what_was_merged_merges_again():
+    three = [baseline_of(WORK[first : first + 4]) for first in (0, 4, 8)]
+    merged = merge_baselines(MACHINE, merge_baselines(MACHINE, three[0], three[1]), three[2])
+    assert [item.windows for item in merged.regimes] == [12, 12]
+    assert merged.regimes[0].sensors["PS1"].windows == 12
+
+
 def test_nothing_to_learn_from_is_an_error():
     with pytest.raises(BaselineError, match="no window"):
         baseline_of([])
