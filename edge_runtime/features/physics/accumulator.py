@@ -2,18 +2,9 @@
 
 import numpy as np
 
-from edge_runtime.features.physics.operation import (
-    ATMOSPHERE_BAR,
-    LEAST_SHARE,
-    Float64Array,
-    Operation,
-    inside,
-    mean_where,
-    moving_mean,
-    plane_where,
-    ratio_where,
-)
+from edge_runtime.features.physics.operation import ATMOSPHERE_BAR, LEAST_SHARE, Float64Array, Operation
 from edge_runtime.features.physics.residual import OIL_TEMPERATURE, Residual, need
+from edge_runtime.features.physics.sums import inside, mean_where, moving_mean, plane_where, ratio_where
 from edge_runtime.fluid import KELVIN
 from edge_runtime.vocabulary import FaultMode, Port
 
@@ -52,14 +43,22 @@ def gas(accumulator: Operation) -> Float64Array:
     `capacitance`. A hot accumulator's pre-charge is higher: below it there is no gas to give way, so the highest
     pressures count most.
     """
-    return _gas(accumulator)
+    pressure, change, flow = _exchange(accumulator)
+    known = np.isfinite(flow)
+    lowest = np.where(known, pressure, np.inf).min(axis=1, keepdims=True)
+    weight = np.where(known, pressure - lowest, 0.0) ** _TOWARDS_HIGH
+    given = -plane_where(change, pressure, flow, weight, known)
+    absolute = pressure + ATMOSPHERE_BAR / accumulator.rating("pressure_bar")
+    at = ratio_where(absolute * weight, weight, known)
+    oil_k = accumulator.oil_c + KELVIN
+    return POLYTROPIC * given * at**2 * (20.0 + KELVIN) / mean_where(oil_k, np.isfinite(oil_k))
 
 
 def precharge(accumulator: Operation) -> Float64Array:
     """p0/p0_rated at 20 °C: `gas` over that of the nameplate, p0_rated·V0, absolute pressures."""
     of_rating = accumulator.rating("flow_l_min") * accumulator.rating("pressure_bar")
     rated = (accumulator.nameplate("precharge_bar") + ATMOSPHERE_BAR) * accumulator.nameplate("volume_l")
-    return _gas(accumulator) * (of_rating / rated)[:, 0]
+    return gas(accumulator) * (of_rating / rated)[:, 0]
 
 
 def precharge_knee(accumulator: Operation) -> Float64Array:
@@ -95,18 +94,6 @@ def _exchange(accumulator: Operation) -> tuple[Float64Array, Float64Array, Float
     change = 60.0 * accumulator.rate(pressure)
     flow = np.where(np.isfinite(change), flow, np.nan)
     return moving_mean(pressure, _SUM), moving_mean(change, _SUM), moving_mean(flow, _SUM)
-
-
-def _gas(accumulator: Operation) -> Float64Array:
-    pressure, change, flow = _exchange(accumulator)
-    known = np.isfinite(flow)
-    lowest = np.where(known, pressure, np.inf).min(axis=1, keepdims=True)
-    weight = np.where(known, pressure - lowest, 0.0) ** _TOWARDS_HIGH
-    given = -plane_where(change, pressure, flow, weight, known)
-    absolute = pressure + ATMOSPHERE_BAR / accumulator.rating("pressure_bar")
-    at = ratio_where(absolute * weight, weight, known)
-    oil_k = accumulator.oil_c + KELVIN
-    return POLYTROPIC * given * at**2 * (20.0 + KELVIN) / mean_where(oil_k, np.isfinite(oil_k))
 
 
 _PRESSURE = need(Port.PRESSURE_OUT)

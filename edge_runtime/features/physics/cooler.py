@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from edge_runtime.features.physics.operation import LEAST_SHARE, Float64Array, Operation, mean_where, ratio_where
+from edge_runtime.features.physics.operation import LEAST_SHARE, Float64Array, Operation
 from edge_runtime.features.physics.residual import DROP, FLOW, OIL_TEMPERATURE, Residual, need
+from edge_runtime.features.physics.sums import mean_where, ratio_where
 from edge_runtime.vocabulary import FaultMode, Port
 
 _SPAN_K = 40.0

@@ -4,8 +4,9 @@ from math import pi
 
 import numpy as np
 
-from edge_runtime.features.physics.operation import Float64Array, Operation, mean_where
+from edge_runtime.features.physics.operation import Float64Array, Operation
 from edge_runtime.features.physics.residual import Residual, need
+from edge_runtime.features.physics.sums import mean_where
 from edge_runtime.vocabulary import FaultMode, Port
 
 # Strokes a second; slower is creeping, where friction is of another kind.

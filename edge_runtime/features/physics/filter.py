@@ -1,7 +1,8 @@
 """Residual of a filter: how far it is clogged."""
 
-from edge_runtime.features.physics.operation import LEAST_SHARE, Float64Array, Operation, ratio_where
+from edge_runtime.features.physics.operation import LEAST_SHARE, Float64Array, Operation
 from edge_runtime.features.physics.residual import DROP, FLOW, OIL_TEMPERATURE, Residual
+from edge_runtime.features.physics.sums import ratio_where
 from edge_runtime.vocabulary import FaultMode
 
 

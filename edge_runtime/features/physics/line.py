@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from edge_runtime.features.physics.operation import Float64Array, Operation, line_where, mean_where
+from edge_runtime.features.physics.operation import Float64Array, Operation
 from edge_runtime.features.physics.residual import Known, Residual, need
+from edge_runtime.features.physics.sums import line_where, mean_where
 from edge_runtime.vocabulary import FaultMode, Port
 
 BULK_RATE_HZ = 50.0

@@ -1,15 +1,8 @@
 """Residuals of a hydraulic motor or rotary actuator: what it turns for what it swallows."""
 
-from edge_runtime.features.physics.operation import (
-    LEAST_SHARE,
-    W_PER_BAR_L_MIN,
-    BoolArray,
-    Float64Array,
-    Operation,
-    mean_where,
-    ratio_where,
-)
+from edge_runtime.features.physics.operation import LEAST_SHARE, W_PER_BAR_L_MIN, BoolArray, Float64Array, Operation
 from edge_runtime.features.physics.residual import DISPLACEMENT, DROP, FLOW, OIL_TEMPERATURE, SPEED, Residual, need
+from edge_runtime.features.physics.sums import mean_where, ratio_where
 from edge_runtime.vocabulary import FaultMode, Port
 
 

@@ -9,11 +9,9 @@ from edge_runtime.features.physics.operation import (
     BoolArray,
     Float64Array,
     Operation,
-    line_where,
-    mean_where,
-    ratio_where,
 )
 from edge_runtime.features.physics.residual import DISPLACEMENT, DROP, FLOW, OIL_TEMPERATURE, SPEED, Residual, need
+from edge_runtime.features.physics.sums import line_where, mean_where, ratio_where
 from edge_runtime.vocabulary import FaultMode, Port
 
 _WORKING_FLOW = 0.5

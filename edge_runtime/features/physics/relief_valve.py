@@ -1,14 +1,8 @@
 """Residuals of a pressure relief valve; its rated pressure is its setting."""
 
-from edge_runtime.features.physics.operation import (
-    LEAST_SHARE,
-    Float64Array,
-    Operation,
-    line_where,
-    mean_where,
-    ratio_where,
-)
+from edge_runtime.features.physics.operation import LEAST_SHARE, Float64Array, Operation
 from edge_runtime.features.physics.residual import DROP, FLOW, Residual, need
+from edge_runtime.features.physics.sums import line_where, mean_where, ratio_where
 from edge_runtime.vocabulary import FaultMode, Port
 
 # Of the setting: well above rest, well below what opens it.

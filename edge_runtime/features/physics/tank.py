@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from edge_runtime.features.physics.operation import Float64Array, Operation, mean_where
+from edge_runtime.features.physics.operation import Float64Array, Operation
 from edge_runtime.features.physics.residual import Need, Residual, need
+from edge_runtime.features.physics.sums import mean_where
 from edge_runtime.vocabulary import FaultMode, Port
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from edge_runtime.features.physics.operation import LEAST_SHARE, Float64Array, Operation, inside, ratio_where
+from edge_runtime.features.physics.operation import LEAST_SHARE, Float64Array, Operation
 from edge_runtime.features.physics.residual import DROP, FLOW, Need, Residual, need
+from edge_runtime.features.physics.sums import inside, ratio_where
 from edge_runtime.features.physics.switching import dead_samples, rise_samples
 from edge_runtime.vocabulary import FaultMode, Port
 
