@@ -1,135 +1,113 @@
-"""Fisher's linear discriminant on a node's own work cycle, found in closed form, as a part of the network.
+"""Linear discriminants on a node's own work cycle, found in closed form, as a part of the network.
 
 What a fault does to a signal is small beside what temperature and the other components' state do. A network trained on
 a few dozen machine states learns those states; the discriminant divides by the scatter *within* a level, and with it by
-everything that varies without the level (R. A. Fisher, Annals of Eugenics 7, 1936). Levels are in order, from healthy
-to failed, so there is one direction for all of them: with S the pooled covariance within levels, c the covariance of
-the cycle with the level's number, x the cycle as it is beside the cycle less its own mean, and u_l the mean of u over
-level l,
+everything that varies without the level (`ordinal_direction`).
 
-    u = cᵀ S⁻¹ x,     score_l = u_l u − ½ u_l²,     S ← (1 − λ) S + λ tr(S)/d I
+Each component type has several, in order of how well they did on conditions that they had not seen
+(`signal_selection`): on other signals, and on more or less of the cycle. A node hears the first that needs nothing that
+is missing or took another course than the programme (`programme`), and its peers; their scores are averaged. Where none
+is left the network, which has learnt to do without, speaks alone.
 
-A direction for each level has more freedom than a few dozen states can pin down: on the rig's accumulator, with a block
-left out, it gets macro-F1 .90 where the one direction gets .97.
-
-Both views of the cycle are linear in it, so they fold into one weight a sample. Scores become continuation ratios,
-logit_k = log Σ_{l>k} e^{score_l} − score_k, and go with the network's logits into the fusion. A channel that is missing
-can't be filled in, so there is a discriminant without each signal and without each two; where more are missing, the
-network, which has learnt to do without, speaks alone.
+Scores become continuation ratios, logit_k = log Σ_{l>k} e^{score_l} − score_k, and go with the network's logits into
+the fusion.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.linalg import block_diag
 from torch import Tensor, nn
 
 from edge_runtime.graph import Float32Array, Int64Array
 from gnn.heads import FAULTS, LEVEL_LOGITS
-from gnn.normalisation import CHANNELS, InputNormalisation
+from gnn.normalisation import CHANNELS
+from gnn.ordinal_direction import Float64Array, LevelSums, OrdinalDirection, both_views, fit_direction, in_metric
+from gnn.programme import PARTS, CycleProgramme
+from gnn.signal_selection import BoolArray, Choice, choose_signals
 
 LEVELS = LEVEL_LOGITS + 1
-SHRINKAGE = 1e-4
-"""λ. Ten times as much costs the rig's accumulator .02 of its macro-F1 under leave-one-block-out, a tenth gains nothing
-and makes gaps costlier; valve and pump don't care. It was chosen on those blocks, so the accumulator's figures there
-are a little too good (ADR 24)."""
-
-MOST_MISSING = 2
-"""Signals of a node that a discriminant does without; they grow as the binomials of the node's signals."""
-
-TYPICAL_MARGIN = 6.0
-"""Scores are scaled so that the median training window's level leads by this much: the calibration does the rest."""
-
-LEAST_MEASURED = 0.9
-NEARNESS = 0.1
-"""A gap's neighbours count for it by this to the power of their distance: nearly the mean of the nearest."""
-
-_IMPOSSIBLE = -30.0
-_SMALLEST_SPREAD = 1e-9
-
 NOBODY = -1
 
-BoolArray = npt.NDArray[np.bool_]
-Float64Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """A discriminant as one affine map of the raw cycle: weight [C · T, L], bias [L], −inf for levels never seen."""
-
-    weight: Float64Array
-    bias: Float64Array
+_IMPOSSIBLE = -30.0
 
 
 class CycleDiscriminant(nn.Module):
-    """For each component type that has labels a discriminant on all its signals, and one without each few of them.
-
-    A node uses the one that needs the most of what it has. Silent until it is fitted.
+    """For each component type that has labels some discriminants, the best first. Silent until it is fitted.
 
     Attributes:
-        weight: [C · T, R · L], of the R discriminants.
-        bias: [R, L].
-        needed: [R, C], 1 for the channels that a discriminant was fitted on.
+        weight: [C · T, R], of the R discriminants, on deviations from the programme.
+        slope, bias: [R, L], what the weighted sum says of each level.
+        needed: [R, C · PARTS], 1 for what a discriminant can't do without.
+        peers: [R, R], 1 for those as good as a discriminant, itself among them.
         kind: int64 [R], the component type it is for.
         fault: [R, 9], 1 for the fault that its levels grade.
     """
 
     weight: Tensor
+    slope: Tensor
     bias: Tensor
     needed: Tensor
+    peers: Tensor
     kind: Tensor
     fault: Tensor
-    nearness: Tensor
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
-        place = torch.arange(tokens)
-        distance = (place.unsqueeze(0) - place.unsqueeze(1)).abs()
-        self.register_buffer("nearness", NEARNESS ** distance.float(), persistent=False)
-        self.register_buffer("weight", torch.zeros(CHANNELS * tokens, LEVELS))
+        self.programme = CycleProgramme(tokens)
+        self.register_buffer("weight", torch.zeros(CHANNELS * tokens, 1))
+        self.register_buffer("slope", torch.zeros(1, LEVELS))
         self.register_buffer("bias", torch.zeros(1, LEVELS))
-        self.register_buffer("needed", torch.zeros(1, CHANNELS))
+        self.register_buffer("needed", torch.zeros(1, CHANNELS * PARTS))
+        self.register_buffer("peers", torch.ones(1, 1))
         self.register_buffer("kind", torch.full((1,), NOBODY))
         self.register_buffer("fault", torch.zeros(1, FAULTS))
 
     def fit(
         self,
-        normalisation: InputNormalisation,
         cycle: Float32Array,
         mask: Float32Array,
         types: Int64Array,
         level: Int64Array,
         fault: Float32Array,
+        environment: Int64Array,
     ) -> None:
         """Find the discriminants of all types with at least two labelled levels.
 
         Args:
-            normalisation: of the cycles, fitted; `forward` gets what comes out of it.
             cycle: [n, C, T], the nodes' raw cycles.
             mask: [n, C, T].
             types: int64 [n].
             level: int64 [n], −1 = unlabelled.
             fault: [n, 9], NaN = unknown.
+            environment: int64 [n, E], the other conditions that each cycle was recorded under; −1 = not known.
         """
+        labelled = np.isin(types, np.unique(types[level >= 0]))
+        self.programme.fit(cycle[labelled], mask[labelled], types[labelled])
         found: list[_Row] = []
-        for kind in np.unique(types[level >= 0]):
-            rows = (types == kind) & (level >= 0)
-            present = mask[rows].min((0, 2)) > 0
+        peers: list[BoolArray] = []
+        for kind in np.unique(types[level >= 0]).tolist():
+            rows = np.flatnonzero((types == kind) & (level >= 0))
             if len(np.unique(level[rows])) < 2:
                 continue
-            mean, std = (np.asarray(part[kind], np.float64).ravel() for part in (normalisation.mean, normalisation.std))
-            graded = (~np.isnan(fault[rows])).any(0)
-            for channels in _signal_sets(cycle[rows], present):
-                fold = _fit(cycle[rows].astype(np.float64), channels, level[rows])
-                bias = np.where(np.isfinite(fold.bias), fold.bias + mean @ fold.weight, _IMPOSSIBLE)
-                found.append(_Row(std[:, None] * fold.weight, bias, channels, int(kind), graded))
+            with torch.no_grad():
+                compared = self.programme(
+                    torch.from_numpy(cycle[rows]), torch.from_numpy(mask[rows]), torch.from_numpy(types[rows])
+                )
+            deviation, usable = (part.numpy() for part in compared)
+            graded: BoolArray = np.any(~np.isnan(fault[rows]), 0)
+            ranking = choose_signals(deviation, usable, level[rows], environment[rows])
+            own = [_row(choice, deviation, usable, level[rows], kind, graded) for choice in ranking.choices]
+            found += own
+            peers.append(ranking.peers)
         if found:
-            self.weight = _float32(np.concatenate([row.weight for row in found], 1))
+            self.weight = _float32(np.stack([row.weight for row in found], 1))
+            self.slope = _float32(np.stack([row.slope for row in found]))
             self.bias = _float32(np.stack([row.bias for row in found]))
             self.needed = _float32(np.stack([row.needed for row in found]))
+            self.peers = _float32(block_diag(*peers))
             self.kind = torch.tensor([row.kind for row in found])
             self.fault = _float32(np.stack([row.fault for row in found]))
 
@@ -137,99 +115,63 @@ class CycleDiscriminant(nn.Module):
         """What the discriminants say.
 
         Args:
-            cycle: [N, C, T], normalised.
+            cycle: [N, C, T], raw.
             mask: [N, C, T], 1 where measured.
             types: int64 [N].
 
         Returns:
-            Level logits [N, 4], fault logits [N, 9], and [N, 1]: 1 where it speaks. Silent, with logits of zero, is a
-            node of a type without a discriminant, or one that lacks more than MOST_MISSING of its signals.
+            Level logits [N, 4], fault logits [N, 9], and [N, 1]: 1 where it speaks. Where it doesn't they are zero.
         """
-        absent = (mask.mean(2) < LEAST_MEASURED).to(cycle.dtype)
-        lacking = absent @ self.needed.T
-        usable = (types.unsqueeze(1) == self.kind).to(cycle.dtype) * (lacking < 0.5).to(cycle.dtype)
-        worth = usable * (1.0 + self.needed.sum(1))
-        best = worth.argmax(1)
-        speaks = usable.amax(1).unsqueeze(1)
+        deviation, usable = self.programme(cycle, mask, types)
+        lacking = (1 - usable.flatten(1)) @ self.needed.T
+        able = (types.unsqueeze(1) == self.kind).to(cycle.dtype) * (lacking < 0.5).to(cycle.dtype)
+        order = torch.arange(self.kind.shape[0], 0, -1, device=cycle.device)
+        first = (able * order).argmax(1)
+        speaks = able.amax(1).unsqueeze(1)
         # Weights of hundreds cancel each other to scores of a few: in float32 two engines would differ by over 1e-4.
-        whole = self._filled(cycle, mask).flatten(1).double()
-        scores = (whole @ self.weight.double()).view(-1, self.kind.shape[0], LEVELS)
-        scores = (scores + self.bias).gather(1, best.view(-1, 1, 1).expand(-1, 1, LEVELS)).squeeze(1).to(cycle.dtype)
+        sums = (deviation.flatten(1).double() @ self.weight.double()).unsqueeze(2)
+        scores = sums * self.slope.double() + self.bias.double()
+        heard = able * self.peers.index_select(0, first)
+        share = (heard / heard.sum(1, keepdim=True).clamp(min=1)).double()
+        scores = (share.unsqueeze(2) * scores).sum(1).to(cycle.dtype)
         level = torch.stack([torch.logsumexp(scores[:, k + 1 :], 1) - scores[:, k] for k in range(LEVEL_LOGITS)], dim=1)
         level = speaks * level.clamp(_IMPOSSIBLE, -_IMPOSSIBLE)
-        return level, level[:, :1] * self.fault.index_select(0, best), speaks
-
-    def _filled(self, cycle: Tensor, mask: Tensor) -> Tensor:
-        """Put into gaps what the signal deviates by on either side of them, at their place in the cycle.
-
-        Large weights of opposite sign stand side by side: nothing in a gap would upset their balance. On the rig with a
-        gap in every signal of every window the accumulator's macro-F1 falls from .97 to .92, and with the usual value
-        of the place in the gap to .5.
-        """
-        around = (cycle * mask) @ self.nearness / (mask @ self.nearness).clamp(min=torch.finfo(torch.float32).tiny)
-        return cycle * mask + around * (1 - mask)
+        return level, level[:, :1] * self.fault.index_select(0, first), speaks
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     weight: Float64Array
+    slope: Float64Array
     bias: Float64Array
     needed: BoolArray
     kind: int
     fault: BoolArray
 
 
+def _row(
+    choice: Choice, deviation: Float32Array, usable: Float32Array, level: Int64Array, kind: int, graded: BoolArray
+) -> _Row:
+    """The discriminant of those labelled cycles [n, C, T] that have all that the choice needs."""
+    enough = choice.suffices(usable)
+    deviation, level = deviation[enough], level[enough]
+    channels, tokens = deviation.shape[1:]
+    used = np.arange(tokens * choice.parts // PARTS)
+    cycle = deviation[:, choice.channels][:, :, used].astype(np.float64)
+    metric = both_views(cycle)
+    direction = _fit(in_metric(cycle, metric), level, choice.shrinkage)
+    weight = np.zeros((channels, tokens))
+    on_used = np.einsum("cts,cs->ct", metric, direction.weight.reshape(len(metric), -1))
+    weight[np.ix_(choice.channels, used)] = on_used
+    needed = np.zeros((channels, PARTS), np.bool_)
+    needed[choice.channels, : choice.parts] = True
+    bias = np.where(np.isfinite(direction.bias), choice.sharpness * direction.bias, _IMPOSSIBLE)
+    return _Row(weight.ravel(), choice.sharpness * direction.slope, bias, needed.ravel(), kind, graded)
+
+
+def _fit(cycle: Float64Array, level: Int64Array, shrinkage: float) -> OrdinalDirection:
+    return fit_direction(LevelSums.of(cycle, level, LEVELS), shrinkage)
+
+
 def _float32(values: npt.ArrayLike) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32))
-
-
-def _signal_sets(cycle: Float32Array, present: BoolArray) -> Iterator[BoolArray]:
-    """The channels that are there, then those less up to MOST_MISSING signals; a signal may lie on several channels."""
-    signals: dict[bytes, list[int]] = {}
-    for channel in np.flatnonzero(present).tolist():
-        signals.setdefault(cycle[:, channel].tobytes(), []).append(channel)
-    for missing in range(min(MOST_MISSING, len(signals) - 1) + 1):
-        for lost in combinations(signals.values(), missing):
-            rest = present.copy()
-            rest[[channel for channels in lost for channel in channels]] = False
-            yield rest
-
-
-def _fit(cycle: Float64Array, present: BoolArray, level: Int64Array) -> Fold:
-    """The discriminant of labelled cycles [n, C, T] over the channels that are present."""
-    windows, channels, tokens = cycle.shape
-    used = cycle[:, present]
-    centred = used - used.mean(2, keepdims=True)
-    views = np.concatenate([used, centred], 1).reshape(windows, -1)
-    mean, spread = views.mean(0), views.std(0)
-    spread = np.where(spread > _SMALLEST_SPREAD, spread, np.inf)
-    standard = (views - mean) / spread
-    found, number = np.unique(level, return_inverse=True)
-    within = standard - np.stack([standard[level == one].mean(0) for one in found])[number]
-    scatter = within.T @ within / windows
-    ridge = SHRINKAGE * np.trace(scatter) / len(scatter)
-    covariance = standard.T @ (level - level.mean()) / windows
-    direction = np.linalg.solve((1 - SHRINKAGE) * scatter + ridge * np.eye(len(scatter)), covariance)
-    score = standard @ direction
-    score_of_level = np.array([score[level == one].mean() for one in found])
-    weight = np.outer(direction, score_of_level)
-    bias = -0.5 * score_of_level**2
-    scale = TYPICAL_MARGIN / max(_median_margin(standard @ weight + bias, number), 1e-6)
-
-    on_views = scale * weight / spread[:, None]
-    raw_part, centred_part = on_views.reshape(2, -1, tokens, len(found))
-    on_used = raw_part + centred_part - centred_part.mean(1, keepdims=True)
-    folded = np.zeros((channels, tokens, LEVELS))
-    folded[np.ix_(present, np.arange(tokens), found)] = on_used
-    full_bias = np.full(LEVELS, -np.inf)
-    full_bias[found] = scale * bias - mean @ on_views
-    return Fold(folded.reshape(channels * tokens, LEVELS), full_bias)
-
-
-def _median_margin(scores: Float64Array, truth: Int64Array) -> float:
-    """By how much the true level's score leads the best other one's, at the median."""
-    rows = np.arange(len(scores))
-    own = scores[rows, truth]
-    others = scores.copy()
-    others[rows, truth] = -np.inf
-    return float(np.median(own - others.max(1)))

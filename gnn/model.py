@@ -207,7 +207,9 @@ class UniversalTemporalGNN(nn.Module):
     def fit_discriminant(
         self, samples: Sequence[GraphSample], levels: Sequence[Int64Array], faults: Sequence[Float32Array]
     ) -> None:
-        """Find the discriminants from labelled samples of the training fold, after `fit_normalisation`.
+        """Find the discriminants from labelled samples of the training fold.
+
+        The conditions that a node's cycle was recorded under are the levels of the sample's other nodes.
 
         Args:
             samples: of the training fold and nothing else.
@@ -215,13 +217,14 @@ class UniversalTemporalGNN(nn.Module):
             faults: float32 [N, 9] of each sample, NaN where unknown.
         """
         if self.discriminant is not None:
+            width = max(len(own) for own in levels)
             self.discriminant.fit(
-                self.normalise_sequence,
                 np.concatenate([sample.sequence for sample in samples]),
                 np.concatenate([sample.sequence_mask for sample in samples]),
                 np.concatenate([sample.component_type for sample in samples]),
                 np.concatenate(levels),
                 np.concatenate(faults),
+                np.concatenate([_others(own, width) for own in levels]),
             )
 
     def network(self, graph: GraphTensors) -> NetworkOutputs:
@@ -235,7 +238,7 @@ class UniversalTemporalGNN(nn.Module):
         level, fault = torch.zeros_like(network.level_logits), torch.zeros_like(network.fault_logits)
         weight = torch.ones_like(level[:, :1])
         if self.discriminant is not None:
-            level, fault, speaks = self.discriminant(cycle, graph.sequence_mask, graph.component_type)
+            level, fault, speaks = self.discriminant(graph.sequence, graph.sequence_mask, graph.component_type)
             own = self.network_weight.index_select(0, graph.component_type).unsqueeze(1)
             weight = speaks * own + (1 - speaks)
         return NodeOutputs(
@@ -287,3 +290,10 @@ class UniversalTemporalGNN(nn.Module):
         """
         outputs = self.run(GraphTensors(**dict(zip(self.inputs, inputs, strict=True))))
         return outputs.level_logits, outputs.fault_logits
+
+
+def _others(level: Int64Array, width: int) -> Int64Array:
+    """The levels of a sample's other nodes, a row a node: int64 [N, width]; −1 for its own and beyond the last."""
+    table = np.full((len(level), width), -1, np.int64)
+    table[:, : len(level)] = np.where(np.eye(len(level), dtype=np.bool_), -1, level)
+    return table
