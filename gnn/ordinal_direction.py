@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import cho_factor, cho_solve
 
 from edge_runtime.graph import Int64Array
 
@@ -83,7 +84,7 @@ def fit_direction(sums: LevelSums, shrinkage: float) -> OrdinalDirection:
     covariance = (count[:, 0] * number) @ mean / windows
     regular = (1 - shrinkage) * within
     regular[np.diag_indices_from(regular)] += max(ridge, np.finfo(np.float64).tiny)
-    weight = np.linalg.solve(regular, covariance)
+    weight = cho_solve(cho_factor(regular, overwrite_a=True, check_finite=False), covariance, check_finite=False)
     of_level = (mean - centre) @ weight
     lead = float(np.median(0.5 * np.diff(of_level) ** 2))
     scale = TYPICAL_MARGIN / lead if lead > 0 else 0.0

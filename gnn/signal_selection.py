@@ -87,11 +87,11 @@ def choose_signals(
         environment: int64 [n, E], numbers of the conditions that each window was recorded under; −1 = not known.
     """
     signals = _signals(deviation, usable)
-    if not signals:
-        return Ranking((), np.zeros((0, 0), np.bool_))
     present = sorted(channel for channels in signals for channel in channels)
     # All are judged on the same windows, those that suffice for each.
     whole = (usable[:, present] > 0).all((1, 2))
+    if not present or len(np.unique(level[whole])) < 2:
+        return Ranking((), np.zeros((0, 0), np.bool_))
     sets = [tuple(sorted(sum((signals[one] for one in some), ()))) for some in _sets(len(signals))]
     folds = tuple(_held_out(environment[whole], level[whole]))
     judged = [

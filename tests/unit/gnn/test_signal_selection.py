@@ -90,3 +90,10 @@ def test_the_same_windows_give_the_same_choices():
 def test_without_any_signal_there_is_nothing_to_choose():
     usable = np.zeros((COUNT, 3, PARTS), np.float32)
     assert not choose_signals(CYCLE, usable, LEVEL, SEASON[:, None]).choices
+
+
+def test_whole_cycles_of_one_level_alone_leave_nothing_to_choose():
+    usable = np.ones((COUNT, 3, PARTS), np.float32)
+    mostly_healthy = np.where(RANDOM.random(COUNT) < 0.2, LEVEL, 0)
+    usable[:, :2, -1] = (mostly_healthy == 0)[:, None]
+    assert not choose_signals(CYCLE, usable, mostly_healthy, SEASON[:, None]).choices
