@@ -18,7 +18,6 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
 
 from edge_runtime.graph import Float32Array, Int64Array
 from gnn.ordinal_direction import Float64Array, LevelSums, both_views, fit_direction, in_metric
@@ -200,8 +199,9 @@ def _losses(
     """Log-loss of each fold, levels alike, at its environment's best sharpness; and the mean of these sharpnesses."""
     truth = np.concatenate([level[test] for _, test in folds])
     weight = 1 / np.bincount(level)[truth]
-    joined = np.concatenate(scores)
-    loss = np.stack([_log_loss(joined, truth, float(np.exp(log))) * weight for log in _LOG_SHARPNESS])
+    joined = np.concatenate(scores).T
+    lead = joined - joined[truth, np.arange(len(truth))]
+    loss = np.stack([_log_loss(lead, float(np.exp(log))) * weight for log in _LOG_SHARPNESS])
     starts = np.cumsum([0, *(len(test) for _, test in folds[:-1])])
     of_fold = np.add.reduceat(loss, starts, axis=1) / np.add.reduceat(weight, starts)
     environment = np.array([number for number, _ in folds])
@@ -210,9 +210,9 @@ def _losses(
     return losses, float(np.exp(np.mean([min(_LOG_SHARPNESS[one], 0.0) for one in best.values()])))
 
 
-def _log_loss(scores: Float64Array, truth: Int64Array, sharpness: float) -> Float64Array:
-    likelihood = log_softmax(sharpness * scores, axis=1)[np.arange(len(truth)), truth]
-    loss: Float64Array = -np.maximum(likelihood, -_LARGEST_LOSS)
+def _log_loss(lead: Float64Array, sharpness: float) -> Float64Array:
+    """Of each window, for what each level's score leads the true one's by, [L, n]; −inf for levels never seen."""
+    loss: Float64Array = np.log(np.exp(np.minimum(sharpness * lead, _LARGEST_LOSS)).sum(0))
     return loss
 
 
