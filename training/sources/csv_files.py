@@ -86,7 +86,9 @@ class CsvSource:
         path = self._options.labels or beside / LABELS_FILE
         if self._options.labels is None and not path.exists():
             return ()
-        return read_csv_labels(path, equipment=self._equipment, timezone=self._options.timezone)
+        return read_csv_labels(
+            path, equipment=self._equipment or self._options.equipment, timezone=self._options.timezone
+        )
 
     @cached_property
     def _files(self) -> tuple[_File, ...]:
@@ -105,7 +107,7 @@ class CsvSource:
 
     @cached_property
     def _equipment(self) -> str | None:
-        """Whose rows to read; None where all are of one machine."""
+        """Whose rows to read; None where nothing says whose they are."""
         asked = self._options.equipment
         found: dict[str, Path] = {}
         for file in self._files:
@@ -125,7 +127,7 @@ class CsvSource:
                 f"{self.path}: holds several machines: {', '.join(found)}",
                 hint="Import one at a time: `hydrosight-train import SOURCE --equipment NAME --output FOLDER`.",
             )
-        return asked if found else None
+        return asked or next(iter(found), None)
 
     def _file(self, path: Path) -> _File:
         dialect = find_dialect(path)

@@ -27,7 +27,8 @@ def read_csv_labels(path: Path, *, equipment: str | None = None, timezone: str |
         timezone: IANA name of the zone of times that name none.
 
     Raises:
-        RecordingError: a column is missing, or a cell can't be read.
+        RecordingError: a column is missing, a cell can't be read, or it isn't known whose of several machines' rows to
+            read.
     """
     dialect = find_dialect(path)
     missing = [name for name in ("start", "end") if name not in dialect.header]
@@ -38,8 +39,16 @@ def read_csv_labels(path: Path, *, equipment: str | None = None, timezone: str |
         )
     of = next((name for name in EQUIPMENT if name in dialect.header), None)
     rows: list[LabelRow] = []
+    machines: dict[str, None] = {}
     for block in read_blocks(path, dialect):
+        if of is not None:
+            machines |= dict.fromkeys(pc.unique(pc.utf8_trim_whitespace(block.columns.column(of))).to_pylist())
         rows += _rows(block, of, equipment, timezone, decimal_comma=dialect.decimal_comma)
+    if equipment is None and len(machines) > 1:
+        raise RecordingError(
+            f"{path}: holds labels of several machines: {', '.join(machines)}",
+            hint="Name one of these with --equipment.",
+        )
     return tuple(rows)
 
 

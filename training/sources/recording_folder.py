@@ -37,4 +37,9 @@ class RecordingFolder:
         recording = read_recording(self.path)
         if self._options.labels is None:
             return recording
-        return replace(recording, labels=read_csv_labels(self._options.labels, timezone=self._options.timezone))
+        return replace(
+            recording,
+            labels=read_csv_labels(
+                self._options.labels, equipment=self._options.equipment, timezone=self._options.timezone
+            ),
+        )

@@ -96,7 +96,7 @@ class TimescaleSource:
         Of the latter a row is a window, with the last word about each condition.
         """
         if self._labels is not None:
-            return read_csv_labels(self._labels, equipment=None, timezone=self._timezone)
+            return read_csv_labels(self._labels, equipment=self._machine, timezone=self._timezone)
         with self._connection() as connection:
             said = connection.execute(self._queries["window_labels"], self._asked).fetchall()
         return tuple(

@@ -219,3 +219,14 @@ def test_what_is_wrong_with_labels_is_named_by_file_and_row(tmp_path: Path, text
     write(tmp_path / "labels.csv", text)
     with pytest.raises(RecordingError, match=f"labels.csv: {said}"):
         read(tmp_path)
+
+
+def test_labels_of_a_fleet_are_those_of_the_machine_whose_signals_are_read(tmp_path: Path):
+    write(tmp_path / "a.csv", WIDE)
+    text = "equipment_id,start,end,pump\npress-1,1769867100,1769867160,1\npress-2,1769867100,1769867160,2\n"
+    write(tmp_path / "labels.csv", text)
+    assert [row.values for row in read(tmp_path).labels] == [{"pump": 1}]
+    write(tmp_path / "a.csv", rows("1769867100,1"))
+    assert [row.values for row in read(tmp_path, equipment="press-2").labels] == [{"pump": 2}]
+    with pytest.raises(RecordingError, match=r"labels\.csv: holds labels of several machines: press-1, press-2"):
+        read(tmp_path)
