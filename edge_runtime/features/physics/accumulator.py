@@ -93,7 +93,8 @@ def _exchange(accumulator: Operation) -> tuple[Float64Array, Float64Array, Float
     pressure = np.where(giving, accumulator.at(Port.PRESSURE_OUT) / accumulator.rating("pressure_bar"), np.nan)
     change = 60.0 * accumulator.rate(pressure)
     flow = np.where(np.isfinite(change), flow, np.nan)
-    return moving_mean(pressure, _SUM), moving_mean(change, _SUM), moving_mean(flow, _SUM)
+    pressure, change, flow = np.split(moving_mean(np.concatenate([pressure, change, flow]), _SUM), 3)
+    return pressure, change, flow
 
 
 _PRESSURE = need(Port.PRESSURE_OUT)

@@ -70,10 +70,10 @@ def plane_where(
 def moving_mean(values: Float64Array, width: int) -> Float64Array:
     """Means over `width` (odd) neighbouring samples, [n, s], at the middle one; NaN where any isn't known."""
     means = np.full_like(values, np.nan)
-    half = width // 2
-    if values.shape[1] >= width:
-        neighbours = np.lib.stride_tricks.sliding_window_view(values, width, axis=1)
-        means[:, half : values.shape[1] - half] = neighbours.mean(axis=2)
+    samples = values.shape[1]
+    if samples >= width:
+        total = sum(values[:, start : samples - width + 1 + start] for start in range(width))
+        means[:, width // 2 : samples - width // 2] = total / width
     return means
 
 
