@@ -108,7 +108,7 @@ def main() -> None:
         "one sort and one FFT": partial(at_least, signals),
         "classic-34": partial(classic_features, signals, 1 / RATE_HZ),
         "all sets, of 17 × 6,000 samples": partial(all_sets, signals),
-        "all sets as the model takes them, of 17 × 60 means": partial(
+        "all sets as the model takes them, residuals included": partial(
             build_graph, machine, window_of(machine, signals)
         ),
         **compare(signals, console),
