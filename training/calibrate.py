@@ -153,7 +153,7 @@ def predict(
         level = calibration.for_missing(int(lacked))
         probabilities[row] = level_probabilities(own, levels, level.temperature, level.lapse)
         sets[row, list(conformal_set(probabilities[row], level.conformal_threshold))] = True
-    return Predictions(truth, probabilities.argmax(1).astype(np.int64), probabilities.max(1), sets)
+    return Predictions(truth, probabilities.argmax(1).astype(np.int64), probabilities.max(1), sets, probabilities)
 
 
 def _fit(logits: Float32Array, level: Int64Array, groups: Int64Array, levels: int) -> LevelCalibration:

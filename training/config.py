@@ -8,6 +8,7 @@ from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import MisfitError, Name
 from gnn.model import ModelConfig
 from training.augmentation import NO_AUGMENTATION, Augmentation
+from training.protocol_kinds import HoldOut, Protocol, SensorDropout, WithoutSensors
 
 Precision = Literal["32-true", "bf16-mixed", "float8"]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -53,22 +54,6 @@ class FitSettings(_Frozen):
     precision: Precision = "32-true"
 
 
-class Protocol(_Frozen):
-    """An evaluation protocol: which windows a model must not have seen.
-
-    Attributes:
-        hold_out: label columns. Windows that agree in all of them are one group, and each group is tested by a model
-            that was trained without it.
-        folds: join the groups into that many folds; None leaves out one group at a time.
-        conditions: what is measured; a condition that the held-out groups are made of can't be.
-    """
-
-    description: str = ""
-    hold_out: Annotated[tuple[str, ...], Field(min_length=1)]
-    folds: Annotated[int, Field(ge=2)] | None = None
-    conditions: tuple[str, ...] = ()
-
-
 class Ablation(_Frozen):
     """What an ablated run does differently; for the rest the training file stands.
 
@@ -105,6 +90,16 @@ class TrainingConfig(_Frozen):
     protocols: dict[str, Protocol] = {}
     reported: tuple[str, ...] = ()
     ablations: dict[str, Ablation] = {}
+
+    @model_validator(mode="after")
+    def _protocols_refer_to_others(self) -> Self:
+        for name, protocol in self.protocols.items():
+            if isinstance(protocol, SensorDropout | WithoutSensors) and not isinstance(
+                self.protocols.get(protocol.split), HoldOut
+            ):
+                message = f"there is no hold-out protocol {protocol.split!r} whose folds it could take"
+                raise MisfitError(message, "protocols", name, "split")
+        return self
 
     @model_validator(mode="after")
     def _sensor_head_has_something_to_learn(self) -> Self:

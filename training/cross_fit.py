@@ -1,6 +1,5 @@
-"""Train a model without some groups of windows and hear what it says of them, fold by fold."""
+"""Train a model on one side of a fold, with everything that it takes found there."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import numpy as np
 import torch
 
 from edge_runtime.graph import Float32Array, Int64Array
-from edge_runtime.missing_signals import missing_signals
-from training.calibrate import HeldOutWindows
+from gnn.model import UniversalTemporalGNN
+from gnn.normalisation import TYPES
 from training.conditioning import conditioned
 from training.config import TrainingConfig
 from training.dataset import Example, LabelledWindows, level_counts
@@ -38,82 +37,80 @@ class TrainingWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class FoldResult:
-    """What a network said of windows of groups that it did not see.
+class FittedFold:
+    """A model that has not seen a fold's test windows.
 
     Attributes:
-        fold: which windows it may have seen, and which these are.
-        said: of the test windows.
-        degraded_logits: float32 [test windows, N, 4], of their degraded copies.
+        model: network and discriminant, fused.
         validation: the windows it was stopped and fused by.
+        held_back: what it said of them before it was given their labels too.
         network_weight: float32 [component types], found on the validation windows.
-        epochs: after how many it was at its best.
+        epochs: after how many the network was at its best.
     """
 
-    fold: Fold
-    said: PartLogits
-    degraded_logits: Float32Array
+    model: UniversalTemporalGNN
     validation: Int64Array
+    held_back: PartLogits
     network_weight: Float32Array
     epochs: int
 
 
-def cross_fit(
+def as_seen(data: TrainingWindows, config: TrainingConfig, fold: Fold) -> TrainingWindows:
+    """The windows as the models of a fold see them: beside the healthy baseline of its training windows, if at all."""
+    if not config.model.conditioning:
+        return data
+    return replace(data, examples=conditioned(data.windows, data.examples, fold.training))
+
+
+def fit_fold(
     data: TrainingWindows,
     config: TrainingConfig,
-    folds: tuple[Fold, ...],
+    fold: Fold,
     *,
     seed: int,
     device: Device = CPU,
     keep: Path | None = None,
-    report: Callable[[str], None] = lambda _: None,
-) -> tuple[FoldResult, ...]:
-    """Train a model on each fold's training windows and let it speak of the fold's test windows.
+) -> FittedFold:
+    """Train a model on a fold's training windows, or go on with a fit that `keep` holds.
 
     Some groups are held back from the training windows to stop and fuse by. The discriminant is found
-    without them for that, and then once more with them: in closed form that costs nothing, and every state counts. A
-    network that is conditioned on the machine's healthy baseline gets one of the fold's training windows. Folds whose
-    networks `keep` holds already aren't fitted again.
+    without them for that, and then once more with them: in closed form that costs nothing, and every state counts.
     """
     levels = level_counts(data.windows.machine)
     types = data.examples[0].sample.component_type
-    results = []
-    for number, fold in enumerate(folds, 1):
-        report(f"fold {number} of {len(folds)}")
-        if config.model.conditioning:
-            data = replace(data, examples=conditioned(data.windows, data.examples, fold.training))
-        inner = hold_back(fold, data.groups, config.fit.validation_share, seed)
-        network = fit_network(
-            config.model,
-            config.fit,
-            data.pick(inner.training),
-            data.pick(inner.test),
-            levels,
-            seed=seed,
-            device=device,
-            keep=keep / f"fold-{number:02}" if keep else None,
-        )
-        model, held_back = network.model, data.pick(inner.test)
-        parts = predict_parts(model, held_back)
-        weight = network_weights(parts, data.level[inner.test], data.groups[inner.test], levels, types)
-        model.network_weight = torch.from_numpy(weight)
-        fit_discriminant(model, data.pick(fold.training))
-        tested = data.pick(fold.test)
-        said = predict_parts(model, tested)
-        degraded = predict_parts(model, [replace(example, sample=example.degraded) for example in tested])
-        results.append(FoldResult(fold, said, degraded.fused, inner.test, weight, network.epochs))
-    return tuple(results)
-
-
-def held_out_windows(data: TrainingWindows, results: Sequence[FoldResult]) -> HeldOutWindows:
-    """What the folds' models said of their test windows and of the degraded copies, to calibrate by."""
-    tested = np.concatenate([result.fold.test for result in results])
-    examples, machine = data.pick(tested), data.windows.machine
-    samples = [example.sample for example in examples] + [example.degraded for example in examples]
-    logits = [result.said.fused for result in results] + [result.degraded_logits for result in results]
-    return HeldOutWindows(
-        logits=np.concatenate(logits),
-        level=np.tile(data.level[tested], (2, 1)),
-        missing=np.stack([missing_signals(machine, sample) for sample in samples]),
-        groups=np.tile(data.groups[tested], 2),
+    inner = hold_back(fold, data.groups, config.fit.validation_share, seed)
+    held_back = data.pick(inner.test)
+    network = fit_network(
+        config.model,
+        config.fit,
+        data.pick(inner.training),
+        held_back,
+        levels,
+        seed=seed,
+        device=device,
+        keep=keep,
     )
+    model = network.model
+    parts = predict_parts(model, held_back)
+    weight = network_weights(parts, data.level[inner.test], data.groups[inner.test], levels, types)
+    model.network_weight = torch.from_numpy(weight)
+    said = predict_parts(model, held_back)
+    fit_discriminant(model, data.pick(fold.training))
+    return FittedFold(model, inner.test, said, weight, network.epochs)
+
+
+def fit_closed_form(data: TrainingWindows, config: TrainingConfig, fold: Fold, *, seed: int) -> FittedFold:
+    """A model whose network is not trained and not heard: the discriminant alone, in seconds.
+
+    Where the discriminant is silent, for want of sensors, so is the model.
+    """
+    inner = hold_back(fold, data.groups, config.fit.validation_share, seed)
+    model = UniversalTemporalGNN(config.model).eval()
+    with torch.no_grad():
+        for parameter in model.task_heads.parameters():
+            parameter.zero_()
+    model.fit_normalisation([example.sample for example in data.pick(inner.training)])
+    fit_discriminant(model, data.pick(inner.training))
+    held_back = predict_parts(model, data.pick(inner.test))
+    fit_discriminant(model, data.pick(fold.training))
+    return FittedFold(model, inner.test, held_back, np.zeros(TYPES, np.float32), 0)

@@ -4,7 +4,6 @@ An abstention is an answer that says "don't know". It counts as a miss in accura
 set of all levels in coverage and set size; it has no confidence, so the calibration error leaves it out.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -29,12 +28,14 @@ class Predictions:
         level: int64 [n], the likeliest level; −1 = abstained.
         confidence: float64 [n], its calibrated probability; NaN where abstained.
         sets: bool [n, m], the conformal set; all true where abstained.
+        probabilities: float64 [n, m], calibrated; None where they aren't known.
     """
 
     truth: Int64Array
     level: Int64Array
     confidence: Float64Array
     sets: BoolArray
+    probabilities: Float64Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +60,6 @@ class ConditionMetrics:
     def as_dict(self) -> dict[str, float]:
         """By name, for JSON and the manifest."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A measured value with its 95 % bootstrap interval over groups."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 def measure(predictions: Predictions) -> ConditionMetrics:
@@ -109,27 +98,3 @@ def calibration_error(confidence: Float64Array, right: BoolArray, bins: int = EC
     number = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     gap = np.bincount(number, right.astype(np.float64) - confidence, bins)
     return float(np.abs(gap).sum() / len(confidence))
-
-
-def group_interval(
-    truth: Int64Array,
-    level: Int64Array,
-    groups: Int64Array,
-    score: Callable[[Int64Array, Int64Array], float] = macro_f1,
-    *,
-    draws: int = 500,
-    seed: int = 0,
-) -> Interval:
-    """A score with its 95 % percentile bootstrap interval, drawn by whole groups.
-
-    Windows of one group are nearly copies; drawing windows would make the interval too narrow (cluster bootstrap,
-    Davison, Hinkley 1997, section 3.8). With few groups it is wide, and rightly so.
-    """
-    random = np.random.default_rng(seed)
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    scores = []
-    for _ in range(draws):
-        drawn = np.concatenate([members[k] for k in random.integers(len(members), size=len(members))])
-        scores.append(score(truth[drawn], level[drawn]))
-    low, high = np.quantile(scores, [0.025, 0.975])
-    return Interval(score(truth, level), float(low), float(high))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from edge_runtime.machine import Machine
 from edge_runtime.manifest import ConditionCalibration, LevelCalibration, TrainingData
 from gnn.model import ModelConfig
-from training.baselines import CLOCK, LDA, MAJORITY
-from training.protocols import DISCRIMINANT, MODEL, NETWORK, ProtocolReport
+from training.baselines.contenders import CLOCK, CYCLE_LDA, LDA, MAJORITY
+from training.model_answers import DISCRIMINANT, MODEL, NETWORK
+from training.protocol_report import ProtocolReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,15 @@ component's signals are missing than the discriminant can do without, the networ
 ## Measured
 
 Each figure is of networks that did not see the windows' groups in training; their early stopping and their calibration
-used other groups of the training side. Behind each macro-F1 stands its 95 % bootstrap interval, drawn by whole blocks.
+used other groups of the training side. Behind each macro-F1 stands its 95 % bootstrap interval, drawn by whole groups
+that were held out.
 Beside the model stand
 
 - its two parts, each alone: the network and the discriminant,
 - the majority class of the training side,
 - the clock: the label of the nearest training window in time, no sensor seen,
-- {LDA}: the 60 best classic-34 features and a shrinkage linear discriminant.
+- {LDA}: the 60 best classic-34 features and a shrinkage linear discriminant; {CYCLE_LDA}: the same on the cycles
+  themselves.
 
 {reports}
 
@@ -114,11 +117,11 @@ The same versions (constraints.txt) and kind of processor give the same network;
 
 
 def _report(report: ProtocolReport) -> str:
-    names = (MODEL, NETWORK, DISCRIMINANT, MAJORITY, CLOCK, LDA)
+    names = (MODEL, NETWORK, DISCRIMINANT, MAJORITY, CLOCK, LDA, CYCLE_LDA)
     scores = _table(
         ("macro-F1", *names),
         [
-            (condition, *(_interval(item.macro_f1[name]) for name in names))
+            (condition, *(str(item.macro_f1.get(name, "–")) for name in names))
             for condition, item in report.conditions.items()
         ],
     )
@@ -131,7 +134,7 @@ def _report(report: ProtocolReport) -> str:
         ],
     )
     return (
-        f"### {report.name}\n\n{report.description} {report.windows} windows, {report.groups} groups, "
+        f"### {report.name}\n\n{report.protocol.description} {report.windows} windows, {report.groups} groups, "
         f"{report.folds} folds.\n\n{scores}\n\n{rest}"
     )
 
@@ -143,11 +146,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _sureness(level: LevelCalibration) -> tuple[str, ...]:
     return f"{level.temperature:.2f}", f"{level.lapse:.3f}", f"{level.conformal_threshold:.3f}"
-
-
-def _interval(value: tuple[float, float, float]) -> str:
-    middle, low, high = value
-    return f"{middle:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _on(flag: bool) -> str:

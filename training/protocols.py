@@ -1,179 +1,222 @@
-"""Run an evaluation protocol: train without each group, test on it, and put simple models beside the result."""
+"""Run evaluation protocols and ablations: plan the trials, have them run, measure the answers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
+from training.answers import Answers, Asked
+from training.baselines.contenders import ALL_CONTENDERS
+from training.config import TrainingConfig
+from training.cross_fit import TrainingWindows
+from training.intervals import interval, macro_f1_of
+from training.measure_protocol import Answered, measure_ablation, measure_protocol
+from training.model_answers import MODEL, NETWORK, ModelAnswers, calibrated_answers
+from training.protocol_kinds import HoldOut, Protocol, SensorDropout, WithoutSensors
+from training.protocol_report import AblationReport, ProtocolReport, Score
+from training.run_trials import Found, Progress, Resources, run_trials, silently
+from training.splits import Split, find_protocol, split_windows
+from training.trials import BASELINES, Trial
 
-from edge_runtime.calibration import level_probabilities
-from edge_runtime.errors import TrainingError
-from edge_runtime.graph import Float32Array, Int64Array
-from edge_runtime.manifest import ConditionCalibration
-from edge_runtime.missing_signals import missing_signals
-from training.baselines import run_baselines
-from training.calibrate import calibrate, predict
-from training.config import Protocol, TrainingConfig
-from training.cross_fit import FoldResult, TrainingWindows, cross_fit, held_out_windows
-from training.dataset import level_counts
-from training.fitting import CPU, Device
-from training.folds import group_folds
-from training.metrics import Interval, Predictions, group_interval, measure
-
-MODEL = "model"
-NETWORK = "network alone"
-DISCRIMINANT = "discriminant alone"
+ALL = "all"
 
 
-class ConditionReport(BaseModel):
-    """One condition under one protocol.
+def choose_protocols(config: TrainingConfig, names: Sequence[str]) -> tuple[str, ...]:
+    """The protocols named, each once; `all` names all of the training file.
 
-    Attributes:
-        metrics: `ConditionMetrics` of the model.
-        macro_f1: by model or baseline: value, and 95 % interval over groups.
+    Raises:
+        TrainingError: there is no such protocol.
     """
-
-    model_config = ConfigDict(frozen=True)
-
-    metrics: dict[str, float]
-    macro_f1: dict[str, tuple[float, float, float]]
-
-
-class ProtocolReport(BaseModel):
-    """What a protocol measured, by condition."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    description: str
-    windows: int
-    groups: int
-    folds: int
-    conditions: dict[str, ConditionReport]
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """As the manifest has them: `pump.macro_f1` → value."""
-        return {
-            f"{condition}.{metric}": round(value, 4)
-            for condition, report in self.conditions.items()
-            for metric, value in report.metrics.items()
-        }
+    chosen = dict.fromkeys(one for name in names for one in (config.protocols if name == ALL else (name,)))
+    for name in chosen:
+        find_protocol(config, name)
+    return tuple(chosen)
 
 
-def run_protocol(
-    name: str,
+def run_protocols(
+    names: Sequence[str],
     data: TrainingWindows,
     config: TrainingConfig,
     *,
-    seed: int,
-    device: Device = CPU,
-    keep: Path | None = None,
-    report: Callable[[str], None] = lambda _: None,
-) -> ProtocolReport:
-    """Run a protocol of the training file.
+    seeds: Sequence[int],
+    resources: Resources,
+    network: bool = True,
+    contenders: tuple[str, ...] = ALL_CONTENDERS,
+    report: Progress = silently,
+) -> tuple[ProtocolReport, ...]:
+    """Run protocols of the training file, with simple models on the same folds.
+
+    Args:
+        names: of the protocols.
+        data: the windows.
+        config: training file.
+        seeds: everything is repeated under each.
+        resources: where answers are kept, how many processes.
+        network: train the network; without, the discriminant stands alone.
+        contenders: names of the simple models.
+        report: called with the number of trials done, and of all.
 
     Raises:
-        TrainingError: there is no such protocol, or the recording doesn't have what it holds out.
+        TrainingError: there is no such protocol, or the windows don't have what it holds out.
     """
-    protocol = find_protocol(config, name)
-    folds = group_folds(data.windows.groups(protocol.hold_out), protocol.folds)
-    results = cross_fit(
-        data,
-        config,
-        folds,
-        seed=seed,
-        device=device,
-        keep=keep / name if keep else None,
-        report=lambda text: report(f"{name}: {text}"),
-    )
-    return report_on(name, protocol, data, results)
-
-
-def report_on(name: str, protocol: Protocol, data: TrainingWindows, results: tuple[FoldResult, ...]) -> ProtocolReport:
-    """Measure what cross-fitted networks said, each calibrated by what the others said of other groups."""
-    conditions = protocol.conditions or tuple(item.name for item in data.windows.machine.conditions)
-    calibrations = [
-        calibrate(data.windows.machine, held_out_windows(data, [other for other in results if other is not result]))
-        for result in results
+    splits = _Splits(data, config)
+    trials = [
+        trial
+        for who in (MODEL, BASELINES)
+        for seed in seeds
+        for split in dict.fromkeys(splits.of(name, seed) for name in names)
+        for trial in fold_trials(split, seed, who, network=network, contenders=contenders)
     ]
-    return ProtocolReport(
-        name=name,
-        description=protocol.description,
-        windows=len(data.windows),
-        groups=len(np.unique(data.windows.groups(protocol.hold_out))),
-        folds=len(results),
-        conditions={condition: _condition_report(condition, data, results, calibrations) for condition in conditions},
-    )
+    found = run_trials(trials, data, config, resources, report)
+    reports = []
+    for name in names:
+        protocol, split = config.protocols[name], splits.of(name, seeds[0])
+        by_seed = {
+            seed: _answers(data, (one for trial, one in found.items() if trial.split is splits.of(name, seed)), network)
+            for seed in seeds
+        }
+        reports.append(
+            measure_protocol(
+                name,
+                protocol,
+                Answered(data.windows, split.groups, by_seed),
+                folds=len(split.folds),
+                grouped_by=_grouped_by(config, protocol),
+                missing=_missing(protocol),
+                network=network,
+            )
+        )
+    return tuple(reports)
 
 
-def find_protocol(config: TrainingConfig, name: str) -> Protocol:
-    """The protocol of that name.
+def run_ablations(
+    name: str,
+    ablations: Sequence[str],
+    data: TrainingWindows,
+    config: TrainingConfig,
+    *,
+    seeds: Sequence[int],
+    resources: Resources,
+    report: Progress = silently,
+) -> AblationReport:
+    """Run a protocol with each ablation of the training file, beside the model as it is.
+
+    Args:
+        name: of the protocol.
+        ablations: their names.
+        data: the windows.
+        config: training file.
+        seeds: everything is repeated under each.
+        resources: where answers are kept, how many processes.
+        report: called with the number of trials done, and of all.
 
     Raises:
-        TrainingError: the training file has none of that name.
+        ConfigurationError: there is no such ablation.
+        TrainingError: there is no such protocol, or the windows don't have what it holds out.
     """
-    if name not in config.protocols:
-        raise TrainingError(
-            f"there is no protocol {name!r}; the training file has: {', '.join(config.protocols) or 'none'}",
-            hint="Name one of these, or add it under protocols: in the training file (--config).",
-        )
-    return config.protocols[name]
+    splits = _Splits(data, config)
+    trials = [
+        trial
+        for who in (MODEL, *ablations)
+        for seed in seeds
+        for trial in fold_trials(splits.of(name, seed), seed, who)
+    ]
+    found = run_trials(trials, data, config, resources, report)
+    split = splits.of(name, seeds[0])
 
+    def answered(who: str) -> Answered:
+        by_seed = {
+            seed: _answers(data, (one for trial, one in found.items() if (trial.who, trial.seed) == (who, seed)))
+            for seed in seeds
+        }
+        return Answered(data.windows, split.groups, by_seed)
 
-def _condition_report(
-    condition: str,
-    data: TrainingWindows,
-    results: tuple[FoldResult, ...],
-    calibrations: Sequence[Mapping[str, ConditionCalibration]],
-) -> ConditionReport:
-    machine = data.windows.machine
-    node = machine.component_index[_component(data, condition)]
-    level = data.level[:, node]
-    parts = []
-    for result, calibration in zip(results, calibrations, strict=True):
-        if condition not in calibration:
-            raise TrainingError(
-                f"condition {condition!r} has no label in the windows of the other folds to calibrate by",
-                hint="Label the condition in every window, or leave it out of the protocol's conditions.",
-            )
-        tested = result.fold.test
-        missing = np.array([missing_signals(machine, data.examples[index].sample)[node] for index in tested], np.int64)
-        parts.append(predict(result.said.fused[:, node], level[tested], missing, calibration[condition]))
-    tested = np.concatenate([result.fold.test for result in results])
-    groups = data.groups[tested]
-    predictions = _join(parts)
-    folds = tuple(result.fold for result in results)
-    others = run_baselines(data.windows, data.examples, level, folds)
-    levels = int(level_counts(machine)[node])
-    network = _likeliest(np.concatenate([result.said.network[:, node] for result in results]), levels)
-    discriminant = _likeliest(np.concatenate([result.said.discriminant[:, node] for result in results]), levels)
-    said: Mapping[str, Int64Array] = {MODEL: predictions.level, NETWORK: network, DISCRIMINANT: discriminant} | {
-        name: found[tested] for name, found in others.items()
-    }
-    return ConditionReport(
-        metrics=measure(predictions).as_dict(),
-        macro_f1={name: _triple(group_interval(predictions.truth, found, groups)) for name, found in said.items()},
+    as_it_is, ablated = answered(MODEL), {who: answered(who) for who in ablations}
+    wanted = config.protocols[name].conditions
+    conditions = [one for one in data.windows.machine.conditions if not wanted or one.name in wanted]
+    scores: dict[str, dict[str, Score]] = {}
+    for condition in conditions:
+        confusions = {
+            part: as_it_is.confusion(Asked(condition.name, part), len(condition.levels)) for part in (MODEL, NETWORK)
+        }
+        scores[condition.name] = {part: Score.of(interval(one, macro_f1_of)) for part, one in confusions.items()}
+    return AblationReport(
+        name=name,
+        descriptions={who: config.ablations[who].description for who in ablations},
+        seeds=tuple(seeds),
+        groups=as_it_is.group_count,
+        folds=len(split.folds),
+        as_it_is=scores,
+        conditions={
+            condition.name: {
+                part: {who: measure_ablation(condition, part, as_it_is, one) for who, one in ablated.items()}
+                for part in (MODEL, NETWORK)
+            }
+            for condition in conditions
+        },
     )
 
 
-def _likeliest(logits: Float32Array, levels: int) -> Int64Array:
-    likeliest: Int64Array = level_probabilities(logits, levels, 1.0).argmax(-1)
-    return likeliest
+def report_cross_fit(
+    split: Split, found: Mapping[Trial, Found], data: TrainingWindows, config: TrainingConfig
+) -> ProtocolReport:
+    """Measure the models that were cross-fitted for calibration as a protocol of their own.
 
-
-def _component(data: TrainingWindows, condition: str) -> str:
-    return next(item.component for item in data.windows.machine.conditions if item.name == condition)
-
-
-def _join(parts: list[Predictions]) -> Predictions:
-    return Predictions(
-        np.concatenate([part.truth for part in parts]),
-        np.concatenate([part.level for part in parts]),
-        np.concatenate([part.confidence for part in parts]),
-        np.concatenate([part.sets for part in parts]),
+    Args:
+        split: their folds.
+        found: what they and the simple models said, under one seed.
+        data: the windows.
+        config: training file.
+    """
+    (seed,) = {trial.seed for trial in found}
+    protocol = HoldOut(
+        description="Groups in folds; the shipped calibration comes from these models.",
+        hold_out=config.group_by,
+        folds=len(split.folds),
+    )
+    return measure_protocol(
+        split.name,
+        protocol,
+        Answered(data.windows, split.groups, {seed: _answers(data, found.values())}),
+        folds=len(split.folds),
+        grouped_by=config.group_by,
     )
 
 
-def _triple(interval: Interval) -> tuple[float, float, float]:
-    return interval.value, interval.low, interval.high
+def fold_trials(
+    split: Split, seed: int, who: str, *, network: bool = True, contenders: tuple[str, ...] = ALL_CONTENDERS
+) -> list[Trial]:
+    """A trial for each fold of a split."""
+    return [Trial(split, number, seed, who, network, contenders) for number in range(len(split.folds))]
+
+
+class _Splits:
+    """Splits by protocol and seed, each made once; protocols that share folds share the split."""
+
+    def __init__(self, data: TrainingWindows, config: TrainingConfig) -> None:
+        self._data = data
+        self._config = config
+        self._made: dict[tuple[str, int], Split] = {}
+
+    def of(self, name: str, seed: int) -> Split:
+        protocol = find_protocol(self._config, name)
+        key = (protocol.split if isinstance(protocol, SensorDropout) else name, seed)
+        if key not in self._made:
+            self._made[key] = split_windows(key[0], self._config, self._data.windows, seed)
+        return self._made[key]
+
+
+def _answers(data: TrainingWindows, found: Iterable[Found], network: bool = True) -> list[Answers]:
+    """Answers of all contenders to the folds of one split under one seed."""
+    found = tuple(found)
+    models = [one for one in found if isinstance(one, ModelAnswers)]
+    simple = [one for one in found if isinstance(one, Answers)]
+    return [*calibrated_answers(data, models, network=network), *simple]
+
+
+def _missing(protocol: Protocol) -> tuple[int, ...]:
+    return tuple(sorted(protocol.most_lost)) if isinstance(protocol, SensorDropout) else ()
+
+
+def _grouped_by(config: TrainingConfig, protocol: Protocol) -> tuple[str, ...]:
+    """Label columns that the groups of a protocol are made of."""
+    if isinstance(protocol, SensorDropout | WithoutSensors):
+        protocol = find_protocol(config, protocol.split)
+    return protocol.hold_out if isinstance(protocol, HoldOut) else config.group_by

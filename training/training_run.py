@@ -16,27 +16,32 @@ from edge_runtime.bundle import Bundle
 from edge_runtime.machine_file import load_machine
 from edge_runtime.manifest import TrainingData
 from edge_runtime.recording import Recording
+from training.baselines.contenders import QUICK_CONTENDERS
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
 from training.checkpoint import save_network
 from training.conditioning import conditioned
-from training.config import Protocol, TrainingConfig
-from training.cross_fit import TrainingWindows, cross_fit, held_out_windows
+from training.config import TrainingConfig
+from training.cross_fit import TrainingWindows
 from training.data_problems import class_problems, refuse_errors
 from training.dataset import IN_THIS_PROCESS, build_examples, labelled_windows, level_counts
 from training.fitting import CPU, Device, fit_network
 from training.folds import group_folds
 from training.graph_making import GraphMaking
+from training.model_answers import MODEL, ModelAnswers, held_out_windows
 from training.model_card import CardFacts, model_card
-from training.protocols import ProtocolReport, report_on, run_protocol
+from training.protocol_report import ProtocolReport
+from training.protocols import fold_trials, report_cross_fit, run_protocols
+from training.run_trials import ANSWERS, FITS, Resources, run_trials
 from training.sources.open_source import read_address
+from training.splits import Split
 from training.trained_region import fit_regions
+from training.trials import BASELINES
 
 BUNDLE = "bundle"
 REPORT = "report.json"
 CHECKPOINT = "model.ckpt"
 CROSS_FIT = "cross-fit"
-FITS = "fits"
 SHIPPED = "shipped"
 
 
@@ -48,7 +53,8 @@ class RunRequest:
         machine: machine file.
         recording: address of signals and labels, such as a folder.
         golden: recording to take the golden windows from.
-        output: folder of the run; gets `bundle/`, `model.ckpt`, `report.json`, and `fits/` with each fit's checkpoints.
+        output: folder of the run; gets `bundle/`, `model.ckpt`, `report.json`, and `answers/` and `fits/`,
+            from which an interrupted run goes on.
         version, release: of the bundle.
         created: when, with its zone.
         command: that makes the same again, for the model card.
@@ -125,29 +131,34 @@ def run_training(
     golden = spread([item.window for item in labelled_windows(machine, read_address(request.golden, machine)).items])
     baseline = healthy_baseline(data.windows)
 
-    fits = request.output / FITS
     if not request.resume:
-        shutil.rmtree(fits, ignore_errors=True)
-    reports = [
-        run_protocol(name, data, config, seed=request.seed, device=device, keep=fits, report=report)
-        for name in config.reported
-    ]
-    protocol = Protocol(
-        description="Groups in folds; the shipped calibration comes from these networks.",
-        hold_out=config.group_by,
-        folds=config.calibration_folds,
-    )
-    results = cross_fit(
+        for folder in (ANSWERS, FITS):
+            shutil.rmtree(request.output / folder, ignore_errors=True)
+    resources = Resources(request.output, device=device)
+    reports = run_protocols(
+        config.reported,
         data,
         config,
-        group_folds(data.groups, config.calibration_folds),
-        seed=request.seed,
-        device=device,
-        keep=fits / CROSS_FIT,
-        report=lambda text: report(f"{CROSS_FIT}: {text}"),
+        seeds=(request.seed,),
+        resources=resources,
+        contenders=QUICK_CONTENDERS,
+        report=lambda done, total: report(f"protocols: {done} of {total} folds"),
     )
-    reports.append(report_on(CROSS_FIT, protocol, data, results))
-    calibration = calibrate(machine, held_out_windows(data, results))
+    split = Split(CROSS_FIT, group_folds(data.groups, config.calibration_folds), data.groups)
+    found = run_trials(
+        [
+            trial
+            for who in (MODEL, BASELINES)
+            for trial in fold_trials(split, request.seed, who, contenders=QUICK_CONTENDERS)
+        ],
+        data,
+        config,
+        resources,
+        lambda done, total: report(f"{CROSS_FIT}: {done} of {total} folds"),
+    )
+    reports = (*reports, report_cross_fit(split, found, data, config))
+    said = [one for one in found.values() if isinstance(one, ModelAnswers)]
+    calibration = calibrate(machine, held_out_windows(data, said))
 
     report("fitting the network to ship on all windows")
     examples = data.examples
@@ -160,12 +171,12 @@ def run_training(
         (),
         level_counts(machine),
         seed=request.seed,
-        epochs=median_low(result.epochs for result in results),
+        epochs=median_low(one.epochs for one in said),
         device=device,
-        keep=fits / SHIPPED,
+        keep=request.output / FITS / SHIPPED,
     )
     types = data.examples[0].sample.component_type
-    weights = np.median([result.network_weight for result in results], axis=0).astype(np.float32)
+    weights = np.median([one.network_weight for one in said], axis=0).astype(np.float32)
     network.model.network_weight = torch.from_numpy(weights)
     training = TrainingData(
         recording=recording.path.name,
@@ -187,7 +198,7 @@ def run_training(
             for condition in machine.conditions
         },
         calibration=calibration,
-        reports=tuple(reports),
+        reports=reports,
         command=request.command,
     )
     report("building the bundle")
@@ -214,6 +225,6 @@ def run_training(
         request.output / BUNDLE,
     )
     save_network(network.model, network.epochs, request.output / CHECKPOINT)
-    document = RootModel[tuple[ProtocolReport, ...]](tuple(reports)).model_dump_json(indent=2)
+    document = RootModel[tuple[ProtocolReport, ...]](reports).model_dump_json(indent=2)
     (request.output / REPORT).write_text(document + "\n", encoding="utf-8")
-    return RunResult(bundle, tuple(reports))
+    return RunResult(bundle, reports)

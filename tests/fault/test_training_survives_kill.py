@@ -17,7 +17,7 @@ from gnn.model import ModelConfig
 from tests.fault.child import exit_code, start
 from training.checkpoint import load_checkpoint
 from training.config import FitSettings, TrainingConfig
-from training.cross_fit import TrainingWindows, cross_fit
+from training.cross_fit import TrainingWindows, fit_fold
 from training.dataset import build_examples, labelled_windows
 from training.folds import group_folds
 
@@ -39,7 +39,8 @@ def training_windows() -> TrainingWindows:
 
 
 def run(data: TrainingWindows, folder: Path) -> None:
-    cross_fit(data, CONFIG, group_folds(data.groups, FOLDS), seed=3, keep=folder)
+    for number, fold in enumerate(group_folds(data.groups, FOLDS), 1):
+        fit_fold(data, CONFIG, fold, seed=3, keep=folder / f"fold-{number:02}")
 
 
 def die_before_file_change(number: int) -> None:

@@ -23,7 +23,7 @@ from training.cli.options import (
     training_config,
 )
 from training.cli.output import console, notes, say
-from training.cli.protocol import protocol_table
+from training.cli.protocol_tables import protocol_table
 from training.sources.timescale import SCHEME
 
 # torch and Lightning take seconds to import: only the run itself does.

@@ -11,7 +11,8 @@ from training.cli.evaluate import evaluate
 from training.cli.fit import fit
 from training.cli.import_recording import import_recording
 from training.cli.output import notes
-from training.cli.protocol import protocol
+from training.cli.protocol import ablate, protocol
+from training.cli.report import report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(fit)
 app.command()(protocol)
+app.command()(ablate)
+app.command()(report)
 app.command()(evaluate)
 app.command("import")(import_recording)
 app.command()(check)

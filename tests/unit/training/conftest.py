@@ -6,9 +6,10 @@ from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import Recording, read_recording
 from gnn.model import ModelConfig
-from training.config import FitSettings, Protocol, TrainingConfig
+from training.config import FitSettings, TrainingConfig
 from training.cross_fit import TrainingWindows
 from training.dataset import build_examples, labelled_windows
+from training.protocol_kinds import HoldOut
 
 ROOT = Path(__file__).parents[3]
 MACHINE_FILE = ROOT / "configs" / "machines" / "zema.yaml"
@@ -35,7 +36,7 @@ def tiny_config() -> TrainingConfig:
         fit=FitSettings(epochs=2, batch_size=8, validation_share=0.3),
         group_by=("cooler", "accumulator", "pump"),
         calibration_folds=2,
-        protocols={"leave-cooler-level": Protocol(hold_out=("cooler",), conditions=("valve", "pump"))},
+        protocols={"leave-cooler-level": HoldOut(hold_out=("cooler",), conditions=("valve", "pump"))},
     )
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from training.ablation import shuffle_edges
-from training.protocols import TrainingWindows
+from training.cross_fit import TrainingWindows
 
 
 def test_pipes_end_elsewhere_but_every_component_keeps_as_many(data: TrainingWindows):

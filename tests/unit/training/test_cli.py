@@ -9,7 +9,8 @@ import yaml
 from edge_runtime.machine import Machine
 from tests.models.tiny_bundle import build_tiny_bundle
 from tests.unit.training.conftest import MACHINE_FILE, ROOT, SAMPLE
-from training.config import TrainingConfig
+from training.config import Ablation, TrainingConfig
+from training.report.write import BEGIN, END
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -75,9 +76,10 @@ def test_evaluate_does_not_load_torch(bundle: Path):
         (["fit", "--machine", MACHINE_FILE, "--recording", "nowhere", "--output", "x"], 1, "nowhere: isn't there"),
         (["fit", "--machine", "no.yaml", "--recording", SAMPLE, "--output", "x"], 2, "no.yaml: can't be read"),
         (["protocol", "none", "--machine", MACHINE_FILE, "--recording", SAMPLE], 1, "there is no protocol 'none'"),
+        (["report", "--run", "nowhere"], 1, "nowhere: holds nothing that was measured"),
         (["fit"], 2, "Missing option"),
     ],
-    ids=["bundle", "recording", "machine", "protocol", "usage"],
+    ids=["bundle", "recording", "machine", "protocol", "report", "usage"],
 )
 def test_errors_are_one_message_with_what_to_do_and_no_traceback(arguments: list[object], code: int, said: str):
     done = run(*arguments)
@@ -88,33 +90,43 @@ def test_errors_are_one_message_with_what_to_do_and_no_traceback(arguments: list
     assert arguments == ["fit"] or "What to do:" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol", "import", "check"])
+@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol", "ablate", "report", "import", "check"])
 def test_help_teaches_by_example(command: str):
     done = run(command, "--help")
     assert done.returncode == 0
     assert f"hydrosight-train {command}" in done.stdout
 
 
-def test_protocol_prints_json(tiny_config: TrainingConfig, tmp_path: Path):
-    config = tmp_path / "tiny.yaml"
-    config.write_text(yaml.safe_dump(tiny_config.model_dump(mode="json")))
-    done = run(
-        "protocol",
-        "leave-cooler-level",
-        "--machine",
-        MACHINE_FILE,
-        "--recording",
-        SAMPLE,
-        "--config",
-        config,
-        "--epochs",
-        1,
-        "--no-cache",
-        "--json",
-    )
+def test_protocols_and_ablations_go_into_one_report(tiny_config: TrainingConfig, tmp_path: Path):
+    ablated = tiny_config.model_copy(update={"ablations": {"no-graph": Ablation(model={"edge_layers": 0})}})
+    config, folder = tmp_path / "tiny.yaml", tmp_path / "run"
+    config.write_text(yaml.safe_dump(ablated.model_dump(mode="json")))
+    options = ["--machine", MACHINE_FILE, "--recording", SAMPLE, "--config", config, "--output", folder, "--seeds", 1]
+    quick = ["--epochs", 1, "--jobs", 1, "--no-cache", "--json"]
+
+    done = run("protocol", "leave-cooler-level", "--baselines", "quick", *options, *quick)
     assert done.returncode == 0, done.stderr
-    assert set(json.loads(done.stdout)["conditions"]) == {"valve", "pump"}
-    assert "fold 3 of 3" in done.stderr
+    assert set(json.loads(done.stdout)[0]["conditions"]) == {"valve", "pump"}
+    assert "6 of 6 folds" in done.stderr
+
+    done = run("ablate", "--protocol", "leave-cooler-level", *options, *quick)
+    assert done.returncode == 0, done.stderr
+    assert "no-graph" in json.loads(done.stdout)["conditions"]["pump"]["network alone"]
+    assert "3 of 6 folds" in done.stderr, "the model as it is isn't fitted again"
+
+    found = json.loads((folder / "report.json").read_text())
+    assert [len(found["protocols"]), len(found["ablations"])] == [1, 1]
+    assert "## Ablations under leave-cooler-level" in (folder / "report.md").read_text()
+
+    document = tmp_path / "results.md"
+    document.write_text(f"Before\n{BEGIN}\nold\n{END}\nafter\n")
+    done = run("report", "--run", folder, "--document", document)
+    assert done.returncode == 0, done.stderr
+    text = document.read_text()
+    assert text.startswith("Before\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "### leave-cooler-level" in text
+    assert (tmp_path / "results" / "leave-cooler-level-confusion.svg").is_file()
 
 
 def test_import_makes_a_recording_that_the_other_commands_take(bundle: Path, tmp_path: Path):

@@ -10,9 +10,12 @@ from edge_runtime.graph import GraphSample
 from edge_runtime.window import ChannelWindow
 from training.conditioning import commissioned, conditioned, healthy_windows, sensor_deviations
 from training.config import TrainingConfig
-from training.cross_fit import TrainingWindows, cross_fit
+from training.cross_fit import TrainingWindows
 from training.dataset import LabelledWindows, targets
 from training.folds import Fold
+from training.model_answers import MODEL, WHOLE
+from training.splits import Split
+from training.trials import Examiner, Trial
 
 COOLER = ("cooler",)  # at its healthy level in one campaign of the rig alone
 
@@ -133,5 +136,5 @@ def test_a_conditioned_network_is_cross_fitted(data: TrainingWindows, tiny_confi
     )
     test = np.flatnonzero(data.groups == data.groups[0])
     fold = Fold(np.setdiff1d(np.arange(len(data.windows)), test), test)
-    (result,) = cross_fit(data, config, (fold,), seed=0)
-    assert np.isfinite(result.said.network).all()
+    said = Examiner(data, config).answer(Trial(Split("one", (fold,), data.groups), 0, 0, MODEL))
+    assert np.isfinite(said.heard[WHOLE].network).all()

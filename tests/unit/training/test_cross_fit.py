@@ -1,17 +1,65 @@
 import numpy as np
+import pytest
 
+from tests.models.small_rig import MACHINE, small_recording
+from training.answers import Asked
 from training.config import TrainingConfig
-from training.cross_fit import TrainingWindows, cross_fit
+from training.cross_fit import TrainingWindows, fit_closed_form, fit_fold
+from training.evaluation_windows import evaluation_windows
 from training.folds import group_folds
+from training.model_answers import DEGRADED, WHOLE, ModelAnswers, calibrated_answers, held_out_windows
+from training.parts import predict_parts
+from training.splits import Split
+from training.trials import MODEL, Examiner, Trial
 
 
-def test_no_window_is_validated_or_trained_on_beside_its_group(data: TrainingWindows, tiny_config: TrainingConfig):
-    results = cross_fit(data, tiny_config, group_folds(data.groups, 2), seed=0)
-    tested = np.concatenate([result.fold.test for result in results])
-    assert sorted(tested) == list(range(len(data.windows)))
-    for result in results:
-        for logits in (result.said.fused, result.said.network, result.said.discriminant):
-            assert logits.shape == (len(result.fold.test), 13, 4)
-        assert result.degraded_logits.shape == (len(result.fold.test), 13, 4)
-        assert not set(data.groups[result.fold.test]) & set(data.groups[result.validation])
-        assert set(result.validation) <= set(result.fold.training)
+@pytest.fixture(scope="module")
+def data(tiny_config: TrainingConfig) -> TrainingWindows:
+    config = tiny_config.model_copy(update={"group_by": ("block",), "protocols": {}})
+    return evaluation_windows(MACHINE, small_recording(), config, [], seed=0)
+
+
+def test_what_a_model_is_stopped_by_is_of_other_groups_than_what_it_is_tested_on(
+    data: TrainingWindows, tiny_config: TrainingConfig
+):
+    for fold in group_folds(data.groups, 2):
+        fitted = fit_fold(data, tiny_config, fold, seed=0)
+        assert not set(data.groups[fold.test]) & set(data.groups[fitted.validation])
+        assert set(fitted.validation) <= set(fold.training)
+        assert fitted.held_back.fused.shape == (len(fitted.validation), 2, 4)
+
+
+def test_the_discriminant_alone_takes_no_word_from_the_network(data: TrainingWindows, tiny_config: TrainingConfig):
+    fold = group_folds(data.groups, 2)[0]
+    fitted = fit_closed_form(data, tiny_config, fold, seed=0)
+    said = predict_parts(fitted.model, data.pick(fold.test))
+    assert fitted.epochs == 0
+    assert not said.network.any()
+    assert np.array_equal(said.fused, said.discriminant)
+
+
+def test_a_model_is_calibrated_by_what_others_said_of_other_groups(data: TrainingWindows, tiny_config: TrainingConfig):
+    split = Split("two", group_folds(data.groups, 2), data.groups)
+    examiner = Examiner(data, tiny_config)
+    said = [examiner.answer(Trial(split, number, 0, MODEL, network=False)) for number in (0, 1)]
+    assert all(isinstance(one, ModelAnswers) for one in said)
+    held_out = held_out_windows(data, said)
+    assert len(held_out.logits) == 2 * len(data.windows)
+    assert (held_out.missing[: len(data.windows)] == 0).all()
+
+    flipped = ModelAnswers.of({name: array.copy() for name, array in said[1].arrays().items()})
+    for part in flipped.heard[WHOLE][:3]:
+        part[:] = -part
+    before, after = calibrated_answers(data, said), calibrated_answers(data, [said[0], flipped])
+    asked = Asked("valve", MODEL)
+    assert not np.allclose(before[0].said[asked].probabilities, after[0].said[asked].probabilities)
+
+
+def test_answers_are_kept_and_read_as_they_were(data: TrainingWindows, tiny_config: TrainingConfig):
+    split = Split("two", group_folds(data.groups, 2), data.groups)
+    said = Examiner(data, tiny_config).answer(Trial(split, 0, 0, MODEL, network=False))
+    again = ModelAnswers.of(said.arrays())
+    assert set(again.heard) == {WHOLE, DEGRADED}
+    for kind, heard in said.heard.items():
+        for one, other in zip(heard, again.heard[kind], strict=True):
+            assert np.array_equal(one, other)

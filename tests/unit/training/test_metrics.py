@@ -8,7 +8,6 @@ from training.metrics import (
     Predictions,
     balanced_accuracy,
     calibration_error,
-    group_interval,
     macro_f1,
     measure,
 )
@@ -64,17 +63,3 @@ def test_the_calibration_error_is_a_share_and_at_least_the_overall_gap(pairs: li
     right = np.array([flag for _, flag in pairs])
     error = calibration_error(confidence, right)
     assert abs(right.mean() - confidence.mean()) - 1e-9 <= error <= 1 + 1e-9
-
-
-def test_the_interval_is_drawn_by_groups_and_not_by_windows():
-    truth = np.zeros(400, np.int64)
-    level = np.repeat([0, 1, 0, 0], 100)
-    by_group = group_interval(truth, level, np.repeat(np.arange(4), 100), _accuracy)
-    by_window = group_interval(truth, level, np.arange(400), _accuracy)
-    assert by_group.value == by_window.value == 0.75
-    assert by_group.high - by_group.low > 4 * (by_window.high - by_window.low)
-    assert str(by_group) == f"0.750 [{by_group.low:.3f}, {by_group.high:.3f}]"
-
-
-def _accuracy(truth: np.ndarray, level: np.ndarray) -> float:
-    return float((truth == level).mean())

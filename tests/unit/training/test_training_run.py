@@ -47,8 +47,8 @@ def test_what_was_measured_is_in_the_manifest_the_report_and_the_card(result: Ru
 
     assert set(bundle.manifest.metrics) == {"leave-cooler-level", "cross-fit"} == {item["name"] for item in reports}
     measured = reports[0]["conditions"]["valve"]["macro_f1"]["model"]
-    assert bundle.manifest.metrics["leave-cooler-level"]["valve.macro_f1"] == pytest.approx(measured[0], abs=1e-4)
-    assert "| valve | {:.3f} [{:.3f}, {:.3f}] |".format(*measured) in card
+    assert bundle.manifest.metrics["leave-cooler-level"]["valve.macro_f1"] == pytest.approx(measured["value"], abs=1e-4)
+    assert "| valve | {value:.3f} [{low:.3f}, {high:.3f}] |".format(**measured) in card
     assert "majority class" in card
     assert "hydrosight-train fit --seed 3" in card
 

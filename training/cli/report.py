@@ -1,0 +1,30 @@
+"""`hydrosight-train report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.cli.output import console
+
+# scikit-learn and matplotlib take seconds to import: only the run itself does.
+# ruff: noqa: PLC0415
+
+
+def report(
+    run: Annotated[Path, typer.Option(help="Folder that `protocol` and `ablate` wrote to.")] = Path("runs/evaluation"),
+    document: Annotated[
+        Path | None,
+        typer.Option(help="Markdown file with result markers, such as docs/evaluation.md, to write into too."),
+    ] = None,
+) -> None:
+    """Write the report of a run again, from what it has measured.
+
+    Example: `hydrosight-train report --run runs/evaluation --document docs/evaluation.md`
+    """
+    from training.report.write import write_into, write_report
+
+    console.print(f"Report: {write_report(run)}")
+    if document is not None:
+        write_into(run, document)
+        console.print(f"Results: {document}")
