@@ -9,6 +9,7 @@ from edge_runtime.bundle import open_bundle
 from edge_runtime.recording import read_recording
 from tests.unit.training.conftest import MACHINE_FILE, SAMPLE
 from training.config import TrainingConfig
+from training.module import DiagnosisModule
 from training.training_run import RunRequest, RunResult, run_training
 
 
@@ -56,3 +57,12 @@ def test_what_was_measured_is_in_the_manifest_the_report_and_the_card(result: Ru
 def test_the_same_seed_gives_the_same_bundle(result: RunResult, request_: RunRequest, tmp_path: Path):
     again = run_training(replace(request_, output=tmp_path))
     assert again.bundle.sha256 == result.bundle.sha256
+
+
+def test_a_finished_run_that_is_resumed_fits_nothing_and_gives_the_same_bundle(
+    result: RunResult, request_: RunRequest, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(DiagnosisModule, "training_step", lambda *_: pytest.fail("it is fitted again"))
+    again = run_training(replace(request_, resume=True))
+    assert again.bundle.sha256 == result.bundle.sha256
+    assert again.reports == result.reports
