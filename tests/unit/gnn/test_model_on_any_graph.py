@@ -14,12 +14,13 @@ from gnn.model import ModelConfig, UniversalTemporalGNN
 from tests.models.graphs import random_graph
 from tests.unit.gnn.test_model import VARIANTS, model, permuted, run
 
-EVERYTHING = ModelConfig(width=8, arma=True, cross_task=True, residuals=True, sensor_head=True)
+EVERYTHING = ModelConfig(width=8, arma=True, cross_task=True, residuals=True, conditioning=True, sensor_head=True)
 MASKED = {
     "sequence": "sequence_mask",
     "features": "feature_mask",
     "machine_features": "machine_feature_mask",
     "residuals": "residual_mask",
+    "deviation": "deviation_mask",
 }
 
 
