@@ -146,7 +146,7 @@ def test_a_bundle_for_a_newer_agent_is_refused(folder):
     assert open_bundle(folder, agent_version="2.10.0").manifest.release == 1
 
 
-@pytest.mark.parametrize("kind", ["features", "sequence"])
+@pytest.mark.parametrize("kind", ["features", "sequence", "residuals"])
 def test_a_bundle_for_other_features_is_refused(folder, kind):
     edit_manifest(folder, **{kind: "other-9/3"})
     with pytest.raises(BundleError, match=f"{kind} is 'other-9/3', this agent computes"):

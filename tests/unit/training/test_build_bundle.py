@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -53,6 +54,20 @@ def test_a_bundle_opens_reproduces_its_golden_windows_and_says_what_it_was_made_
     assert bundle.machine == data.windows.machine
     assert set(bundle.regions) == {"cooler", "valve", "pump", "accumulator"}
     assert (tmp_path / "bundle" / "MODEL_CARD.md").read_text() == "# A card\n"
+
+
+def test_a_model_with_residuals_declares_them_says_which_and_reproduces_its_golden_windows(
+    data: TrainingWindows, tmp_path: Path
+):
+    model = UniversalTemporalGNN(ModelConfig(width=8, heads=2, residuals=True))
+    model.fit_normalisation([example.sample for example in data.examples])
+
+    bundle = build_bundle(replace(parts(data), model=model), MACHINE_FILE, tmp_path / "bundle")
+
+    assert bundle.manifest.residuals == "physics-1/1"
+    assert check_golden(bundle, OnnxBackend(bundle.model_path)) < 1e-4
+    inputs = {item.name for item in onnx.load(bundle.model_path).graph.input}
+    assert {"residuals", "residual_mask"} <= inputs
 
 
 def test_the_same_parts_give_the_same_bytes(data: TrainingWindows, tmp_path: Path):
