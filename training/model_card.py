@@ -66,7 +66,7 @@ Windows that are not marked stable were neither trained nor measured on.
 
 `UniversalTemporalGNN`, {facts.parameters:,} weights, {facts.epochs} epochs: {config.encoder.upper()} encoder of width
 {config.width}, {config.edge_layers} layers of edge-conditioned attention, ARMA block {_on(config.arma)}, cross-task
-attention {_on(config.cross_task)}, linear discriminant on each node's own work cycle {_on(config.discriminant)}. The
+attention {_on(config.cross_task)}, linear discriminants on each node's own work cycle {_on(config.discriminant)}. The
 input statistics are part of the network.
 
 Network and discriminant answer by themselves. Where the discriminant speaks, the network's logits count with the weight

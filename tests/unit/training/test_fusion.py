@@ -46,8 +46,24 @@ def test_a_network_that_is_better_in_one_group_of_five_by_luck_gets_no_say():
     assert weight_of(network, telling(0.5)) == 0.0
 
 
-def test_a_single_group_decides_by_itself():
-    assert weight_of(telling(5.0), 0.1 * NOISE, groups=np.zeros_like(GROUPS)) == max(WEIGHTS)
+def test_a_single_group_proves_nothing():
+    assert weight_of(telling(5.0), 0.1 * NOISE, groups=np.zeros_like(GROUPS)) == 0.0
+
+
+def test_a_network_that_softens_confident_errors_and_makes_more_of_them_gets_no_say():
+    number = np.arange(len(LEVEL))
+    sure_and_wrong, misled = number % 10 == 0, number % 5 == 1
+    side = (2 * LEVEL[:, :, None] - 1) * np.ones(4)
+    discriminant = np.where(sure_and_wrong, -20.0, 3.0)[:, None, None] * side
+    network = np.where(sure_and_wrong, 19.5, np.where(misled, -31.0, 0.0))[:, None, None] * side
+    assert weight_of(network.astype(np.float32), discriminant.astype(np.float32)) == 0.0
+
+
+def test_windows_that_the_discriminant_is_silent_about_do_not_count():
+    silent = np.arange(len(LEVEL)) % 2 == 0
+    discriminant = telling(3.0) * ~silent[:, None, None]
+    network = np.where(silent[:, None, None], telling(9.0), 5 * RANDOM.normal(size=NOISE.shape)).astype(np.float32)
+    assert weight_of(network, discriminant) == 0.0
 
 
 def test_a_type_without_labels_keeps_the_network():
