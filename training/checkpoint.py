@@ -82,6 +82,12 @@ def checkpoint_of(path: Path, key: str) -> Mapping[str, Any] | None:
     return content if content.get(KEY) == key else None
 
 
+def forget_checkpoints(folder: Path) -> None:
+    """Delete a fit's checkpoints once nobody needs its network; its log stays."""
+    for path in folder.glob("*.ckpt"):
+        path.unlink()
+
+
 def fit_key(
     config: ModelConfig,
     settings: FitSettings,

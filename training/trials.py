@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from training.ablation import shuffle_edges
 from training.answers import Answer, Answers, Asked
 from training.baselines.contenders import ALL_CONTENDERS, CONTENDERS, BaselineInputs, ask_contender
 from training.baselines.inputs import sensor_cycles, sensor_features
+from training.checkpoint import forget_checkpoints
 from training.config import TrainingConfig
 from training.cross_fit import TrainingWindows, as_seen, fit_closed_form, fit_fold
 from training.dataset import Example, LabelledWindows, build_examples, silence_sensors
@@ -100,7 +100,7 @@ class Examiner:
             keep = self._fits / trial.name if self._fits else None
             fitted = fit_fold(data, config, trial.fold, seed=trial.seed, device=self._device, keep=keep)
             if keep:
-                shutil.rmtree(keep)
+                forget_checkpoints(keep)
         else:
             fitted = fit_closed_form(data, config, trial.fold, seed=trial.seed)
         machine = data.windows.machine

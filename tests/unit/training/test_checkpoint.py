@@ -7,7 +7,14 @@ import torch
 
 from edge_runtime.errors import TrainingError
 from gnn.model import ModelConfig, UniversalTemporalGNN
-from training.checkpoint import DurableCheckpoints, checkpoint_of, fit_key, load_checkpoint, save_network
+from training.checkpoint import (
+    DurableCheckpoints,
+    checkpoint_of,
+    fit_key,
+    forget_checkpoints,
+    load_checkpoint,
+    save_network,
+)
 from training.config import FitSettings
 from training.cross_fit import TrainingWindows
 
@@ -57,6 +64,13 @@ def test_only_the_fit_that_left_a_checkpoint_gets_it(tmp_path: Path):
     assert checkpoint_of(tmp_path / "network.ckpt", "this fit") is not None
     assert checkpoint_of(tmp_path / "network.ckpt", "another") is None
     assert checkpoint_of(tmp_path / "none.ckpt", "this fit") is None
+
+
+def test_a_fit_whose_network_nobody_needs_keeps_its_log(tmp_path: Path):
+    for name in ("latest.ckpt", "network.ckpt", "events.out.tfevents.1"):
+        (tmp_path / name).write_bytes(b"x")
+    forget_checkpoints(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["events.out.tfevents.1"]
 
 
 def test_the_key_changes_with_everything_that_a_fit_depends_on(data: TrainingWindows):
