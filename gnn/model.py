@@ -1,7 +1,7 @@
 """`UniversalTemporalGNN`: one model for any hydraulic circuit, from a window's graph to a diagnosis per component.
 
-    sequences ─ normalise ┬ discriminant ────────────────────────────────────────────────────────┐
-                          └ causal encoder ─ (ARMA) ─ readout ┐                                    │
+    sequences ┬ programme ─ discriminants ───────────────────────────────────────────────────────────┐
+              └ normalise ─ causal encoder ─ (ARMA) ─ readout ┐                                      │
     features ── normalise ─ linear ───────────────────────────┼─ Σ ─ edge attention × L ─ heads ─ fusion ─ on nodes
     residuals ── (optional) ──────────────────────────────────┤
     deviation from healthy ── (optional) ─────────────────────┤

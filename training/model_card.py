@@ -69,9 +69,10 @@ Windows that are not marked stable were neither trained nor measured on.
 attention {_on(config.cross_task)}, linear discriminants on each node's own work cycle {_on(config.discriminant)}. The
 input statistics are part of the network.
 
-Network and discriminant answer by themselves. Where the discriminant speaks, the network's logits count with the weight
-that served best on groups that neither had seen: {weights}. Where more of a
-component's signals are missing than the discriminant can do without, the network speaks alone.
+Discriminants look at the signals, and as much of the cycle, as told the level under conditions held out inside the
+training windows; several that did so equally well are averaged. A part of a cycle that left its programme counts as
+missing. The network's logits count beside theirs with a weight that groups which neither had seen proved: {weights}.
+Where no discriminant can do without what is missing, the network speaks alone.
 
 ## Measured
 
