@@ -17,7 +17,9 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     torch.manual_seed(0)
     config = {
         "default": ModelConfig(width=8),
-        "all options": ModelConfig(width=8, arma=True, cross_task=True, residuals=True, conditioning=True),
+        "all options": ModelConfig(
+            width=8, arma=True, cross_task=True, residuals=True, conditioning=True, sensor_head=True
+        ),
         "lstm": ModelConfig(width=8, encoder="lstm", edge_in_message=False, signed_sum=False),
     }[request.param]
     model = UniversalTemporalGNN(config)
