@@ -14,7 +14,7 @@ JOBS ?= 2
 RECORDING ?=
 RUN ?= runs/zema-rig
 
-.PHONY: help setup demo test check bench train clean
+.PHONY: help setup demo test check bench train evaluation clean
 
 help: ## List the targets
 	@echo "Hydrosight: hydraulic machines that diagnose themselves."
@@ -47,6 +47,13 @@ train: $(VENV)/.installed-dev ## Train the rig's model: make train RECORDING=fol
 	@echo "[3/3] Training on $(RECORDING) into $(RUN)"
 	$(BIN)/hydrosight-train fit --machine configs/machines/zema.yaml --config configs/training/zema.yaml \
 	  --recording "$(RECORDING)" --golden configs/recordings/zema-sample --output "$(RUN)"
+
+evaluation: $(VENV)/.installed-dev ## Measure the rig's model by every protocol: make evaluation RECORDING=folder
+	@test -n "$(RECORDING)" || { echo "Say which recording to measure on: make evaluation RECORDING=path/to/zema"; exit 2; }
+	@echo "[3/3] Measuring on $(RECORDING) into runs/evaluation"
+	$(BIN)/hydrosight-train protocol all --recording "$(RECORDING)" --output runs/evaluation
+	$(BIN)/hydrosight-train ablate --protocol leave-accumulator-level --recording "$(RECORDING)" --output runs/evaluation
+	$(BIN)/hydrosight-train report --run runs/evaluation --document docs/evaluation.md
 
 clean: ## Remove .venv and everything that was generated
 	rm -rf $(VENV) build dist runs lightning_logs *.egg-info .mypy_cache .ruff_cache .pytest_cache \
