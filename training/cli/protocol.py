@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from pydantic import RootModel
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from edge_runtime.machine_file import load_machine
@@ -55,6 +56,8 @@ Jobs = Annotated[int, typer.Option(help="Processes side by side.", min=1)]
 RIG = Path("configs/machines/zema.yaml")
 RIG_TRAINING = Path("configs/training/zema.yaml")
 RUN = Path("runs/evaluation")
+LEAST_WIDTH = 100
+"""Of a table with intervals, also where the output is a file."""
 JOBS = min(4, len(os.sched_getaffinity(0)))
 
 
@@ -115,8 +118,9 @@ def protocol(  # noqa: PLR0917 - options, given by name
     if as_json:
         sys.stdout.write(RootModel[tuple[ProtocolReport, ...]](reports).model_dump_json() + "\n")
         return
+    wide = Console(width=max(console.width, LEAST_WIDTH))
     for report in reports:
-        console.print(protocol_table(report))
+        wide.print(protocol_table(report))
     console.print(f"Report: {written}")
 
 
@@ -170,7 +174,7 @@ def ablate(  # noqa: PLR0917 - options, given by name
     if as_json:
         sys.stdout.write(report.model_dump_json() + "\n")
         return
-    console.print(ablation_table(report))
+    Console(width=max(console.width, LEAST_WIDTH)).print(ablation_table(report))
     console.print(f"Report: {written}")
 
 

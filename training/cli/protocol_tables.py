@@ -6,6 +6,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from training.protocol_kinds import Control
+
 if TYPE_CHECKING:
     from training.protocol_report import AblationReport, ProtocolReport
 
@@ -14,7 +16,7 @@ def protocol_table(report: "ProtocolReport") -> Table:
     """Macro-F1 of the model, its parts and every simple model; the best of a column is bold."""
     inflated = "  [red]inflated: near copies of the tested windows were trained on[/]" if report.inflated else ""
     table = Table(
-        title=f"{escape(report.name)}: macro-F1 [95 % over {report.groups} groups], {report.windows} windows, "
+        title=f"{escape(report.name)}: macro-F1 [95 % over groups: {report.groups}], {report.windows} windows, "
         f"{report.folds} folds, {len(report.seeds)} seeds{inflated}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
@@ -22,6 +24,8 @@ def protocol_table(report: "ProtocolReport") -> Table:
     table.add_column("", no_wrap=True)
     for condition in report.conditions:
         table.add_column(condition, justify="right", no_wrap=True)
+    for share in report.protocol.shares if isinstance(report.protocol, Control) else ():
+        table.add_column(f"called {' or '.join(map(str, share.labels))}", justify="right", no_wrap=True)
     names = dict.fromkeys(name for item in report.conditions.values() for name in item.macro_f1)
     for name in names:
         cells = []
@@ -30,6 +34,8 @@ def protocol_table(report: "ProtocolReport") -> Table:
             text = escape(str(score)) if score is not None else "–"
             best = max(one.value for one in item.macro_f1.values())
             cells.append(f"[bold]{text}[/]" if score is not None and score.value >= best - 5e-4 else text)
+        for item in report.conditions.values():
+            cells += [f"{share:.1%}" for share in item.called.get(name, ())]
         table.add_row(name, *cells)
     return table
 
