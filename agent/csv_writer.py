@@ -6,15 +6,16 @@ It takes the place of a recording where pyarrow isn't installed, and for spreads
 import csv
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from edge_runtime.errors import RecordingError
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Series
+from edge_runtime.unfinished_file import UnfinishedFile
 
 SIGNALS = "signals.csv"
 _REASONS = {reason.value: reason.name.lower() for reason in Reason}
@@ -32,7 +33,7 @@ class CsvWriter:
     def __init__(self, folder: Path, *, with_quality: bool = False) -> None:
         self.file = folder / SIGNALS
         self.readings = 0
-        self._partial = self.file.with_name(SIGNALS + ".partial")
+        self._unfinished = UnfinishedFile(self.file)
         self._with_quality = with_quality
 
     def __enter__(self) -> Self:
@@ -41,12 +42,12 @@ class CsvWriter:
         Raises:
             RecordingError: the folder can't be written to.
         """
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self._text = self._partial.open("w", newline="", encoding="utf-8")
-        except OSError as error:
-            raise self._failed(error) from error
-        self._rows = csv.writer(self._text, lineterminator="\n")
+        with ExitStack() as opened:
+            partial = opened.enter_context(self._unfinished).partial
+            with self._unfinished.errors_named():
+                text = opened.enter_context(partial.open("w", newline="", encoding="utf-8"))
+            self._opened = opened.pop_all()
+        self._rows = csv.writer(text, lineterminator="\n")
         self._rows.writerow(["time", "sensor", "value", *(["quality", "reason"] if self._with_quality else [])])
         return self
 
@@ -56,11 +57,9 @@ class CsvWriter:
         Raises:
             RecordingError: they can't be written.
         """
-        try:
+        with self._unfinished.errors_named():
             for sensor, one in series.items():
                 self._write(sensor, one)
-        except OSError as error:
-            raise self._failed(error) from error
 
     def _write(self, sensor: str, series: Series) -> None:
         qualities = quality_of(series.statuses)
@@ -79,17 +78,7 @@ class CsvWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Finish the file, or take it away if something went wrong or it holds nothing."""
-        try:
-            self._text.close()
-            if kind is None and self.readings:
-                self._partial.replace(self.file)
-        except OSError as failure:
-            raise self._failed(failure) from failure
-        finally:
-            self._partial.unlink(missing_ok=True)
-
-    def _failed(self, error: OSError) -> RecordingError:
-        return RecordingError(
-            f"{self.file.parent}: can't be written: {error.strerror or error}",
-            hint="Name a folder that you may write to, on a disk with room.",
-        )
+        if not self.readings:
+            self._unfinished.discard()
+        with self._unfinished.errors_named():
+            self._opened.__exit__(kind, error, traceback)

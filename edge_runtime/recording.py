@@ -3,8 +3,8 @@
     signals.parquet   time (UTC), sensor (text or dictionary), value (number): a row per reading, in any order
     labels.parquet    optional: start, end (UTC), one column per label, and optionally `stable` (bool)
 
-Values are in canonical units. A time without a zone is taken as UTC. pyarrow is imported only when a recording is read
-or written, so that a box that does neither never loads it.
+Values are in canonical units. A time without a zone is taken as UTC. recording_writer.py writes it. pyarrow is
+imported only when a recording is read or written, so that a box that does neither never loads it.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ import numpy as np
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.machine import Machine
-from edge_runtime.quality import Quality, quality_of
 from edge_runtime.reading import Int64Array, Series
 
 if TYPE_CHECKING:
@@ -125,63 +124,6 @@ def read_recording(path: Path) -> Recording:
     return Recording(path, series, _read_labels(labels) if labels.exists() else (), repeated)
 
 
-def write_recording(path: Path, series: Mapping[str, Series], labels: Sequence[LabelRow] = ()) -> None:
-    """Write a recording into the folder `path`, replacing one that is there; readings of BAD quality become NaN.
-
-    Raises:
-        RecordingError: the folder can't be written.
-    """
-    import pyarrow as pa  # noqa: PLC0415
-
-    names = list(series)
-    counts = [len(series[name]) for name in names]
-    values = [np.where(quality_of(one.statuses) == Quality.BAD, np.nan, one.values) for one in series.values()]
-    codes = pa.array(np.repeat(np.arange(len(names), dtype=np.int32), counts))
-    table = pa.table(
-        {
-            "time": _timestamps([one.times_us for one in series.values()]),
-            "sensor": pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string())),
-            "value": pa.array(np.concatenate(values) if values else np.empty(0), pa.float64()),
-        }
-    )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        _write_table(path / SIGNALS, table)
-        if not labels:
-            (path / LABELS).unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if labels:
-        write_labels(path, labels)
-
-
-def write_labels(path: Path, labels: Sequence[LabelRow]) -> None:
-    """Write the labels of the recording in the folder `path`, replacing those that are there.
-
-    Raises:
-        RecordingError: a column mixes text and numbers, or the folder can't be written.
-    """
-    import pyarrow as pa  # noqa: PLC0415
-
-    columns = dict.fromkeys(name for row in labels for name in row.values)
-    try:
-        values = {name: pa.array([row.values.get(name) for row in labels]) for name in columns}
-    except pa.ArrowException as error:
-        raise RecordingError(
-            f"{path / LABELS}: a column mixes text and numbers: {error}",
-            hint="Write its labels all as one or the other.",
-        ) from error
-    times = {
-        "start": _timestamps([np.array([row.start_us for row in labels])]),
-        "end": _timestamps([np.array([row.end_us for row in labels])]),
-    }
-    stable = {"stable": pa.array([row.stable for row in labels], pa.bool_())}
-    try:
-        _write_table(path / LABELS, pa.table({**times, **values, **stable}))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
 def _read_signals(path: Path) -> tuple[dict[str, Series], int]:
     """Readings by sensor, and how many rows were left out because a later one has the same sensor and time."""
     import pyarrow as pa  # noqa: PLC0415
@@ -243,13 +185,6 @@ def _label(value: LabelValue) -> LabelValue:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _unwritable(path: Path, error: OSError) -> RecordingError:
-    return RecordingError(
-        f"{path}: can't be written: {error.strerror or error}",
-        hint="Check free space and permissions.",
-    )
-
-
 def _read_table(path: Path, columns: Sequence[str], hint: str) -> "pa.Table":
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
@@ -294,19 +229,3 @@ def _times_us(path: Path, table: "pa.Table", column: str, hint: str) -> Int64Arr
     whole = table[column].cast(pa.timestamp("us", given.tz), safe=False).cast(pa.int64())
     times: Int64Array = whole.to_numpy()
     return times
-
-
-def _timestamps(times_us: Sequence[Int64Array]) -> "pa.Array":
-    import pyarrow as pa  # noqa: PLC0415
-
-    joined = np.concatenate(times_us).astype(np.int64) if times_us else np.empty(0, np.int64)
-    return pa.array(joined).cast(pa.timestamp("us", "UTC"))
-
-
-def _write_table(path: Path, table: "pa.Table") -> None:
-    """Write beside and rename, so that a reader never meets half a file."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    partial = path.with_name(path.name + ".partial")
-    pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
-    partial.replace(path)

@@ -1,10 +1,10 @@
-"""Writes a recording portion by portion, so that its length doesn't matter for memory. The form: see recording.py.
+"""Writes a recording, portion by portion where its length mustn't matter for memory. The form: see recording.py.
 
 With `with_quality` there are two more columns, `quality` and `reason`, which whoever reads a recording may ignore.
-pyarrow is imported only when a writer is opened.
+pyarrow is imported only when something is written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +14,14 @@ import numpy as np
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.quality import Quality, Reason, UInt8Array, quality_of, reason_of
-from edge_runtime.reading import Series
-from edge_runtime.recording import LABELS, SIGNALS
+from edge_runtime.reading import Int64Array, Series
+from edge_runtime.recording import LABELS, SIGNALS, LabelRow
+from edge_runtime.unfinished_file import UnfinishedFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_FORM = {"compression": "zstd", "write_page_checksum": True}
 
 
 class RecordingWriter:
@@ -32,9 +35,8 @@ class RecordingWriter:
     def __init__(self, folder: Path, *, with_quality: bool = False) -> None:
         self.file = folder / SIGNALS
         self.readings = 0
-        self._partial = self.file.with_name(SIGNALS + ".partial")
+        self._unfinished = UnfinishedFile(self.file)
         self._with_quality = with_quality
-        self._closing = ExitStack()
 
     def __enter__(self) -> Self:
         """Make the folder and begin.
@@ -55,13 +57,11 @@ class RecordingWriter:
         if self._with_quality:
             columns += [("quality", text), ("reason", text)]
         self._schema = pa.schema(columns)
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._closing.enter_context(
-                pq.ParquetWriter(self._partial, self._schema, compression="zstd", write_page_checksum=True)
-            )
-        except OSError as error:
-            raise self._failed(error) from error
+        with ExitStack() as opened:
+            partial = opened.enter_context(self._unfinished).partial
+            with self._unfinished.errors_named():
+                self._writer = opened.enter_context(pq.ParquetWriter(partial, self._schema, **_FORM))
+            self._opened = opened.pop_all()
         return self
 
     def write(self, series: Mapping[str, Series]) -> None:
@@ -80,37 +80,70 @@ class RecordingWriter:
         values = np.concatenate([one.values for one in series.values()])
         codes = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         columns = [
-            pa.array(np.concatenate([one.times_us for one in series.values()])).cast(pa.timestamp("us", "UTC")),
+            _timestamps(np.concatenate([one.times_us for one in series.values()])),
             pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(series), pa.string())),
             pa.array(np.where(qualities == Quality.BAD, np.nan, values)),
         ]
         if self._with_quality:
             columns += [_named(qualities, Quality), _named(reason_of(statuses), Reason)]
-        try:
+        with self._unfinished.errors_named():
             self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        except OSError as error:
-            raise self._failed(error) from error
         self.readings += sum(counts)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Finish the file, or take it away if something went wrong or it holds nothing."""
-        try:
-            self._closing.close()
+        if not self.readings:
+            self._unfinished.discard()
+        with self._unfinished.errors_named():
+            self._opened.__exit__(kind, error, traceback)
             if kind is None and self.readings:
-                self._partial.replace(self.file)
                 (self.file.parent / LABELS).unlink(missing_ok=True)
-        except OSError as failure:
-            raise self._failed(failure) from failure
-        finally:
-            self._partial.unlink(missing_ok=True)
 
-    def _failed(self, error: OSError) -> RecordingError:
-        return RecordingError(
-            f"{self.file.parent}: can't be written: {error.strerror or error}",
-            hint="Name a folder that you may write to, on a disk with room.",
-        )
+
+def write_recording(path: Path, series: Mapping[str, Series], labels: Sequence[LabelRow] = ()) -> None:
+    """Write a recording that is in memory into the folder `path`, replacing one that is there.
+
+    Raises:
+        RecordingError: it can't be written.
+    """
+    with RecordingWriter(path) as writer:
+        writer.write(series)
+    if labels:
+        write_labels(path, labels)
+
+
+def write_labels(path: Path, labels: Sequence[LabelRow]) -> None:
+    """Write the labels of the recording in the folder `path`, replacing those that are there.
+
+    Raises:
+        RecordingError: a column mixes text and numbers, or the folder can't be written.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    columns = dict.fromkeys(name for row in labels for name in row.values)
+    try:
+        values = {name: pa.array([row.values.get(name) for row in labels]) for name in columns}
+    except pa.ArrowException as error:
+        raise RecordingError(
+            f"{path / LABELS}: a column mixes text and numbers: {error}",
+            hint="Write its labels all as one or the other.",
+        ) from error
+    times = {
+        "start": _timestamps(np.array([row.start_us for row in labels])),
+        "end": _timestamps(np.array([row.end_us for row in labels])),
+    }
+    stable = {"stable": pa.array([row.stable for row in labels], pa.bool_())}
+    with UnfinishedFile(path / LABELS) as file, file.errors_named():
+        pq.write_table(pa.table({**times, **values, **stable}), file.partial, **_FORM)
+
+
+def _timestamps(times_us: Int64Array) -> "pa.Array":
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.array(times_us.astype(np.int64)).cast(pa.timestamp("us", "UTC"))
 
 
 def _named(codes: UInt8Array, names: type[Quality] | type[Reason]) -> "pa.DictionaryArray":

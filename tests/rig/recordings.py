@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.reading import Float64Array, Series
-from edge_runtime.recording import read_recording, write_recording
+from edge_runtime.recording import read_recording
+from edge_runtime.recording_writer import write_recording
 
 REPOSITORY = Path(__file__).parents[2]
 MACHINE = REPOSITORY / "configs" / "machines" / "zema.yaml"

@@ -10,8 +10,8 @@ import numpy as np
 from edge_runtime.errors import RecordingError
 from edge_runtime.machine import Machine
 from edge_runtime.reading import Series
-from edge_runtime.recording import LabelRow, Recording, write_labels
-from edge_runtime.recording_writer import RecordingWriter
+from edge_runtime.recording import LabelRow, Recording
+from edge_runtime.recording_writer import RecordingWriter, write_labels
 
 
 @dataclass(frozen=True, slots=True)

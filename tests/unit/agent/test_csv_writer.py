@@ -45,6 +45,12 @@ def test_what_was_there_stays_until_the_new_one_is_whole(tmp_path):
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("signals.csv", "old")]
 
 
+def test_without_a_reading_nothing_is_left_behind(tmp_path):
+    with CsvWriter(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_cannot_be_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="can't be written"), CsvWriter(tmp_path / "file" / "folder"):

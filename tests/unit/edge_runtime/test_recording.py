@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.machine_file import load_machine
-from edge_runtime.quality import Quality
 from edge_runtime.reading import Series
-from edge_runtime.recording import LabelRow, Recording, read_recording, write_recording
+from edge_runtime.recording import LabelRow, Recording, read_recording
+from edge_runtime.recording_writer import write_recording
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 
@@ -68,20 +68,6 @@ def test_what_is_written_is_read(tmp_path, content):
         np.testing.assert_array_equal(read.series[name].times_us, one.times_us)
         np.testing.assert_array_equal(read.series[name].values, one.values)
     assert read.labels == labels
-
-
-def test_writing_without_labels_leaves_no_older_ones(tmp_path):
-    write_recording(tmp_path, {"PS1": series(1.0)}, [LabelRow(0, 1, {"valve": 100})])
-    write_recording(tmp_path, {"PS1": series(1.0)})
-    assert read_recording(tmp_path).labels == ()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["signals.parquet"]
-
-
-def test_bad_readings_are_written_as_missing(tmp_path):
-    quality = np.array([Quality.GOOD, Quality.BAD, Quality.UNCERTAIN], np.uint8)
-    one = Series.ordered(np.arange(3), np.array([1.0, 2.0, 3.0]), quality)
-    write_recording(tmp_path, {"PS1": one})
-    np.testing.assert_array_equal(read_recording(tmp_path).series["PS1"].values, [1.0, np.nan, 3.0])
 
 
 def test_rows_may_come_in_any_order_and_the_last_of_equal_times_counts(tmp_path):
@@ -198,12 +184,6 @@ def test_damaged_values_are_never_read(tmp_path):
     file.write_bytes(content)
     with pytest.raises(RecordingError, match=r"signals\.parquet"):
         read_recording(tmp_path)
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RecordingError, match="file: can't be written"):
-        write_recording(tmp_path / "file", {"PS1": series(1.0)})
 
 
 def test_a_recording_of_another_machine_is_refused():

@@ -8,8 +8,8 @@ import pytest
 from edge_runtime.errors import RecordingError
 from edge_runtime.quality import Quality, Reason, status
 from edge_runtime.reading import Series
-from edge_runtime.recording import LABELS, read_recording, write_recording
-from edge_runtime.recording_writer import RecordingWriter
+from edge_runtime.recording import LABELS, LabelRow, read_recording
+from edge_runtime.recording_writer import RecordingWriter, write_recording
 
 STATUSES = [status(Quality.GOOD), status(Quality.BAD, Reason.DEVICE_FAULT), status(Quality.UNCERTAIN, Reason.JUMP)]
 
@@ -60,6 +60,13 @@ def test_what_was_there_stays_until_the_new_one_is_whole(tmp_path):
     with RecordingWriter(tmp_path) as writer:
         writer.write({"PS1": series(0, [9.0])})
     assert [file.name for file in tmp_path.iterdir()] == ["signals.parquet"]
+
+
+def test_writing_without_labels_leaves_no_older_ones(tmp_path):
+    write_recording(tmp_path, {"PS1": series(0, [1.0])}, [LabelRow(0, 1, {"valve": 100})])
+    write_recording(tmp_path, {"PS1": series(0, [1.0])})
+    assert read_recording(tmp_path).labels == ()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["signals.parquet"]
 
 
 def test_without_a_reading_nothing_is_left_behind(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.reading import Series
-from edge_runtime.recording import write_recording
+from edge_runtime.recording_writer import write_recording
 from tests.models.tiny_bundle import TINY_MACHINE, WINDOW_US, tiny_machine, window_of
 from tests.unit.agent.cli.conftest import FIRST_WINDOW_US, failed
 
