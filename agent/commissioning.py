@@ -92,8 +92,10 @@ class Apprentice:
         return len(self._profiles)
 
     def watch(self, windows: Iterable[JudgedWindow]) -> None:
-        """Take the fit ones of these, until there are enough."""
+        """Take the fit ones of these, until there are enough; from the start when another model has other windows."""
         for item in _profiles(self.machine, windows, Unfit.LEAVE_OUT, Counter()):
+            if self._profiles and self._profiles[0].length_us != item.length_us:
+                self._profiles.clear()
             if self.collected == self.needed:
                 return
             self._profiles.append(item)
@@ -102,7 +104,7 @@ class Apprentice:
         """The baseline, once there are enough.
 
         Raises:
-            BaselineError: they are of different lengths, or none says what the machine was doing.
+            BaselineError: none says what the machine was doing.
         """
         if self.collected < self.needed:
             return None

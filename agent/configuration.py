@@ -122,6 +122,18 @@ def load_machine_for(settings: AgentSettings) -> Machine:
     return machine
 
 
+def machine_as_read(settings: AgentSettings, machine: Machine) -> Machine:
+    """The machine with its sensors at the rates at which the sources poll them, where that is slower."""
+    pauses_s = {name: pause_s for one in settings.sources.modbus for name, pause_s in one.longest_pause_s.items()}
+    sensors = tuple(
+        sensor.model_copy(update={"rate_hz": min(sensor.rate_hz, 1.0 / pauses_s[sensor.name])})
+        if pauses_s.get(sensor.name)
+        else sensor
+        for sensor in machine.sensors
+    )
+    return machine.model_copy(update={"sensors": sensors})
+
+
 def _check_sensors(settings: AgentSettings, machine: Machine) -> None:
     naming = {f"source {source.name}": source.sensors for source in settings.sources.every}
     if settings.store.thinning:

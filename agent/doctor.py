@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from agent.box_clock import BoxClock
-from agent.configuration import load_machine_for
+from agent.configuration import load_machine_for, machine_as_read
 from agent.models import Models
 from agent.running_agent import fetch_status
 from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_settings
@@ -65,7 +65,7 @@ def examine(config: Path) -> Iterator[Check]:
         yield Check("machine file", Verdict.BAD, str(error), error.hint)
         return
     yield _coverage(settings, machine)
-    yield _residuals(machine)
+    yield _residuals(machine_as_read(settings, machine))
     for device in settings.sources.modbus:
         yield _guarded(f"modbus {device.name}", partial(_modbus, device))
     for broker in settings.sources.mqtt:

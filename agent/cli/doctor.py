@@ -15,7 +15,8 @@ from agent.cli.output import (
     reported_errors,
     settings_from,
 )
-from agent.cli.residuals import machine_as_read, show_residuals
+from agent.cli.residuals import show_residuals
+from agent.configuration import load_machine_for, machine_as_read
 from agent.doctor import Check, Verdict, examine
 
 _STYLE = {Verdict.GOOD: "[green]good[/]", Verdict.WARNING: "[yellow]warning[/]", Verdict.BAD: "[bold red]bad[/]"}
@@ -34,7 +35,8 @@ def doctor(config: ConfigOption = DEFAULT, residuals: ResidualsOption = False, a
     """
     if residuals:
         with reported_errors():
-            show_residuals(machine_as_read(settings_from(config)), as_json=as_json)
+            settings = settings_from(config)
+            show_residuals(machine_as_read(settings, load_machine_for(settings)), as_json=as_json)
         return
     checks = _examine(config, quiet=as_json)
     if as_json:

@@ -3,31 +3,17 @@
 from itertools import groupby
 
 from agent.cli.output import console, print_json, print_table
-from agent.configuration import load_machine_for
-from agent.settings import AgentSettings
 from edge_runtime.features.physics.possible import Possibility, possible_residuals
 from edge_runtime.machine import Machine
 
 
-def machine_as_read(settings: AgentSettings) -> Machine:
-    """The machine with its sensors at the rates at which the sources poll them, where that is slower.
-
-    Raises:
-        ConfigurationError: the machine file is wrong.
-    """
-    machine = load_machine_for(settings)
-    pauses = {name: pause for one in settings.sources.modbus for name, pause in one.longest_pause_s.items()}
-    sensors = tuple(
-        sensor.model_copy(update={"rate_hz": min(sensor.rate_hz, 1.0 / pauses.get(sensor.name, 0.0))})
-        if pauses.get(sensor.name, 0.0) > 0.0
-        else sensor
-        for sensor in machine.sensors
-    )
-    return machine.model_copy(update={"sensors": sensors})
-
-
 def show_residuals(machine: Machine, *, as_json: bool) -> None:
-    """Print every residual of every component: as a table for people, or as JSON."""
+    """Print every residual of every component: as a table for people, or as JSON.
+
+    Args:
+        machine: with its sensors at the rates at which they are read.
+        as_json: for scripts.
+    """
     found = tuple(possible_residuals(machine))
     if as_json:
         print_json([_document(one) for one in found])

@@ -33,10 +33,16 @@ def fit_baseline(
         source: why they count as healthy.
 
     Raises:
-        BaselineError: there is none, or of none can be told what the machine was doing.
+        BaselineError: there is none, they are of different lengths, or of none can be told what the machine was doing.
     """
     if not profiles:
         raise BaselineError("there is no window to learn from", hint="Name a longer period with --from and --to.")
+    lengths_us = sorted({item.length_us for item in profiles})
+    if len(lengths_us) > 1:
+        raise BaselineError(
+            f"the windows are of different lengths: {', '.join(f'{length_us / 1e6:g} s' for length_us in lengths_us)}",
+            hint="Name a period with --from and --to in which all are of the length that the model takes now.",
+        )
     axes = OperatingAxes.of(machine)
     members: dict[Regime, list[int]] = {}
     for number, item in enumerate(profiles):
@@ -52,7 +58,7 @@ def fit_baseline(
     return MachineBaseline(
         machine=machine.name,
         sensors_sha256=sensors_sha256(machine),
-        window_s=(profiles[0].end_us - profiles[0].start_us) / 1e6,
+        window_s=lengths_us[0] / 1e6,
         created=created,
         source=source,
         first=_EPOCH + timedelta(microseconds=min(item.start_us for item in profiles)),

@@ -34,6 +34,11 @@ class WindowProfile:
     values: Float64Array
 
     @property
+    def length_us(self) -> int:
+        """Of the window."""
+        return self.end_us - self.start_us
+
+    @property
     def means(self) -> Float64Array:
         """Window means, float64 [S]."""
         return self.values[:, 0]

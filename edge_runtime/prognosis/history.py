@@ -33,6 +33,10 @@ class HealthHistory:
 
     by_component: Mapping[str, tuple[Int64Array, Float64Array]] = field(default_factory=dict)
 
+    def of(self, component: str) -> Self:
+        """That of one component alone."""
+        return type(self)({component: self.by_component.get(component, _NOTHING)})
+
     def extended(self, start_us: int, health: Mapping[str, float]) -> Self:
         """With one more window: component name → health then, without those that weren't judged.
 
@@ -64,7 +68,7 @@ class HealthHistory:
 
 def _repaired(health: Float64Array) -> int:
     """Position of the first health after the last repair, 0 without one."""
-    if len(health) < 2 * REPAIR_POINTS:
+    if len(health) < 2 * REPAIR_POINTS or np.ptp(health) < REPAIRED_RISE:
         return 0
     medians = np.median(np.lib.stride_tricks.sliding_window_view(health, REPAIR_POINTS), axis=1)
     rises = medians[REPAIR_POINTS:] - medians[:-REPAIR_POINTS]

@@ -47,7 +47,7 @@ class HealthTrend(BaseModel):
 
 def health_trend(history: HealthHistory, component: str, now_us: int, health: float) -> HealthTrend:
     """The trend of a component, `health` being its health now."""
-    times_us, healths = history.extended(now_us, {component: health}).until(component, now_us)
+    times_us, healths = history.of(component).extended(now_us, {component: health}).until(component, now_us)
     ages = (now_us - times_us) / DAY_US
     days = float(ages.max())
     lack = _lack(days, len(np.unique(ages.astype(np.int64))))

@@ -46,8 +46,8 @@ def fit(ages: Float64Array, health: Float64Array) -> Paths:
 
     Args:
         ages: [n] how long ago, days, not negative, on five days or more of the last ninety.
-        health: [n], 0–1. More than MAX_POINTS are brought to medians over equal parts of the time, which bears single
-            misjudged windows.
+        health: [n], 0–1. More than MAX_POINTS are brought to medians over equal times, which bears single misjudged
+            windows.
     """
     ages, widths, health = _medians(ages, health)
     span, degrees = float(np.ptp(ages)), len(ages) - 2
@@ -74,10 +74,15 @@ def fit(ages: Float64Array, health: Float64Array) -> Paths:
 
 
 def _medians(ages: Float64Array, health: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Mean age, width in days and median health of each part of the time."""
+    """Mean age, width in days and median health of each part of the time.
+
+    About MAX_POINTS parts of the days that hold points: of a machine that stood still for months, a few days at either
+    end, both ends would be a single part of all the time.
+    """
     if len(ages) <= MAX_POINTS:
         return ages, np.zeros(len(ages)), health
-    number = np.minimum((ages - ages.min()) / np.ptp(ages) * MAX_POINTS, MAX_POINTS - 1).astype(np.int64)
+    part_days = len(np.unique(np.floor(ages))) / MAX_POINTS
+    number = np.floor(ages / part_days)
     parts = [number == one for one in np.unique(number)]
     return (
         np.array([ages[part].mean() for part in parts]),

@@ -83,3 +83,12 @@ def test_an_apprentice_takes_the_first_fit_windows_and_no_more(judged):
     baseline = apprentice.learned(CREATED)
     assert (baseline.windows, baseline.source) == (6, BaselineSource.ASSUMED)
     assert baseline.last == judged[8][1].window_end
+
+
+def test_an_apprentice_starts_anew_when_the_windows_become_of_another_length(judged):
+    apprentice = Apprentice(MACHINE, needed=2)
+    apprentice.watch((replace(window, end_us=window.start_us + 30_000_000), said) for window, said in judged[:1])
+    apprentice.watch(judged[1:2])
+    assert apprentice.collected == 1
+    apprentice.watch(judged[2:3])
+    assert apprentice.learned(CREATED).window_s == 60

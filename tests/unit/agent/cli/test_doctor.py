@@ -4,6 +4,7 @@ import time
 from contextlib import closing
 
 import pytest
+import yaml
 from structlog.testing import capture_logs
 
 from agent.cli.run import write_running
@@ -93,6 +94,23 @@ def test_it_names_the_sensor_that_would_make_a_residual_possible(broker, box):
     _, checks = examined(box)
     possible = sum(one["possible"] for one in found.values())
     assert checks["residuals"]["found"] == f"{possible} of {len(found)} can be computed"
+
+
+def test_residuals_count_signals_at_the_rate_at_which_they_are_read(box):
+    machine = yaml.safe_load((box.folder / "machine.yaml").read_text())
+    valve = {"name": "PS9", "component": "valve", "port": "pressure_out", "quantity": "pressure", "unit": "bar"}
+    machine["sensors"].append({**valve, "rate_hz": 100, "valid_min": 0, "valid_max": 250})
+    (box.folder / "fast.yaml").write_text(yaml.safe_dump(machine))
+    group = {"registers": [{"sensor": "PS9", "kind": "holding", "address": 0, "type": "float32"}]}
+    possible = {}
+    for period_s in (0.01, 1.0):
+        device = {"name": "plc", "transport": {"type": "tcp", "host": "127.0.0.1", "port": 1}, "timeout_s": 0.1}
+        box.configure(machine="fast.yaml", sources={"modbus": [device | {"groups": [group | {"period_s": period_s}]}]})
+        listed = json.loads(box.run("doctor", "--residuals", "--json").stdout)
+        possible[period_s] = sum(one["possible"] for one in listed)
+        _, checks = examined(box)
+        assert checks["residuals"]["found"] == f"{possible[period_s]} of {len(listed)} can be computed"
+    assert possible[1.0] < possible[0.01]
 
 
 def test_the_table_of_residuals_aligns(broker, box):

@@ -73,6 +73,12 @@ def test_windows_that_do_not_say_what_the_machine_did_are_an_error():
         baseline_of([window_at(0, silent=("EPS1",))])
 
 
+def test_windows_of_two_lengths_are_an_error():
+    short = replace(profile(WORK[1]), end_us=profile(WORK[1]).start_us + 30_000_000)
+    with pytest.raises(BaselineError, match="different lengths: 30 s, 60 s"):
+        fit_baseline(MACHINE, [profile(WORK[0]), short], created=CREATED, source=BaselineSource.COMMISSIONING)
+
+
 def test_another_window_length_does_not_merge():
     short = replace(profile(WORK[0]), end_us=30_000_000)
     other = fit_baseline(MACHINE, [short], created=CREATED, source=BaselineSource.COMMISSIONING)

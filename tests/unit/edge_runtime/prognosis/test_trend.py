@@ -133,3 +133,11 @@ def test_health_that_rises_slowly_is_a_trend_without_an_end():
 def test_a_clock_of_1970_has_no_history(start_us):
     history = HealthHistory({"pump": (NOW_US + np.arange(500) * 3_600_000_000, np.linspace(0.9, 0.5, 500))})
     assert health_trend(history, "pump", start_us, 0.8).history_days == 0
+
+
+def test_a_long_standstill_between_two_runs_bears_a_trend():
+    """Two days of running at either end of three months, each within a fortieth of all the time."""
+    hours = np.r_[0:50, 2108:2158][::-1]
+    seen = trend_of(0.8 + 0.01 * np.sin(hours), hours=hours)
+    assert seen.loss_low < 0 < seen.loss_high
+    assert not seen.significant
