@@ -5,7 +5,7 @@ Without a row of its own such a boot's readings would pass for those of the next
 
 import sqlite3
 
-from agent.store.records import RecordTable
+from agent.store.record_table import RecordTable
 from cloud_sync.wire import WindowRecord
 
 _WITHOUT_ROW = (

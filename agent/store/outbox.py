@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from agent.store.accounts import AccountTable, Fate
 from agent.store.losses import Cause, Loss, LossLedger
-from agent.store.records import RecordClass, RecordTable
+from agent.store.record_table import RecordTable
+from agent.store.records import RecordClass
 from cloud_sync.edge.lane import Lane
 from cloud_sync.edge.sealed_batch import SealedBatch
 from cloud_sync.wire import AlertRecord, Batch, ClockStepRecord, DiagnosisRecord, GapRecord, encode_batch

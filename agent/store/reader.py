@@ -13,7 +13,8 @@ from agent.store.gaps import Gap, GapTable
 from agent.store.losses import Loss, LossLedger
 from agent.store.outbox import DeadLetter, LaneContent, Outbox
 from agent.store.readings import ReadingTable
-from agent.store.records import Record, RecordTable
+from agent.store.record_table import RecordTable
+from agent.store.records import Record
 from agent.store.retention import Retention
 from agent.store.schema import MIGRATIONS
 from agent.store.statistics import BufferStatistics, measure

@@ -7,7 +7,8 @@ from agent.store.accounts import AccountTable, Fate
 from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.lost_boots import restore_boots
 from agent.store.readings import ReadingTable
-from agent.store.records import RecordClass, RecordTable
+from agent.store.record_table import RecordTable
+from agent.store.records import RecordClass
 from edge_runtime.number_ranges import NumberRanges
 
 

@@ -11,7 +11,8 @@ from agent.store.block import decode_block
 from agent.store.connection import transaction
 from agent.store.losses import Cause, LossLedger
 from agent.store.outbox import Outbox
-from agent.store.records import RecordTable, decode_record, place
+from agent.store.record_table import RecordTable
+from agent.store.records import decode_record, place
 from agent.store.retention import READINGS, Shedder
 from edge_runtime.errors import StoreDamagedError
 
