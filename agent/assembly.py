@@ -23,7 +23,7 @@ from agent.pipeline import Outcome, Pipeline
 from agent.publisher import Publisher
 from agent.recorder import Recorder
 from agent.reload import Reloader
-from agent.reload_plan import ALERTS_BROKER, BASELINE, CENTRE, LIMITS, MODEL, MODEL_UPDATES, PIPELINE, RECORDER, REMOTE
+from agent.reload_plan import ALERTS_BROKER, CENTRE, MODEL_UPDATES, RECORDER, REMOTE
 from agent.remote.follower import Box, Follower
 from agent.remote.notice import notices
 from agent.remote.trial import TrialEvent
@@ -32,9 +32,9 @@ from agent.settings import AgentSettings, OneSource
 from agent.source_parts import SourceParts
 from agent.status import AgentStatus
 from agent.store.store import Store
-from agent.store.thinning import ThinningRule
 from agent.sync_desk import PART as SYNC_DESK
 from agent.sync_desk import SyncDesk
+from agent.tuning import Tuning
 from agent.updater import RECENT_WINDOWS, make_updater, read_trust_root
 from agent.view import SyncView
 from cloud_sync.edge.centre_client import CentreClient
@@ -43,7 +43,6 @@ from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
 from edge_runtime.baseline.shelf import BaselineShelf
 from edge_runtime.diagnoser import Diagnoser
-from edge_runtime.errors import BackendError, BundleError, ConfigurationError
 from edge_runtime.slots import Slots
 
 HOUSEKEEPING = "housekeeping"
@@ -93,7 +92,7 @@ class Assembly:
             store,
             self._models.start(),
             AlertTracker(machine, settings.alerts),
-            _lateness_us(settings),
+            settings.windows.lateness_us,
             self._baselines,
         )
         self._makers: dict[str, Callable[[AgentSettings, AsyncExitStack], Awaitable[Run | None]]] = {
@@ -102,12 +101,6 @@ class Assembly:
             MODEL_UPDATES: self._model_updates,
             RECORDER: self._recording,
             REMOTE: self._following,
-        }
-        self._tuners: dict[str, Callable[[AgentSettings], None]] = {
-            MODEL: self._tune_model,  # first, as it alone may refuse
-            LIMITS: self._tune_limits,
-            PIPELINE: self._tune_pipeline,
-            BASELINE: self._tune_baseline,
         }
         self._publisher: Publisher | None = None
         self._uplink_now: Uplink | None = None
@@ -120,10 +113,11 @@ class Assembly:
             core, self._pipeline, self.intake, self._models, status, (self._announce,), clock.follow, gaps
         )
         self._desk = SyncDesk(core, store, status, settings.dead_letter_requests)
-        store.thin_by(_thinning(settings))
+        store.thin_by(settings.store.thinning_rule)
         self.housekeeping = Housekeeping(
             core, store, status, min_free_bytes=settings.store.min_free_bytes, resend_file=settings.resend_file
         )
+        self._tuning = Tuning(core, store, self._models, self._pipeline, self._baselines, self.housekeeping)
 
     @property
     def diagnoser(self) -> Diagnoser:
@@ -180,36 +174,12 @@ class Assembly:
         Raises:
             ConfigurationError: the model can't be run with them; nothing has changed then.
         """
-        for name, tune in self._tuners.items():
-            if name in names:
-                await self._core.call(tune, settings)
+        await self._tuning.tune(settings, names)
 
     @property
     def takers(self) -> frozenset[str]:
         """Names of the parts that can take up changed settings."""
-        return frozenset((*self._makers, *self._tuners))
-
-    def _tune_model(self, settings: AgentSettings) -> None:
-        try:
-            diagnoser = self._models.tune(
-                self._pipeline.diagnoser,
-                threads=settings.model.threads,
-                probation_windows=settings.model.probation_windows,
-            )
-        except (BundleError, BackendError) as error:
-            raise ConfigurationError(f"model: {error}", hint=error.hint) from error
-        self._pipeline.use(diagnoser)
-
-    def _tune_limits(self, settings: AgentSettings) -> None:
-        self._store.keep_within(settings.store.retention)
-        self._store.thin_by(_thinning(settings))
-        self.housekeeping.min_free_bytes = settings.store.min_free_bytes
-
-    def _tune_pipeline(self, settings: AgentSettings) -> None:
-        self._pipeline.tune(settings.alerts, _lateness_us(settings))
-
-    def _tune_baseline(self, settings: AgentSettings) -> None:
-        self._baselines.assume_healthy(settings.baseline.assume_healthy)
+        return self._tuning.takers.union(self._makers)
 
     def _announce(self, outcome: Outcome) -> None:
         """Tell broker and centre, whoever they are at present, that a window is recorded."""
@@ -309,11 +279,3 @@ class Assembly:
 
     def _reporter(self, part: str) -> Callable[[bool, str, str], None]:
         return lambda healthy, message, hint: self._status.report(part, healthy=healthy, message=message, hint=hint)
-
-
-def _lateness_us(settings: AgentSettings) -> int:
-    return round(settings.windows.lateness_s * 1e6)
-
-
-def _thinning(settings: AgentSettings) -> ThinningRule | None:
-    return settings.store.thinning.rule if settings.store.thinning else None

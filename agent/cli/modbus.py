@@ -5,12 +5,20 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from agent.cli.modbus_target import (
+    BaudOption,
+    Parity,
+    ParityOption,
+    RtuOption,
+    TargetArgument,
+    TimeoutOption,
+    connection_to,
+)
 from agent.cli.output import JsonOption, error_console, print_json, print_table, reported_errors
 from agent.sources.modbus.connection import ExceptionAnswerError
 from agent.sources.modbus.decoder import Decoder
@@ -22,32 +30,13 @@ from edge_runtime.errors import ConfigurationError, SourceError
 
 app = typer.Typer(no_args_is_help=True, help="Find out what a Modbus device has, and how to read it.")
 
-GENTLE_S = 0.02
-"""Rest between two requests of a scan, so that others on the bus get their turn."""
-
 PLAUSIBLE = (1e-4, 1e7)
 """Sizes that numbers of machines have; others are shown dimmed."""
 
 
 ADDRESSES = 65536
 
-
-class Parity(StrEnum):
-    """Of a serial line."""
-
-    EVEN = "even"
-    ODD = "odd"
-    NONE = "none"
-
-
-TargetArgument = Annotated[
-    str, typer.Argument(metavar="TARGET", help="HOST:PORT, HOST, or a serial port such as /dev/ttyUSB0.")
-]
 KindOption = Annotated[RegisterKind, typer.Option("--kind", help="Which table of the device.")]
-RtuOption = Annotated[bool, typer.Option("--rtu", help="RTU frames over TCP, as some gateways want.")]
-BaudOption = Annotated[int, typer.Option("--baud-rate", min=300, help="Of a serial port.")]
-ParityOption = Annotated[Parity, typer.Option("--parity", help="Of a serial port.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.01, help="Seconds to wait for an answer.")]
 
 
 @app.command()
@@ -69,7 +58,7 @@ def scan(
         units = _units(unit)
         if first > last:
             raise ConfigurationError(f"--from {first} is above --to {last}", hint="Write the lower address first.")
-        settings = _connection(target, rtu, baud_rate, parity, timeout)
+        settings = connection_to(target, rtu, baud_rate, parity, timeout)
         found = asyncio.run(_scan(settings, units, kind, first, last))
         if as_json:
             print_json(
@@ -119,7 +108,7 @@ def read(
 ) -> None:
     """Read numbers. Without --type they are shown as every type and byte order, so that the right one can be seen."""
     with reported_errors():
-        settings = _connection(target, rtu, baud_rate, parity, timeout)
+        settings = connection_to(target, rtu, baud_rate, parity, timeout)
         is_known = kind.holds_bits or number_type is not None
         types = [number_type] if is_known else list(NumberType)
         orders = [order] if is_known else list(ByteOrder)
@@ -266,29 +255,6 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=error_console, transient=True, disable=not error_console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda steps: progress.advance(task, steps)
-
-
-def _connection(target: str, rtu: bool, baud_rate: int, parity: Parity, timeout_s: float) -> ConnectionSettings:
-    """Where TARGET is.
-
-    Raises:
-        ConfigurationError: it is no HOST:PORT and no serial port.
-    """
-    transport: dict[str, object]
-    if "/" in target:
-        transport = {"type": "rtu", "device": target, "baud_rate": baud_rate, "parity": parity.value}
-    else:
-        host, _, port = target.rpartition(":") if ":" in target else (target, "", "502")
-        transport = {"type": "rtu_over_tcp" if rtu else "tcp", "host": host, "port": port}
-    try:
-        return ConnectionSettings.model_validate(
-            {"name": "device", "transport": transport, "timeout_s": timeout_s, "request_delay_s": GENTLE_S}
-        )
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{target}: is no HOST:PORT and no serial port",
-            hint="Write it like 10.0.0.5:502 or /dev/ttyUSB0.",
-        ) from error
 
 
 def _units(text: str) -> range:

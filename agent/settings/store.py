@@ -7,6 +7,7 @@ from pydantic import Field
 from agent.settings.section import Section
 from agent.settings.thinning import ThinningSettings
 from agent.store.retention import Retention
+from agent.store.thinning import ThinningRule
 
 
 class StoreSettings(Section):
@@ -28,3 +29,8 @@ class StoreSettings(Section):
     def retention(self) -> Retention:
         """The limits, as the store takes them."""
         return Retention(self.max_bytes, self.min_free_bytes)
+
+    @property
+    def thinning_rule(self) -> ThinningRule | None:
+        """How readings are thinned, as the store takes it."""
+        return self.thinning.rule if self.thinning else None

@@ -13,3 +13,8 @@ class WindowSettings(Section):
     lateness_s: Annotated[
         float, Field(ge=0, le=3600, description="How much later than the newest reading another may still arrive.")
     ] = 2.0
+
+    @property
+    def lateness_us(self) -> int:
+        """The same in microseconds."""
+        return round(self.lateness_s * 1e6)
