@@ -31,12 +31,17 @@ class Unfit(Enum):
     TAKE = auto()
 
 
+def is_of(machine: Machine, window: Window) -> bool:
+    """Whether a window was recorded with the sensors that the machine file has now."""
+    return [channel.sensor for channel in window.channels] == list(machine.sensor_index)
+
+
 def unfit_reason(machine: Machine, window: Window, diagnosis: Diagnosis | None) -> str | None:
     """Why a window isn't one to learn from; None when nothing speaks against it.
 
     An abstention doesn't: a machine that no model was trained on can be commissioned as well.
     """
-    if not _is_of(machine, window):
+    if not is_of(machine, window):
         return "of other sensors than the machine file has"
     if diagnosis is None:
         return "without a diagnosis"
@@ -119,13 +124,9 @@ def _profiles(
         reason = unfit_reason(machine, window, diagnosis)
         if reason:
             why_not[reason] += 1
-        if not reason or (unfit is Unfit.TAKE and _is_of(machine, window)):
+        if not reason or (unfit is Unfit.TAKE and is_of(machine, window)):
             checked, _ = check_sensors(machine, window)
             yield profile(checked)
-
-
-def _is_of(machine: Machine, window: Window) -> bool:
-    return [channel.sensor for channel in window.channels] == list(machine.sensor_index)
 
 
 def _refusal(why_not: Counter[str], fit: int) -> BaselineError:

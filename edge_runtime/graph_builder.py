@@ -45,7 +45,7 @@ def build_graph(machine: Machine, window: Window, beside: Comparison | None = No
         beside: the same window beside the machine's healthy baseline, where there is one.
     """
     places = _places(machine)
-    length_us = window.end_us - window.start_us
+    length_us = window.length_us
     step_us = length_us / SAMPLES
     signals = resample(window)
     raw_tokens = window_means(signals, step_us, length_us, TOKENS)

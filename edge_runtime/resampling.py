@@ -31,5 +31,5 @@ def resample(window: Window) -> Float64Array:
     for (step_us, _), numbers in groupby(sorted(range(len(window.channels)), key=grid), key=grid):
         rows = list(numbers)
         values = np.stack([window.channels[row].values for row in rows])
-        resampled[rows] = window_means(values, step_us, window.end_us - window.start_us, SAMPLES)
+        resampled[rows] = window_means(values, step_us, window.length_us, SAMPLES)
     return resampled

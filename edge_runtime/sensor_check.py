@@ -68,7 +68,7 @@ def check_sensors(machine: Machine, window: Window) -> tuple[Window, tuple[Senso
     channels: list[ChannelWindow] = []
     faults: list[SensorFault] = []
     for channel in window.channels:
-        fault = _fault(machine.sensor(channel.sensor), channel, window.end_us - window.start_us)
+        fault = _fault(machine.sensor(channel.sensor), channel, window.length_us)
         if fault:
             faults.append(fault)
         stuck = fault is not None and fault.kind is SensorFaultKind.STUCK

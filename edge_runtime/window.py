@@ -46,6 +46,11 @@ class Window:
     channels: tuple[ChannelWindow, ...]
 
     @property
+    def length_us(self) -> int:
+        """How long it is."""
+        return self.end_us - self.start_us
+
+    @property
     def completeness(self) -> float:
         """Mean completeness over all channels, 0–1; a silent sensor counts 0."""
         return float(np.mean([channel.completeness for channel in self.channels])) if self.channels else 0.0

@@ -23,9 +23,9 @@ from agent.cli.output import (
     time_text,
 )
 from agent.cli.store_access import open_store
-from agent.commissioning import JudgedWindow, Unfit, learn
+from agent.commissioning import JudgedWindow, Unfit, is_of, learn
 from agent.store.reader import StoreReader, box_clock_us
-from edge_runtime.baseline.document import MachineBaseline
+from edge_runtime.baseline.document import MIN_WINDOWS, MachineBaseline
 from edge_runtime.baseline.fit import merge_baselines
 from edge_runtime.baseline.profile import profile
 from edge_runtime.baseline.shelf import BaselineShelf
@@ -81,7 +81,13 @@ def learn_baseline(
                 created=datetime.fromtimestamp(box_clock_us() / 1e6, UTC),
                 unfit=Unfit.TAKE if force else Unfit.LEAVE_OUT if leave_out_unfit else Unfit.REFUSE,
             )
-        kept = shelf.add(merge_baselines(machine, known, learned) if known else learned)
+        baseline = merge_baselines(machine, known, learned) if known else learned
+        if not baseline.usable:
+            raise BaselineError(
+                f"{learned.windows} windows are too few: of no regime are there {MIN_WINDOWS}, nothing could be compared",
+                hint="Let the machine work longer, or name a longer period with --from and --to.",
+            )
+        kept = shelf.add(baseline)
         if as_json:
             print_json(_summary(kept))
         else:
@@ -124,9 +130,13 @@ def compare_with_baseline(
             raise BaselineError("there is no baseline to compare with", hint=_LEARN_FIRST)
         baseline.check_fits(machine, baseline.window_s)
         with open_store(config) as store:
-            windows = store.windows(last)
+            stored = store.windows(last)
+        windows = [one for one in stored if is_of(machine, one) and one.length_us == round(baseline.window_s * 1e6)]
         if not windows:
-            raise BaselineError("no window is stored yet", hint="See `hydrosight status`.")
+            raise BaselineError(
+                f"no window of {baseline.window_s:g} s with the sensors of the machine file is stored yet",
+                hint="See `hydrosight status`.",
+            )
         found = standing(machine, baseline, (profile(check_sensors(machine, window)[0]) for window in windows))
         if as_json:
             print_json(standing_document(baseline, windows, found))
@@ -191,6 +201,11 @@ def _period(
     first_us = round(known.last.timestamp() * 1e6) if known else held[0]
     start_us = parse_moment(since, now_us) if since else first_us
     end_us = parse_moment(until, now_us) if until else held[1] + 1
+    if known and not since and not until and start_us >= end_us:
+        raise BaselineError(
+            f"no window is newer than those that baseline {known.version} was learned from",
+            hint="Let the agent run: hydrosight status. Or name an older period with --from and --to.",
+        )
     if start_us >= end_us:
         raise ConfigurationError(
             f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --from and --to as {HELP}."

@@ -118,6 +118,11 @@ class MachineBaseline(_Frozen):
         """The baseline of each regime, those with too few windows too."""
         return {item.regime: item for item in self.regimes}
 
+    @property
+    def usable(self) -> bool:
+        """Whether there is a regime with windows enough to compare with."""
+        return any(item.windows >= MIN_WINDOWS for item in self.regimes)
+
     def at(self, axes: OperatingAxes, point: OperatingPoint) -> RegimeBaseline | None:
         """What to compare a window with; None when the machine was never seen healthy while it did this."""
         known = {item.regime: item for item in self.regimes if item.windows >= MIN_WINDOWS}

@@ -46,7 +46,7 @@ class WindowProfile:
 
 def profile(window: Window) -> WindowProfile:
     """The profile of a window whose stuck sensors were turned into gaps (`check_sensors`)."""
-    length_us = window.end_us - window.start_us
+    length_us = window.length_us
     parts = window_means(resample(window), length_us / SAMPLES, length_us, PARTS)
     return WindowProfile(window.start_us, window.end_us, np.column_stack([mean_of_known(parts), parts]))
 

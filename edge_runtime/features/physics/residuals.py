@@ -33,7 +33,7 @@ def physics_residuals(machine: Machine, window: Window, means: Float64Array) -> 
         Residuals and mask, float32 [N, R] each. A residual is 0 where its mask is 0.
     """
     layout = layout_of(machine)
-    step_s = (window.end_us - window.start_us) / 1e6 / means.shape[1]
+    step_s = window.length_us / 1e6 / means.shape[1]
     padded = np.vstack([means, np.full((1, means.shape[1]), np.nan)])
     residuals = np.full((len(machine.components), len(PHYSICS)), np.nan)
     # What can't be divided, or is too large to be true, comes out as not finite.
@@ -54,7 +54,7 @@ def physics_residuals(machine: Machine, window: Window, means: Float64Array) -> 
 
 def _from_own_rate(machine: Machine, layout: Layout, node: int, window: Window, residual: Residual) -> float:
     """A residual at one node from the signals that it needs, on the grid of the fastest of them."""
-    length_us = window.end_us - window.start_us
+    length_us = window.length_us
     at: dict[Item, int] = dict(zip(CANONICAL_CHANNELS, layout.signals[node].tolist(), strict=True))
     at[Known.FLOW_BEYOND] = int(layout.beyond[node])
     channels = {

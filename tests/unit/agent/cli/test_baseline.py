@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+from edge_runtime.baseline.document import sensors_sha256
+from edge_runtime.baseline.shelf import BaselineShelf
+from edge_runtime.machine_file import load_machine
 from tests.unit.agent.cli.conftest import failed
 
 FIRST, LAST = "2026-01-01T00:00:00Z", "2026-01-01T00:06:00Z"
@@ -82,13 +85,20 @@ def test_windows_that_look_faulty_are_refused_unless_forced(faulty):
     assert faulty.json("baseline", "learn", "--force")["windows"] == 6
 
 
+def test_too_few_windows_to_compare_with_are_not_taken_into_use(healthy):
+    said = failed(healthy.run("baseline", "learn", "--to", "2026-01-01T00:03:00Z"), 1)
+    assert "3 windows are too few: of no regime are there 5" in said
+    assert healthy.json("baseline", "show")["kept"] == []
+
+
 def test_what_is_added_comes_after_what_is_known(healthy, learn):
     assert "no baseline to add to" in failed(healthy.run("baseline", "learn", "--add"), 1)
-    learn("--to", "2026-01-01T00:03:00Z")
+    learn("--to", "2026-01-01T00:05:00Z")
     assert "are known already" in failed(healthy.run("baseline", "learn", "--add", "--from", FIRST), 2)
     learn("--add")
+    assert "no window is newer than those that baseline 2" in failed(healthy.run("baseline", "learn", "--add"), 1)
     shown = healthy.json("baseline", "show")
-    assert [one["windows"] for one in shown["kept"]] == [3, 6]
+    assert [one["windows"] for one in shown["kept"]] == [5, 6]
     assert shown["baseline"]["regimes"][0]["sensors"]["PS1"]["windows"] == 6
 
 
@@ -124,6 +134,16 @@ def test_a_machine_file_that_has_changed_since_is_told(healthy, learn):
     assert (check["verdict"], check["remedy"]) == ("bad", "Learn it again: hydrosight baseline learn.")
     learn()
     assert healthy.run("baseline", "compare").exit_code == 0
+
+
+def test_windows_from_before_a_sensor_was_renamed_are_not_compared(healthy, learn):
+    learn()
+    file = healthy.folder / "machine.yaml"
+    file.write_text(file.read_text().replace("FS1", "FS9"))
+    shelf = BaselineShelf(healthy.folder / "data" / "baseline")
+    machine = load_machine(file)
+    shelf.add(shelf.read(1).model_copy(update={"sensors_sha256": sensors_sha256(machine)}))
+    assert "no window of 60 s with the sensors of the machine file" in failed(healthy.run("baseline", "compare"), 1)
 
 
 def test_a_damaged_version_does_not_keep_the_others_from_being_used(healthy, learn):
