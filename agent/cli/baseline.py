@@ -84,7 +84,7 @@ def learn_baseline(
         baseline = merge_baselines(machine, known, learned) if known else learned
         if not baseline.usable:
             raise BaselineError(
-                f"{learned.windows} windows are too few: of no regime are there {MIN_WINDOWS}, nothing could be compared",
+                f"{learned.windows} windows are too few: there are {MIN_WINDOWS} of no regime, nothing to compare with",
                 hint="Let the machine work longer, or name a longer period with --from and --to.",
             )
         kept = shelf.add(baseline)

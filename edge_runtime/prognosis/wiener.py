@@ -83,9 +83,11 @@ def _medians(ages: Float64Array, health: Float64Array) -> tuple[Float64Array, Fl
         return ages, np.zeros(len(ages)), health
     part_days = len(np.unique(np.floor(ages))) / MAX_POINTS
     number = np.floor(ages / part_days)
-    parts = [number == one for one in np.unique(number)]
+    order = np.lexsort((health, number))
+    _, first, count = np.unique(number[order], return_index=True, return_counts=True)
+    ages, ranked = ages[order], health[order]
     return (
-        np.array([ages[part].mean() for part in parts]),
-        np.array([np.ptp(ages[part]) for part in parts]),
-        np.array([np.median(health[part]) for part in parts]),
+        np.add.reduceat(ages, first) / count,
+        np.maximum.reduceat(ages, first) - np.minimum.reduceat(ages, first),
+        (ranked[first + (count - 1) // 2] + ranked[first + count // 2]) / 2,
     )

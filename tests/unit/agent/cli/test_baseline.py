@@ -87,7 +87,7 @@ def test_windows_that_look_faulty_are_refused_unless_forced(faulty):
 
 def test_too_few_windows_to_compare_with_are_not_taken_into_use(healthy):
     said = failed(healthy.run("baseline", "learn", "--to", "2026-01-01T00:03:00Z"), 1)
-    assert "3 windows are too few: of no regime are there 5" in said
+    assert "3 windows are too few: there are 5 of no regime" in said
     assert healthy.json("baseline", "show")["kept"] == []
 
 
