@@ -49,7 +49,8 @@ def calibrate(machine: Machine, said: HeldOutWindows) -> dict[str, ConditionCali
     """Calibration of each condition that has labels, for whole windows and for each number of missing signals.
 
     A number of missing signals that too few groups show has no calibration of its own: that of the next smaller number
-    is the nearest there is.
+    is the nearest there is. So is, for whole windows, that of the fewest missing where no window is whole, as with a
+    sensor that was never recorded.
 
     Args:
         machine: whose conditions are meant.
@@ -58,15 +59,15 @@ def calibrate(machine: Machine, said: HeldOutWindows) -> dict[str, ConditionCali
     calibrations = {}
     for condition in machine.conditions:
         node = machine.component_index[condition.component]
+        labelled = said.level[:, node] >= 0
         found: list[LevelCalibration] = []
-        for missing in range(int(said.missing[:, node].max(initial=0)) + 1):
-            rows = (said.level[:, node] >= 0) & (said.missing[:, node] == missing)
+        for missing in np.unique(said.missing[labelled, node]).tolist():
+            rows = labelled & (said.missing[:, node] == missing)
             groups = said.groups[rows]
-            if not rows.any() or (found and len(np.unique(groups)) < LEAST_GROUPS):
+            if found and len(np.unique(groups)) < LEAST_GROUPS:
                 break
-            found.append(
-                _fit(said.logits[rows, node], said.level[rows, node], groups, len(condition.levels)),
-            )
+            own = _fit(said.logits[rows, node], said.level[rows, node], groups, len(condition.levels))
+            found += (found[-1:] or [own]) * (missing - len(found)) + [own]
         if found:
             calibrations[condition.name] = ConditionCalibration(
                 **found[0].model_dump(),

@@ -6,7 +6,7 @@ carry the key of their fit: everything that decides what comes out of it.
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -17,7 +17,7 @@ from lightning.fabric.plugins import CheckpointIO
 
 from edge_runtime.durable import replace_file
 from edge_runtime.errors import TrainingError
-from edge_runtime.graph import GraphSample, Int64Array
+from edge_runtime.graph import Int64Array
 from gnn.model import ModelConfig, UniversalTemporalGNN
 from training.config import FitSettings
 from training.dataset import Example
@@ -103,18 +103,10 @@ def fit_key(
     digest.update(levels.tobytes())
     for examples in (training, validation):
         digest.update(f"{len(examples)} windows".encode())
-        for array in _arrays(examples):
-            digest.update(np.ascontiguousarray(array).data)
+        for example in examples:
+            for array in example.arrays():
+                digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _arrays(examples: Iterable[Example]) -> Iterable[np.ndarray[Any, Any]]:
-    for example in examples:
-        for sample in (example.sample, example.degraded, example.learned):
-            yield from (getattr(sample, name) for name in GraphSample.INPUTS)
-        yield example.targets.level
-        yield example.targets.fault
-        yield example.faulty
 
 
 def _write(content: Mapping[str, Any], path: Path) -> None:

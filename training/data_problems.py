@@ -1,11 +1,10 @@
 """What is wrong with a recording as training data, and what to do about it: each problem by place and remedy."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.unit_conversion import CONVERSIONS
 
 _MOSTLY = 0.5
+_FOOT = 0.1
 _LABELS_HINT = (
     "Training and evaluation need labels.parquet, or labels.csv beside CSV files: "
     "start, end and a column per condition."
@@ -85,7 +85,7 @@ def label_problems(machine: Machine, recording: Recording, *, stable_only: bool 
                 what = f"{name} = {row.values[name]!r} isn't a level of that condition, which has: {', '.join(levels)}"
                 remedy = f"Add the level to machine {machine.name!r}, or mend the label."
                 yield Problem(Severity.ERROR, _at(where, number, row), what, remedy)
-    yield from _window_problems(where, recording, rows)
+    yield from _window_problems(machine, recording, rows)
 
 
 def class_problems(machine: Machine, recording: Recording) -> Iterator[Problem]:
@@ -136,13 +136,11 @@ def signal_problems(machine: Machine, recording: Recording) -> Iterator[Problem]
                 f"{outside:.1%} of its values lie outside {sensor.valid_min:g} … {sensor.valid_max:g} {sensor.unit} "
                 f"(median {np.median(values):.6g}) and become gaps"
             )
-            yield Problem(Severity.WARNING, at, what, _unit_guess(sensor, values) if outside > _MOSTLY else _RANGE_HINT)
+            fitting = _fitting_units(sensor, values) if outside > _MOSTLY else []
+            yield Problem(Severity.ERROR if fitting else Severity.WARNING, at, what, _range_remedy(sensor, fitting))
         if len(values) > 1 and values.min() == values.max() and sensor.stuck_below is not None:
             what = f"never moves from {values[0]:g} {sensor.unit}"
             yield Problem(Severity.WARNING, at, what, "Is it connected? A dead sensor is better left out.")
-
-
-_RANGE_HINT = "Look at these readings; if they are right, widen valid_min and valid_max in the machine file."
 
 
 def _column_problems(machine: Machine, where: str, columns: Iterable[str]) -> Iterator[Problem]:
@@ -160,16 +158,21 @@ def _column_problems(machine: Machine, where: str, columns: Iterable[str]) -> It
             yield Problem(Severity.ERROR, where, what, remedy)
 
 
-def _window_problems(where: str, recording: Recording, rows: dict[int, LabelRow]) -> Iterator[Problem]:
+def _window_problems(machine: Machine, recording: Recording, rows: dict[int, LabelRow]) -> Iterator[Problem]:
+    where = str(recording.path)
     in_time = sorted(rows.items(), key=lambda item: item[1].start_us)
-    for (before, earlier), (number, row) in pairwise(in_time):
-        if row.start_us < earlier.end_us:
-            what = f"begins before row {before} ends ({_time(earlier.end_us)}), so the windows overlap"
+    latest, until = in_time[0][0], in_time[0][1].end_us
+    for number, row in in_time[1:]:
+        if row.start_us < until:
+            what = f"begins before row {latest} ends ({_time(until)}), so the windows overlap"
             yield Problem(Severity.ERROR, _at(where, number, row), what, "Shorten one of them, or leave one out.")
+        if row.end_us > until:
+            latest, until = number, row.end_us
+    known = [series for name, series in recording.series.items() if name in machine.sensor_index]
     for number, row in rows.items():
-        if not any(len(series.between(row.start_us, row.end_us)) for series in recording.series.values()):
+        if not any(np.isfinite(series.between(row.start_us, row.end_us).values).any() for series in known):
             span = f"{_time(recording.first_us)} to {_time(recording.last_us)}"
-            what = f"no sensor has a reading in it; signals go from {span}"
+            what = f"no sensor of the machine has a reading in it; signals go from {span}"
             remedy = "Are both in the same time zone? Otherwise take the row out."
             yield Problem(Severity.ERROR, _at(where, number, row), what, remedy)
     lengths = sorted({(row.end_us - row.start_us) / 1e6 for row in rows.values()})
@@ -179,18 +182,23 @@ def _window_problems(where: str, recording: Recording, rows: dict[int, LabelRow]
         yield Problem(Severity.WARNING, where, what, remedy)
 
 
-def _unit_guess(sensor: Sensor, values: Float64Array) -> str:
-    """Which units would put most of the values into the sensor's range."""
+def _fitting_units(sensor: Sensor, values: Float64Array) -> list[str]:
+    """The units that put most of the values into the sensor's range, and not at its foot: there any small unit does."""
+    low = sensor.valid_min + _FOOT * (sensor.valid_max - sensor.valid_min)
     fitting = []
     for unit, conversion in CONVERSIONS.items():
         converted = values * conversion.factor + conversion.offset
-        inside = (converted >= sensor.valid_min) & (converted <= sensor.valid_max)
+        inside = (converted >= low) & (converted <= sensor.valid_max)
         if conversion.canonical == sensor.unit != unit and float(np.mean(inside)) > _MOSTLY:
             fitting.append(unit)
+    return fitting
+
+
+def _range_remedy(sensor: Sensor, fitting: Sequence[str]) -> str:
     if fitting:
         units = " or ".join(fitting)
         return f"In {units} they would fit: say so in the column's name, as in '{sensor.name} [{fitting[0]}]'."
-    return "Look at the unit and the scaling of this signal, and at valid_min and valid_max in the machine file."
+    return "Look at unit and scaling of these readings; if they are right, widen valid_min and valid_max of the sensor."
 
 
 def _meant(name: str, names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from edge_runtime.vocabulary import FaultMode
 from edge_runtime.window import ChannelWindow, Window
 from edge_runtime.windowing import cut_window
 from training.augmentation import NO_AUGMENTATION, Augmentation, augmented
-from training.data_problems import label_problems, refuse_errors
+from training.data_problems import label_problems, refuse_errors, signal_problems
 from training.graph_making import GraphMaking, make_graphs
 from training.sensor_faults import faulty_channels, with_faulty_sensors
 
@@ -61,6 +62,12 @@ class Example:
     learned: GraphSample
     faulty: Float32Array
 
+    def arrays(self) -> Iterator[npt.NDArray[Any]]:
+        """All that anything is learned from."""
+        for sample in (self.sample, self.degraded, self.learned):
+            yield from (getattr(sample, name) for name in GraphSample.INPUTS)
+        yield from (self.targets.level, self.targets.fault, self.faulty)
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledWindows:
@@ -105,9 +112,11 @@ def labelled_windows(machine: Machine, recording: Recording, *, stable_only: boo
     reached the state that the label names.
 
     Raises:
-        TrainingError: there are no labels, none of this machine's conditions is among them, a value isn't a level,
-            windows overlap, or one lies where there are no signals.
+        TrainingError: no sensor is the machine's, or one is in another unit; there are no labels, none of this
+            machine's conditions is among them, a value isn't a level, windows overlap, or one lies where there are no
+            signals.
     """
+    refuse_errors(signal_problems(machine, recording))
     refuse_errors(label_problems(machine, recording, stable_only=stable_only))
     rows = [row for row in recording.labels if row.stable or not stable_only]
     return LabelledWindows(

@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -69,8 +70,12 @@ class FeatureCache:
             ) from error
 
     def _prune(self) -> None:
-        files = sorted(((path.stat(), path) for path in self._folder.iterdir()), key=lambda item: -item[0].st_mtime)
-        newest, held = files[0][0].st_mtime, 0
+        files = []
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):  # another process has renamed or pruned it
+                files.append((path.stat(), path))
+        files.sort(key=lambda item: -item[0].st_mtime)
+        newest, held = max((status.st_mtime for status, _ in files), default=0.0), 0
         for status, path in files:
             held += status.st_size
             abandoned = path.suffix == _PARTIAL and newest - status.st_mtime > _ABANDONED_S

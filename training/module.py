@@ -77,8 +77,9 @@ class DiagnosisModule(LightningModule):
         labelled = batch.level >= 0
         level_logits = self.model.network(batch.graph).level_logits
         wrong = likeliest_level(level_logits, batch.levels) != batch.level
-        error = wrong[labelled].float().mean()
-        self.log(VALIDATION_ERROR, error, prog_bar=True, batch_size=int(labelled.sum()), sync_dist=True)
+        count = int(labelled.sum())
+        error = wrong[labelled].sum() / max(1, count)  # a batch in which nothing is labelled has no weight
+        self.log(VALIDATION_ERROR, error, prog_bar=True, batch_size=count, sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
         """Count."""

@@ -72,8 +72,10 @@ def _drifting(values: Float64Array, scale: float, random: np.random.Generator) -
 
 def _stuck(values: Float64Array, _scale: float, random: np.random.Generator) -> Float64Array:
     since = int(random.integers(0, len(values) // 2 + 1))
-    held = np.where(np.arange(len(values)) < since, values, values[since])
-    return np.where(np.isfinite(values), held, values)
+    left = np.flatnonzero(np.isfinite(values[since:])) + since  # a gap has no value to be stuck at
+    stuck = values.copy()
+    stuck[left] = values[left[:1]]
+    return stuck
 
 
 def _noisy(values: Float64Array, scale: float, random: np.random.Generator) -> Float64Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 import gnn
 import training
-from edge_runtime.graph import GraphSample, Int64Array
+from edge_runtime.graph import Int64Array
 from edge_runtime.graph_builder import build_graph
 from edge_runtime.machine import Machine
 from training.ablation import shuffle_edges
@@ -213,13 +213,13 @@ def trial_key(trial: Trial, config: TrainingConfig, windows: str) -> str:
 
 
 def windows_key(data: TrainingWindows) -> str:
-    """Hash of what is learned and tested on."""
+    """Hash of what is learned and tested on: the windows, their degraded and augmented copies, and the machine."""
     digest = hashlib.sha256(data.groups.tobytes())
+    digest.update(data.windows.machine.model_dump_json().encode())
     for item, example in zip(data.windows.items, data.examples, strict=True):
         digest.update(str(item.window.start_us).encode())
-        digest.update(example.targets.level.tobytes())
-        for name in GraphSample.INPUTS:
-            digest.update(getattr(example.sample, name).tobytes())
+        for array in example.arrays():
+            digest.update(array.tobytes())
     return digest.hexdigest()
 
 

@@ -21,7 +21,10 @@ _ZONE_HINT = (
     "Say which zone the clock was in: `hydrosight-train import SOURCE --timezone Europe/Berlin --output FOLDER` "
     "(or --timezone UTC)."
 )
-_NUMBER_HINT = "A cell holds one number, nothing if there is no reading, or NaN if there is none to be had."
+_NUMBER_HINT = (
+    "A cell holds one number, nothing if there is no reading, or NaN if there is none to be had. A column that is no "
+    "sensor's has to go; the one that names the machine is equipment_id."
+)
 
 
 @dataclass(frozen=True, slots=True)

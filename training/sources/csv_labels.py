@@ -49,6 +49,11 @@ def read_csv_labels(path: Path, *, equipment: str | None = None, timezone: str |
             f"{path}: holds labels of several machines: {', '.join(machines)}",
             hint="Name one of these with --equipment.",
         )
+    if equipment is not None and machines and equipment not in machines:
+        raise RecordingError(
+            f"{path}: holds no labels of {equipment!r}, whose signals are read; it has {', '.join(machines)}",
+            hint="Name the machine the same in signals and labels.",
+        )
     return tuple(rows)
 
 

@@ -1,5 +1,6 @@
 """Rows of a CSV file as columns of text, block by block."""
 
+import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,41 +59,58 @@ def read_blocks(path: Path, dialect: CsvDialect, columns: Sequence[str] = ()) ->
         ragged.append(row)
         return "error"
 
-    first_row = 2
-    with open_bytes(path) as file:
-        raw = getattr(file, "fileobj", file)  # of a packed file, the position in it as it lies on the disk
-        try:
-            reader = csv.open_csv(
-                file,
-                csv.ReadOptions(
-                    use_threads=False,
-                    block_size=_BLOCK_BYTES,
-                    skip_rows=1,
-                    column_names=dialect.header,
-                    encoding="utf-8" if dialect.encoding == "utf-8-sig" else dialect.encoding,
-                ),
-                csv.ParseOptions(delimiter=dialect.delimiter, invalid_row_handler=refuse),
-                csv.ConvertOptions(
-                    column_types=dict.fromkeys(dialect.header, pa.string()),
-                    include_columns=list(columns) or None,
-                    strings_can_be_null=False,
-                    quoted_strings_can_be_null=False,
-                ),
+    parsing = csv.ParseOptions(delimiter=dialect.delimiter, invalid_row_handler=refuse)
+    converting = csv.ConvertOptions(
+        column_types=dict.fromkeys(dialect.header, pa.string()),
+        include_columns=list(columns) or None,
+        strings_can_be_null=False,
+        quoted_strings_can_be_null=False,
+    )
+    # Row by number `n` of a piece is row `before + n` of the file. The first piece counts the columns' names as well.
+    before, names = 0, 1
+    try:
+        for text, done in _pieces(path, dialect.encoding):
+            whole = csv.ReadOptions(
+                use_threads=False, block_size=2 * len(text) + 1, skip_rows=names, column_names=dialect.header
             )
-            for batch in reader:
-                yield Block(path, np.arange(first_row, first_row + batch.num_rows), batch, raw.tell())
-                first_row += batch.num_rows
-        except (pa.ArrowException, UnicodeError, OSError, EOFError) as error:
-            raise _unreadable(path, dialect, ragged, error) from error
+            table = csv.read_csv(pa.BufferReader(text), whole, parsing, converting)
+            first = before + names + 1
+            for batch in table.combine_chunks().to_batches():
+                yield Block(path, np.arange(first, first + batch.num_rows), batch, done)
+            before, names = first + table.num_rows - 1, 0
+    except (pa.ArrowException, UnicodeError, OSError, EOFError) as error:
+        raise _unreadable(path, dialect, ragged, before, error) from error
 
 
-def _unreadable(path: Path, dialect: CsvDialect, ragged: Sequence[csv.InvalidRow], error: Exception) -> RecordingError:
+def _pieces(path: Path, encoding: str) -> Iterator[tuple[bytes, int]]:
+    """A file's rows as UTF-8, some at a time, and how many of its bytes were read so far.
+
+    Arrow could read on by itself, but does so ahead, in a thread that calls Python: a program that meanwhile ends on an
+    error in the rows before is aborted.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    rest = ""
+    with open_bytes(path) as file:
+        packed = getattr(file, "fileobj", file)  # of a packed file, the position in it as it lies on the disk
+        while content := file.read(_BLOCK_BYTES):
+            rest += decoder.decode(content)
+            rows, line_end, rest = rest.rpartition("\n")
+            if line_end:
+                yield f"{rows}\n".encode(), packed.tell()
+        rest += decoder.decode(b"", final=True)
+        if rest:
+            yield f"{rest}\n".encode(), packed.tell()
+
+
+def _unreadable(
+    path: Path, dialect: CsvDialect, ragged: Sequence[csv.InvalidRow], before: int, error: Exception
+) -> RecordingError:
     if not ragged:
         return RecordingError(
             f"{path}: can't be read as CSV in {dialect.encoding}: {error}", hint="Export it as CSV in UTF-8."
         )
     row = ragged[0]
-    where = f"row {row.number}" if row.number is not None else f"the row {row.text!r}"
+    where = f"row {before + row.number}" if row.number is not None else f"the row {row.text!r}"
     hint = "Give each row as many cells as there are columns."
     if dialect.delimiter == "," and row.actual_columns > row.expected_columns:
         hint += " If commas are decimal signs too, export with semicolons between cells."

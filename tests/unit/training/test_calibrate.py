@@ -118,6 +118,22 @@ def test_windows_with_signals_missing_are_calibrated_apart(machine: Machine):
     assert found.for_missing(0) is found
 
 
+def test_a_sensor_that_was_never_recorded_leaves_the_others_calibration(machine: Machine):
+    """Every window lacks one signal at least: what holds of these is the nearest there is to whole windows."""
+    pump = machine.component_index["pump"]
+    logits = np.stack([random_logits(7)] * len(machine.components), 1)
+    missing = np.zeros((4000, len(machine.components)), np.int64)
+    missing[:, pump] = np.where(np.arange(4000) % 2, 1, 3)
+    level = np.full(missing.shape, -1)
+    level[:, pump] = draw(level_probabilities(logits[:, pump], 3, 2.0), seed=8)
+
+    found = calibrate(machine, HeldOutWindows(logits, level, missing, GROUPS))["pump"]
+
+    whole, one, two, three = (found.for_missing(count).temperature for count in range(4))
+    assert whole == one == two != three
+    assert len(found.lacking) == 3
+
+
 def test_predictions_are_the_likeliest_level_its_probability_and_the_levels_above_the_threshold():
     calibration = ConditionCalibration(
         temperature=2.0,

@@ -48,7 +48,7 @@ def test_good_labels_have_no_problem(machine: Machine):
         ((row(0, pump=0, filter=1),), "label column filter names a component .* no condition", "Add a"),
         ((row(0, pump=0, Valve=100),), "label column Valve is no condition .*: is valve meant?", "Name it"),
         ((row(1, pump=0), row(0.5, pump=2)), "begins before row 2 ends .*overlap", "Shorten"),
-        ((row(0, pump=0), row(60, pump=2)), "no sensor has a reading in it; signals go from 1970", "time zone"),
+        ((row(0, pump=0), row(60, pump=2)), "no sensor .* has a reading in it; signals go from 1970", "time zone"),
     ],
     ids=["none", "unstable", "foreign", "level", "component", "misspelt", "overlap", "elsewhere"],
 )  # fmt: skip
@@ -100,7 +100,29 @@ def test_values_of_another_magnitude_are_pointed_out_with_the_unit_that_would_fi
     found = list(signal_problems(machine, recording(PS1=steady(30_000), TS1=steady(45))))
     (problem,) = (problem for problem in found if problem.where == "press: PS1" and "outside" in problem.what)
     assert "100.0% of its values lie outside -1 … 400 bar (median 30000)" in problem.what
-    assert "In mbar or Pa or kPa they would fit: say so in the column's name, as in 'PS1 [mbar]'" in problem.remedy
+    assert problem.severity is Severity.ERROR
+    assert "In kPa they would fit: say so in the column's name, as in 'PS1 [kPa]'" in problem.remedy
+
+
+def test_a_sensor_out_of_range_in_any_unit_is_a_warning_alone(machine: Machine):
+    found = list(signal_problems(machine, recording(PS1=steady(-30))))
+    (problem,) = (problem for problem in found if problem.where == "press: PS1" and "outside" in problem.what)
+    assert problem.severity is Severity.WARNING
+    assert "widen valid_min" in problem.remedy
+
+
+def test_a_window_of_gaps_or_of_sensors_that_the_machine_lacks_is_empty(machine: Machine):
+    gaps = steady(150.0)
+    gaps.values[60:120] = np.nan
+    (problem,) = label_problems(machine, recording(*GOOD, PS1=gaps, other=steady(1)))
+    assert "label row 2" in problem.where
+    assert "no sensor of the machine has a reading in it" in problem.what
+
+
+def test_every_window_within_a_long_one_overlaps_it(machine: Machine):
+    rows = (row(0, minutes=5, pump=0), row(1, pump=0), row(3, pump=2))
+    found = [problem for problem in errors(label_problems(machine, recording(*rows))) if "overlap" in problem.what]
+    assert [problem.where.split(" (")[0] for problem in found] == ["press: label row 2", "press: label row 3"]
 
 
 @pytest.mark.parametrize(

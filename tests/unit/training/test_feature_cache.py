@@ -89,6 +89,16 @@ def test_what_a_killed_run_left_half_written_is_cleared_after_an_hour(graphs: tu
     assert {path.name for path in tmp_path.iterdir()} == {"a.graphs", "new.partial"}
 
 
+def test_files_that_another_process_takes_away_meanwhile_do_not_matter(
+    graphs: tuple[GraphSample, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda folder: [*listed(folder), folder / "renamed.partial"])
+    cache = FeatureCache(tmp_path)
+    cache.put("key", graphs)
+    assert cache.get("key") is not None
+
+
 def test_a_folder_that_can_not_be_written_says_how_to_do_without(graphs: tuple[GraphSample, ...], tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(TrainingError, match="the cache can't be written") as raised:

@@ -85,6 +85,18 @@ def test_it_goes_back_to_its_best_epoch_and_stops_when_it_gets_worse(
     assert np.isfinite(predict_parts(network.model, data.examples[:2]).fused).all()
 
 
+def test_a_validation_batch_without_any_label_has_no_weight(data: TrainingWindows, tiny_config: TrainingConfig):
+    training = validation = data.examples[:8]  # so that it gets better for some epochs
+    silent = [
+        replace(item, targets=replace(item.targets, level=np.full_like(item.targets.level, -1))) for item in validation
+    ]
+    without, beside = (
+        fit(data, tiny_config, training, [*validation, *more], epochs=4, learning_rate=0.01) for more in ([], silent)
+    )
+    assert without.epochs == beside.epochs > 1
+    assert np.array_equal(*(predict_parts(one.model, data.examples[:4]).fused for one in (without, beside)))
+
+
 def test_unlabelled_components_do_not_matter(data: TrainingWindows, tiny_config: TrainingConfig):
     """Without any label of the accumulator its head learns nothing of it, and training still works."""
     node = data.windows.machine.component_index["accumulator"]

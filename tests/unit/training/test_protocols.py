@@ -127,8 +127,9 @@ def test_answers_of_other_settings_are_not_taken_for_these(
     assert trials_left(config, windows) == 0
     wide = config.model_copy(update={"model": config.model.model_copy(update={"width": 16})})
     assert trials_left(wide, windows) == 3, "the simple models don't read it"
-    silent = replace(windows.examples[0], sample=windows.examples[1].sample)
-    assert trials_left(config, replace(windows, examples=(silent, *windows.examples[1:]))) == 6
+    for copy in ("sample", "degraded", "learned"):
+        changed = replace(windows.examples[0], **{copy: windows.examples[1].sample})
+        assert trials_left(config, replace(windows, examples=(changed, *windows.examples[1:]))) == 6
 
 
 def test_a_damaged_file_of_answers_is_made_again(windows: TrainingWindows, config: TrainingConfig, tmp_path: Path):

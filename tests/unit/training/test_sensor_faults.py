@@ -50,6 +50,15 @@ def test_a_stuck_sensor_holds_its_value_from_some_moment_in_the_first_half_and_k
         assert np.isnan(held[50])
 
 
+@pytest.mark.parametrize("gap", [slice(0, 45), slice(None)], ids=["half", "all"])
+def test_a_sensor_that_sticks_in_a_gap_holds_its_next_value(gap: slice):
+    values = np.arange(60.0)
+    values[gap] = np.nan
+    held = _stuck(values, 1.0, rng())
+    assert np.array_equal(np.isnan(held), np.isnan(values))
+    assert set(held[np.isfinite(held)]) <= {45.0}
+
+
 def test_a_noisy_sensor_is_right_on_average():
     noise = _noisy(np.zeros(20_000), 10.0, rng())
     assert 0.3 <= noise.std() <= 1.5

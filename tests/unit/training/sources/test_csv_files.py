@@ -230,3 +230,25 @@ def test_labels_of_a_fleet_are_those_of_the_machine_whose_signals_are_read(tmp_p
     assert [row.values for row in read(tmp_path, equipment="press-2").labels] == [{"pump": 2}]
     with pytest.raises(RecordingError, match=r"labels\.csv: holds labels of several machines: press-1, press-2"):
         read(tmp_path)
+
+
+def test_labels_of_another_machine_than_the_signals_are_not_no_labels(tmp_path: Path):
+    write(tmp_path / "a.csv", WIDE)
+    write(tmp_path / "labels.csv", "equipment_id,start,end,pump\nPress 1,1769867100,1769867160,1\n")
+    with pytest.raises(RecordingError, match=r"labels\.csv: holds no labels of 'press-1', .* it has Press 1"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_a_file_is_read_piece_by_piece_and_its_rows_keep_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+):
+    monkeypatch.setattr("training.sources.csv_rows._BLOCK_BYTES", 77)
+    lines = [f"{1769867100 + number},{number}" for number in range(50)]
+    path = tmp_path / "a.csv"
+    path.write_text(rows(*lines, header="timestamp,Öl")[:-1], encoding)
+    assert read(path).series["Öl"].values.tolist() == list(range(50))
+    for broken, said in (("1769867140,x", "row 42: Öl is 'x'"), ("1769867140", "row 42: has 1 cells")):
+        path.write_text(rows(*lines[:40], broken, *lines[41:], header="timestamp,Öl"), encoding)
+        with pytest.raises(RecordingError, match=said):
+            read(path)
