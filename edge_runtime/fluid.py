@@ -1,10 +1,10 @@
 """What flows: how viscous a hydraulic oil is at a temperature, and what heat it carries."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Float64Array = npt.NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -38,6 +38,13 @@ class Fluid(BaseModel):
     viscosity_100c_mm2_s: Annotated[float, Field(ge=1, le=300)] | None = None
     density_kg_m3: Positive = 860.0
     heat_capacity_j_kg_k: Positive = 1900.0
+
+    @model_validator(mode="after")
+    def _is_thinner_when_hot(self) -> Self:
+        hot = self.viscosity_100c_mm2_s
+        if hot is not None and hot >= self.iso_vg:
+            raise ValueError(f"viscosity_100c_mm2_s {hot:g} isn't below iso_vg {self.iso_vg:g}, the viscosity at 40 °C")
+        return self
 
     def relative_viscosity(self, temperature_c: Float64Array) -> Float64Array:
         """ν(T)/ν(40 °C) by the Walther equation, log10 log10(ν + 0.7) = A − B·log10(T/K) (ASTM D341).

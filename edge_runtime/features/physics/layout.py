@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge_runtime.features.physics.operation import RATED_FIELDS, BoolArray, Float64Array
 from edge_runtime.features.physics.pipes import NO_SIGNAL, Pipes
 from edge_runtime.features.physics.registry import PHYSICS, residuals_of
-from edge_runtime.features.physics.residual import Need, Residual
+from edge_runtime.features.physics.residual import Item, Known, Need, Residual
 from edge_runtime.machine import Component, Machine, Nameplate
 from edge_runtime.nameplate import USUAL_NAMEPLATE
 from edge_runtime.vocabulary import CANONICAL_CHANNELS, Port
@@ -74,13 +74,18 @@ def unmet_needs(pipes: Pipes, component: Component, residual: Residual) -> tuple
     """What a residual needs that neither the sensors nor the nameplate of a component give."""
     known, signals = pipes.known(component), pipes.signals(component.name)
 
-    def fast_enough(port: Port, rate_hz: float) -> bool:
-        return pipes.machine.sensors[signals[port]].rate_hz >= rate_hz
+    def fast_enough(item: Item, rate_hz: float) -> bool:
+        if item is Known.FLOW_BEYOND:
+            number = pipes.flow_beyond(component.name)
+        elif isinstance(item, Port):
+            number = signals[item]
+        else:
+            return True
+        return pipes.machine.sensors[number].rate_hz >= rate_hz
 
     def met(one: Need) -> bool:
         return any(
-            known.issuperset(items)
-            and all(fast_enough(item, one.least_rate_hz) for item in items if isinstance(item, Port))
+            known.issuperset(items) and all(fast_enough(item, one.least_rate_hz) for item in items)
             for items in one.alternatives
         )
 

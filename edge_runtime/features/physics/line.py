@@ -36,6 +36,7 @@ def _imbalance(line: Operation) -> Float64Array:
 
 
 _UP = need(Port.FLOW_OUT, least_rate_hz=BULK_RATE_HZ)
+_DOWN = need(Known.FLOW_BEYOND, least_rate_hz=BULK_RATE_HZ)
 
 RESIDUALS = (
     Residual(
@@ -48,7 +49,7 @@ RESIDUALS = (
     Residual(
         "line_bulk_modulus",
         bulk_modulus,
-        (_UP, need(Known.FLOW_BEYOND), need(Port.PRESSURE_OUT, least_rate_hz=BULK_RATE_HZ)),
+        (_UP, _DOWN, need(Port.PRESSURE_OUT, least_rate_hz=BULK_RATE_HZ)),
         (FaultMode.CAVITATION, FaultMode.CONTAMINATION),
         "V · d(dp/dt)/d(Q_up − Q_down) / 14000 bar",
     ),

@@ -50,7 +50,7 @@ class Pipes:
     def signals(self, name: str) -> Mapping[Port, int]:
         """Signals at a component's ports, its own or of the other end of a pipe there.
 
-        A pressure holds all over a junction; a flow or temperature only in a pipe that doesn't branch.
+        A pressure holds also in a pipe that branches; a flow or temperature only in one that doesn't.
         """
         found = dict(self.own[name])
         for port, opposite, lines in (

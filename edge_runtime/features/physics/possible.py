@@ -58,7 +58,7 @@ def _words(pipes: Pipes, component: Component, unmet: Need) -> list[str]:
 
     rate = f" at {unmet.least_rate_hz:g} Hz or more" if unmet.least_rate_hz else ""
     words = [
-        _item_words(pipes, component.name, item) + (rate if isinstance(item, Port) else "")
+        _item_words(pipes, component.name, item) + (rate if isinstance(item, Port | Known) else "")
         for item in min(map(lacking, unmet.alternatives), key=len)
     ]
     if len(words) == 1:

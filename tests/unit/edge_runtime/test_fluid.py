@@ -43,3 +43,8 @@ def test_a_litre_takes_up_density_times_heat_capacity():
 def test_a_grade_that_is_no_oil_is_refused():
     with pytest.raises(ValidationError, match="iso_vg"):
         Fluid(iso_vg=0)
+
+
+def test_an_oil_that_were_thicker_when_hot_is_refused():
+    with pytest.raises(ValidationError, match="46 isn't below iso_vg 46"):
+        Fluid(iso_vg=46, viscosity_100c_mm2_s=46)

@@ -55,6 +55,17 @@ def test_a_sensor_that_is_too_slow_is_asked_to_be_faster():
     assert missing(slow)["part", "valve_conductance"] == ()
 
 
+def test_the_meter_beyond_a_line_is_asked_to_be_as_fast_as_the_one_ahead():
+    """A slow one holds its value: what fills the line between two of its readings would look like air in the oil."""
+    line = measured_component(ComponentType.FILTER)
+    slow = [one.model_copy(update={"rate_hz": 1.0}) if one.name == "flow_beyond" else one for one in line.sensors]
+    found = missing(line.model_copy(update={"sensors": tuple(slow)}))
+    (lacking,) = found["part", "line_bulk_modulus"]
+    assert lacking.startswith("a flow sensor of its own at ")
+    assert lacking.endswith(" at 50 Hz or more")
+    assert found["part", "line_flow_loss"] == ()
+
+
 def test_either_flow_meter_will_do():
     both = without(measured_component(ComponentType.FILTER), "flow_beyond")
     for one in ("flow_in", "flow_out"):
