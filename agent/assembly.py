@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from agent.alerts import AlertTracker
@@ -44,6 +44,7 @@ from cloud_sync.edge.uplink import Uplink, UplinkStatus
 from edge_runtime.baseline.shelf import BaselineShelf
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.slots import Slots
+from edge_runtime.utc import utc_datetime
 
 HOUSEKEEPING = "housekeeping"
 UPDATE_TIMEOUT_S = 30.0
@@ -263,7 +264,7 @@ class Assembly:
 
     async def _notify(self, events: Sequence[TrialEvent]) -> None:
         """Let broker and centre hear what became of a settings document."""
-        now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+        now = utc_datetime(self._clock.now_us())
         await self._core.call(self._record_notices, events, now)
         if self._publisher:
             self._publisher.publish(None)

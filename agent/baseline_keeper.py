@@ -1,7 +1,6 @@
 """The machine's healthy baseline in the running agent: taken up when it changes, learned once when that is set."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import structlog
 
@@ -13,6 +12,7 @@ from edge_runtime.baseline.shelf import BaselineShelf, Mark
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import BaselineError, HydrosightError, StoreError
 from edge_runtime.machine import Machine
+from edge_runtime.utc import utc_datetime
 from edge_runtime.window import Window
 
 log = structlog.get_logger("agent.baseline")
@@ -73,7 +73,7 @@ class BaselineKeeper:
     def _finish(self, apprentice: Apprentice) -> None:
         """Keep what was learned, once it is enough. On a full disk it is tried again with the next window."""
         try:
-            learned = apprentice.learned(datetime.fromtimestamp(self._now_us() / 1e6, UTC))
+            learned = apprentice.learned(utc_datetime(self._now_us()))
             if learned:
                 version = self._shelf.add(learned).version
                 log.info("baseline_learned", version=version, windows=learned.windows, assumed_healthy=True)

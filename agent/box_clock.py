@@ -7,12 +7,13 @@ import ctypes
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from edge_runtime.clock import ClockAssessment, ClockState, assess, raise_floor, read_floor
 from edge_runtime.timeline import ClockLook, ClockStep, Timeline, begin, go_on
+from edge_runtime.utc import microseconds, utc_datetime
 
 # It can't be earlier than when this file was made or installed.
 BUILD_TIME_US = int(Path(__file__).stat().st_mtime * 1e6)
@@ -101,11 +102,11 @@ class BoxClock:
 
     def at_least(self) -> datetime:
         """What time it is at least, UTC: the later of the wall clock and its floor."""
-        return datetime.fromtimestamp(max(self._look().wall_us, self._floor_us) / 1e6, UTC)
+        return utc_datetime(max(self._look().wall_us, self._floor_us))
 
     def signed(self, moment: datetime) -> None:
         """The centre has signed that this moment is past: the floor is at least there."""
-        self._floor_us = raise_floor(self._floor_file, int(moment.timestamp() * 1e6))
+        self._floor_us = raise_floor(self._floor_file, microseconds(moment))
 
 
 def kernel_says_synchronised() -> bool:

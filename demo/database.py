@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import LiteralString
 
 import numpy as np
@@ -13,6 +12,7 @@ from demo.reconciliation import StoredChannel
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import DemoError
+from edge_runtime.utc import microseconds
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Database:
         """Every channel of every window."""
         rows = await self._rows("SELECT sensor, start_time, step_us, samples FROM windows WHERE machine = %s")
         return [
-            StoredChannel(sensor, _microseconds(start), step, np.array(samples, np.float32))
+            StoredChannel(sensor, microseconds(start), step, np.array(samples, np.float32))
             for sensor, start, step, samples in rows
         ]
 
     async def diagnoses(self) -> list[tuple[Hashable, Diagnosis]]:
         """Every diagnosis, by the start of its window."""
         rows = await self._rows("SELECT start_time, document::text FROM diagnoses WHERE machine = %s")
-        return [(_microseconds(start), Diagnosis.model_validate_json(document)) for start, document in rows]
+        return [(microseconds(start), Diagnosis.model_validate_json(document)) for start, document in rows]
 
     async def alerts(self) -> list[tuple[Hashable, Alert]]:
         """Every alert raised and every alert cleared, by id and state."""
@@ -55,7 +55,3 @@ class Database:
                 return await (await connection.execute(query, [self.machine])).fetchall()
         except psycopg.Error as error:
             raise DemoError(f"the database doesn't answer: {error}") from error
-
-
-def _microseconds(time: datetime) -> int:
-    return round(time.timestamp() * 1e6)

@@ -21,6 +21,7 @@ from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import DemoError
 from edge_runtime.machine import Machine
+from edge_runtime.utc import microseconds
 
 STEPS = 8
 _SILENCE_S = 60.0
@@ -242,4 +243,4 @@ async def _alongside(work: Coroutine[Any, Any, None], *companions: Awaitable[Non
 
 
 def _start_us(diagnosis: Diagnosis) -> int:
-    return round(diagnosis.window_start.timestamp() * 1e6)
+    return microseconds(diagnosis.window_start)

@@ -15,7 +15,6 @@ Signals that are outside of the training but not far are judged, with less confi
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -40,14 +39,13 @@ from edge_runtime.prognosis.history import HealthHistory
 from edge_runtime.prognosis.trend import health_trend
 from edge_runtime.recommend import recommend
 from edge_runtime.sensor_check import SensorFault, check_sensors
+from edge_runtime.utc import utc_datetime
 from edge_runtime.vocabulary import FaultMode, Ne107State
 from edge_runtime.window import Window
 
 # Below half of its samples a window mean can be anybody's guess; the same half as for a single token of a sequence.
 LEAST_OWN_DATA = 0.5
 LEAST_MACHINE_DATA = 0.5
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Diagnoser:
@@ -167,8 +165,8 @@ class Diagnoser:
         ]
         return Diagnosis(
             machine=self._machine.name,
-            window_start=_EPOCH + timedelta(microseconds=window.start_us),
-            window_end=_EPOCH + timedelta(microseconds=window.end_us),
+            window_start=utc_datetime(window.start_us),
+            window_end=utc_datetime(window.end_us),
             overall_health=overall_health([health for health, _ in judged], [weight for _, weight in judged]),
             components=components,
             recommendations=recommend(components, self._advice),

@@ -9,11 +9,11 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import Machine, Sensor
+from edge_runtime.utc import utc_datetime
 from edge_runtime.vocabulary import Quantity
 
 UNIT = 1
@@ -23,7 +23,6 @@ NO_TEMPERATURE = -32768
 """What a temperature register holds where there is no value, as -327.68 °C outside of every valid range."""
 
 _LONGEST_TABLE = 125
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RegisterKind(StrEnum):
@@ -107,5 +106,5 @@ def wire(machine: Machine) -> Wiring:
 
 def mqtt_payload(time_us: int, value: float) -> bytes:
     """The message of one sample: JSON with value and time, null where there is no value."""
-    time = (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    time = utc_datetime(time_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return json.dumps({"value": None if math.isnan(value) else value, "time": time}).encode()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -13,6 +12,7 @@ from edge_runtime.machine import Machine, Sensor
 from edge_runtime.reading import Float64Array
 from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.unit_conversion import CONVERSIONS
+from edge_runtime.utc import utc_datetime
 
 _MOSTLY = 0.5
 _FOOT = 0.1
@@ -212,4 +212,4 @@ def _at(where: str, number: int, row: LabelRow) -> str:
 
 
 def _time(time_us: int) -> str:
-    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{utc_datetime(time_us):%Y-%m-%dT%H:%M:%SZ}"

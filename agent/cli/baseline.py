@@ -1,7 +1,6 @@
 """`hydrosight baseline`: what this machine looks like when it is healthy, and how far it is from that today."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +33,7 @@ from edge_runtime.errors import BaselineError, ConfigurationError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from edge_runtime.sensor_check import check_sensors
+from edge_runtime.utc import microseconds, utc_datetime
 
 app = typer.Typer(no_args_is_help=True, help="What this machine looks like when it is healthy.")
 
@@ -78,7 +78,7 @@ def learn_baseline(
             learned = learn(
                 machine,
                 _shown(store.judged_windows(machine.name, start_us, end_us), start_us, end_us),
-                created=datetime.fromtimestamp(box_clock_us() / 1e6, UTC),
+                created=utc_datetime(box_clock_us()),
                 unfit=Unfit.TAKE if force else Unfit.LEAVE_OUT if leave_out_unfit else Unfit.REFUSE,
             )
         baseline = merge_baselines(machine, known, learned) if known else learned
@@ -198,7 +198,7 @@ def _period(
     held, now_us = store.window_span(machine.name), box_clock_us()
     if held is None:
         raise BaselineError("no window is stored yet", hint="Let the agent run: hydrosight status.")
-    first_us = round(known.last.timestamp() * 1e6) if known else held[0]
+    first_us = microseconds(known.last) if known else held[0]
     start_us = parse_moment(since, now_us) if since else first_us
     end_us = parse_moment(until, now_us) if until else held[1] + 1
     if known and not since and not until and start_us >= end_us:
@@ -210,7 +210,7 @@ def _period(
         raise ConfigurationError(
             f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --from and --to as {HELP}."
         )
-    if known and start_us < first_us and end_us > round(known.first.timestamp() * 1e6):
+    if known and start_us < first_us and end_us > microseconds(known.first):
         raise ConfigurationError(
             f"windows from {known.first:%Y-%m-%d %H:%M} to {known.last:%Y-%m-%d %H:%M} UTC are known already",
             hint="Name a period outside of that, or learn all anew without --add.",

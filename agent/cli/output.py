@@ -5,7 +5,6 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from agent.settings import DEFAULT_CONFIG, AgentSettings, load_settings
 from edge_runtime.errors import HydrosightError
+from edge_runtime.utc import utc_datetime
 from edge_runtime.vocabulary import Ne107State
 
 console = Console(highlight=False, emoji=False)
@@ -89,7 +89,7 @@ def be_quiet() -> None:
 
 def time_text(time_us: int | None) -> str:
     """UTC, to the second; a dash when there is none."""
-    return "–" if time_us is None else f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M:%S}"
+    return "–" if time_us is None else f"{utc_datetime(time_us):%Y-%m-%d %H:%M:%S}"
 
 
 def size_text(size: float) -> str:

@@ -1,7 +1,6 @@
 """`hydrosight readings`: the newest reading of each sensor, and how the sensor is."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import typer
 
@@ -24,6 +23,7 @@ from edge_runtime.machine import Machine, Sensor
 from edge_runtime.machine_file import load_machine
 from edge_runtime.quality import Quality
 from edge_runtime.reading import Reading
+from edge_runtime.utc import utc_datetime
 
 _STYLE = {Quality.GOOD: "green", Quality.UNCERTAIN: "yellow", Quality.BAD: "bold red"}
 
@@ -100,4 +100,4 @@ def _print(machine: Machine, latest: dict[str, Reading], states: dict[str, str])
 
 
 def _iso(time_us: int) -> str:
-    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_datetime(time_us).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,5 @@
 """What the centre is to have, in the form that crosses the WAN, and where it has its place in the store."""
 
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -22,10 +21,10 @@ from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import StoreDamagedError
 from edge_runtime.quality import Reason
 from edge_runtime.timeline import ClockStep
+from edge_runtime.utc import microseconds
 from edge_runtime.window import ChannelWindow, Window
 
 Record = WindowRecord | DiagnosisRecord | GapRecord | ClockStepRecord | AlertRecord
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecordClass(StrEnum):
@@ -87,8 +86,7 @@ def diagnosis_record(diagnosis: Diagnosis, start_us: int) -> DiagnosisRecord:
 def alert_record(alert: Alert) -> AlertRecord:
     """The form that crosses the WAN; its time is that of its state."""
     time = alert.cleared_at if alert.state is AlertState.CLEARED and alert.cleared_at else alert.raised_at
-    time_us = (time - _EPOCH) // timedelta(microseconds=1)
-    return AlertRecord(alert.machine, alert.id, alert.state.value, time_us, alert.model_dump_json().encode())
+    return AlertRecord(alert.machine, alert.id, alert.state.value, microseconds(time), alert.model_dump_json().encode())
 
 
 def gap_record(machine: str, boot: str, gap: Gap, ended_us: int) -> GapRecord:

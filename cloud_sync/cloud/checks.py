@@ -1,11 +1,11 @@
 """What every record that a box sends is checked for before it becomes rows. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from edge_runtime.errors import RefusedError
+from edge_runtime.utc import utc_datetime
 
 MAX_INT64 = 2**63 - 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_US = 253_370_764_800_000_000  # the year 9999, PostgreSQL's and Python's common end
 _HINT = "The box sends what doesn't fit; it sets the record aside. See: hydrosight sync dead-letters"
 
@@ -23,7 +23,7 @@ def time_of(us: int, where: str) -> datetime:
     """
     if not 0 <= us < _LATEST_US:
         raise unfit(where, f"is {us}, microseconds since 1970 are needed")
-    return _EPOCH + timedelta(microseconds=us)
+    return utc_datetime(us)
 
 
 def unfit(where: str, what: str) -> RefusedError:

@@ -1,7 +1,6 @@
 """What the centre holds of a machine's readings, by their numbers: its side of the reconciliation with the box."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -10,9 +9,9 @@ from cloud_sync.cloud.multiranges import from_multirange, to_multirange
 from cloud_sync.cloud.queries import load_queries
 from cloud_sync.wire import LEDGER_WINDOWS, BootLedger, IncompleteWindow, Ledger, RepeatedReadings
 from edge_runtime.errors import RefusedError
+from edge_runtime.utc import microseconds
 
 _QUERIES = load_queries("ledger.sql")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def read_ledger(connection: psycopg.AsyncConnection, machine: str) -> Ledger:
@@ -36,7 +35,7 @@ async def read_ledger(connection: psycopg.AsyncConnection, machine: str) -> Ledg
         if boot.twice:
             about_twice = {**about, "boot": boot.boot, "twice": to_multirange(boot.twice)}
             repeated += [
-                RepeatedReadings(boot.boot, _us(start), from_multirange(numbers))
+                RepeatedReadings(boot.boot, microseconds(start), from_multirange(numbers))
                 for start, numbers in await _rows(connection, "overlapping", about_twice)
             ]
     incomplete = await _rows(connection, "incomplete", about)
@@ -44,15 +43,11 @@ async def read_ledger(connection: psycopg.AsyncConnection, machine: str) -> Ledg
     return Ledger(
         machine,
         tuple(boots),
-        incomplete=tuple(IncompleteWindow(_us(start), tuple(sensors)) for start, sensors in incomplete),
+        incomplete=tuple(IncompleteWindow(microseconds(start), tuple(sensors)) for start, sensors in incomplete),
         repeated=tuple(repeated),
-        unaccounted_us=tuple(_us(row[0]) for row in unaccounted),
+        unaccounted_us=tuple(microseconds(row[0]) for row in unaccounted),
     )
 
 
 async def _rows(connection: psycopg.AsyncConnection, query: str, values: Mapping[str, object]) -> list[TupleRow]:
     return await (await connection.execute(_QUERIES[query], values)).fetchall()
-
-
-def _us(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(microseconds=1)

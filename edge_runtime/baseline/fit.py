@@ -1,7 +1,7 @@
 """Learn a machine's baseline from healthy windows, a batch at a time; on a box and in training."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from edge_runtime.baseline.operation import OperatingAxes, Regime
 from edge_runtime.baseline.profile import WindowProfile
 from edge_runtime.errors import BaselineError
 from edge_runtime.machine import Machine
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from edge_runtime.utc import utc_datetime
 
 
 def fit_baseline(
@@ -61,8 +60,8 @@ def fit_baseline(
         window_s=lengths_us[0] / 1e6,
         created=created,
         source=source,
-        first=_EPOCH + timedelta(microseconds=min(item.start_us for item in profiles)),
-        last=_EPOCH + timedelta(microseconds=max(item.end_us for item in profiles)),
+        first=utc_datetime(min(item.start_us for item in profiles)),
+        last=utc_datetime(max(item.end_us for item in profiles)),
         windows=len(profiles),
         regimes=tuple(
             RegimeBaseline(

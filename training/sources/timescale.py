@@ -9,7 +9,7 @@ label add`); a CSV file of labels takes its place. A model's own diagnoses are n
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 from edge_runtime.errors import ConfigurationError, DatabaseError, RecordingError
 from edge_runtime.reading import Int64Array, Series
 from edge_runtime.recording import LabelRow
+from edge_runtime.utc import microseconds
 from training.sources.csv_labels import read_csv_labels
 from training.sources.source import Portion, ReadOptions
 
@@ -100,7 +101,7 @@ class TimescaleSource:
         with self._connection() as connection:
             said = connection.execute(self._queries["window_labels"], self._asked).fetchall()
         return tuple(
-            LabelRow(_microseconds(start), _microseconds(end), {condition: level for _, _, condition, level in rows})
+            LabelRow(microseconds(start), microseconds(end), {condition: level for _, _, condition, level in rows})
             for (start, end), rows in groupby(said, key=lambda row: (row[0], row[1]))
         )
 
@@ -138,7 +139,7 @@ class TimescaleSource:
 def _series(rows: list[tuple[datetime, str, int, Any]]) -> dict[str, Series]:
     parts: dict[str, list[tuple[Int64Array, Any]]] = {}
     for start, sensor, step_us, samples in rows:
-        times = _microseconds(start) + step_us * np.arange(len(samples), dtype=np.int64)
+        times = microseconds(start) + step_us * np.arange(len(samples), dtype=np.int64)
         parts.setdefault(sensor, []).append((times, samples))
     return {
         sensor: Series.ordered(
@@ -148,10 +149,6 @@ def _series(rows: list[tuple[datetime, str, int, Any]]) -> dict[str, Series]:
         for sensor, pieces in parts.items()
         if sum(len(samples) for _, samples in pieces)
     }
-
-
-def _microseconds(time: datetime) -> int:
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _time(address: str, text: str | None) -> datetime | None:

@@ -1,13 +1,12 @@
 """Times as senders write them, as microseconds since 1970 UTC."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from edge_runtime.errors import SourceError
+from edge_runtime.utc import microseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LATEST_US = 2**62
 
 
@@ -35,7 +34,7 @@ def time_us(time: object, unit: TimeUnit) -> int:
 
 def _from_iso(time: object) -> int:
     try:
-        return (datetime.fromisoformat(time) - _EPOCH) // _MICROSECOND  # type: ignore[arg-type]
+        return microseconds(datetime.fromisoformat(time))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise SourceError(
             f"time {_shown(time)} is not ISO 8601 with a time zone, such as 2015-01-01T00:00:00Z",
