@@ -1,15 +1,11 @@
 """Who did what, for admins, over HTTP. The last first."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from cloud_sync.cloud.audit import Act, newest_acts
 from cloud_sync.cloud.database import Database
 from cloud_sync.cloud.operators import Role, authorise
-from cloud_sync.cloud.read_api import Limit
-
-Before = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="only those with a smaller id, exclusive")]
+from cloud_sync.cloud.paging import BeforeId, Limit
 
 
 def audit_api(database: Database) -> APIRouter:
@@ -17,7 +13,7 @@ def audit_api(database: Database) -> APIRouter:
     router = APIRouter(prefix="/api/v1/audit", tags=["admins"])
 
     @router.get("", summary="Who gave, took or deleted what")
-    async def acts(request: Request, limit: Limit = 100, before: Before = None) -> list[Act]:
+    async def acts(request: Request, limit: Limit = 100, before: BeforeId = None) -> list[Act]:
         async with database.transaction() as connection:
             await authorise(connection, request, Role.ADMIN)
             return await newest_acts(connection, limit=limit, before=before)

@@ -4,11 +4,9 @@ from typing import Annotated
 
 import psycopg
 import typer
-from pydantic import TypeAdapter
-from rich.console import Console
-from rich.table import Table
 
 from cloud_sync.cloud.audit import Act, newest_acts
+from cloud_sync.cloud.listing import show_list
 from cloud_sync.cloud.session import ConfigOption, JsonOption, in_transaction
 
 
@@ -23,13 +21,10 @@ def audit(
         return await newest_acts(connection, limit=limit)
 
     acts = in_transaction(config, do)
-    if as_json:
-        typer.echo(TypeAdapter(list[Act]).dump_json(acts).decode())
-        return
-    if not acts:
-        typer.echo("Nobody has done anything yet.")
-        return
-    table = Table("when (UTC)", "who", "did", "to", "")
-    for act in acts:
-        table.add_row(f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, act.detail)
-    Console().print(table)
+    show_list(
+        acts,
+        ("when (UTC)", "who", "did", "to", ""),
+        lambda act: (f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, act.detail),
+        nothing="Nobody has done anything yet.",
+        as_json=as_json,
+    )

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
-from rich.console import Console
-from rich.table import Table
 
 from cloud_sync.cloud import (
     access,
@@ -22,7 +19,8 @@ from cloud_sync.cloud import (
     operator_cli,
     settings_cli,
 )
-from cloud_sync.cloud.fleet import MachineStatus, read_fleet
+from cloud_sync.cloud.fleet import read_fleet
+from cloud_sync.cloud.listing import show_list
 from cloud_sync.cloud.logs import configure_logs
 from cloud_sync.cloud.server import serve as run_server
 from cloud_sync.cloud.session import ConfigOption, JsonOption, audited, in_transaction
@@ -39,8 +37,6 @@ app.add_typer(operator_cli.app, name="operator")
 app.add_typer(label_cli.app, name="label")
 app.add_typer(model_cli.app, name="model")
 app.add_typer(settings_cli.app, name="settings")
-
-
 app.command("audit")(audit_cli.audit)
 
 
@@ -94,17 +90,11 @@ def enroll(
 @app.command()
 def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every machine: its box, when it was last seen, health, alerts, and how far diagnosis lies behind."""
-    machines = in_transaction(config, read_fleet)
-    if as_json:
-        typer.echo(TypeAdapter(list[MachineStatus]).dump_json(machines).decode())
-        return
-    if not machines:
-        typer.echo("No machines yet. Enrol the first: hydrosight-cloud enroll MACHINE")
-        return
-    table = Table("machine", "agent", "last seen", "model", "health", "alerts", "lag")
-    now = datetime.now(UTC)
-    for status in machines:
-        table.add_row(
+    machines, now = in_transaction(config, read_fleet), datetime.now(UTC)
+    show_list(
+        machines,
+        ("machine", "agent", "last seen", "model", "health", "alerts", "lag"),
+        lambda status: (
             status.machine,
             status.agent or "not enrolled",
             "never" if status.last_seen is None else f"{_span((now - status.last_seen).total_seconds())} ago",
@@ -112,8 +102,10 @@ def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             "–" if status.overall_health is None else f"{status.overall_health:.2f}",
             str(status.standing_alerts),
             "–" if status.lag_s is None else _span(status.lag_s),
-        )
-    Console().print(table)
+        ),
+        nothing="No machines yet. Enrol the first: hydrosight-cloud enroll MACHINE",
+        as_json=as_json,
+    )
 
 
 def _span(seconds: float) -> str:

@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from cloud_sync.cloud.queries import load_queries
+from edge_runtime.errors import RefusedError
 
 _QUERIES = load_queries("read.sql")
 
@@ -38,3 +39,17 @@ async def read_fleet(connection: psycopg.AsyncConnection, machine: str | None = 
     async with connection.cursor(row_factory=class_row(MachineStatus)) as cursor:
         await cursor.execute(_QUERIES["fleet"], {"machine": machine})
         return await cursor.fetchall()
+
+
+async def machine_file(connection: psycopg.AsyncConnection, machine: str) -> str:
+    """The machine file as its box brought it; empty until one has.
+
+    Raises:
+        RefusedError: there is no such machine (404).
+    """
+    row = await (await connection.execute(_QUERIES["machine_file"], {"machine": machine})).fetchone()
+    if row is None:
+        raise RefusedError(
+            f"there is no machine {machine!r}", status=404, hint="GET /api/v1/machines lists those that there are."
+        )
+    return str(row[0])

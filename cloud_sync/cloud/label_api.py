@@ -1,15 +1,12 @@
 """How what technicians found comes back: labels of machines, over HTTP. What was said last comes first."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from cloud_sync.cloud.database import Database
+from cloud_sync.cloud.fleet import machine_file
 from cloud_sync.cloud.labels import Finding, Label, add_label, newest_labels
 from cloud_sync.cloud.operators import Role, authorise
-from cloud_sync.cloud.read_api import Limit, machine_file
-
-Before = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="only those with a smaller id, exclusive")]
+from cloud_sync.cloud.paging import BeforeId, Limit
 
 
 def label_api(database: Database) -> APIRouter:
@@ -24,7 +21,7 @@ def label_api(database: Database) -> APIRouter:
             return await add_label(connection, machine, text, finding, operator.name)
 
     @router.get("/{machine}/labels", summary="What was said of a machine's conditions")
-    async def labels(request: Request, machine: str, limit: Limit = 100, before: Before = None) -> list[Label]:
+    async def labels(request: Request, machine: str, limit: Limit = 100, before: BeforeId = None) -> list[Label]:
         async with database.transaction() as connection:
             await authorise(connection, request)
             await machine_file(connection, machine)

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import psycopg
 import typer
-from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.table import Table
+from pydantic import ValidationError
 
+from cloud_sync.cloud.fleet import machine_file
 from cloud_sync.cloud.labels import Finding, Label, add_label, newest_labels
-from cloud_sync.cloud.read_api import machine_file
+from cloud_sync.cloud.listing import show_list
 from cloud_sync.cloud.session import ConfigOption, JsonOption, in_transaction, this_account
 from edge_runtime.errors import ConfigurationError
 
@@ -69,15 +68,10 @@ def show(
         return await newest_labels(connection, machine, limit=limit)
 
     labels = in_transaction(config, do)
-    if as_json:
-        typer.echo(TypeAdapter(list[Label]).dump_json(labels).decode())
-        return
-    if not labels:
-        typer.echo(f"Nothing was said of {machine} yet. Say what you found: hydrosight-cloud label add --help")
-        return
-    table = Table("id", "condition", "level", "from (UTC)", "to", "by", "note")
-    for label in labels:
-        table.add_row(
+    show_list(
+        labels,
+        ("id", "condition", "level", "from (UTC)", "to", "by", "note"),
+        lambda label: (
             str(label.id),
             label.condition,
             label.level or "taken back",
@@ -85,8 +79,10 @@ def show(
             f"{label.end:%Y-%m-%d %H:%M}",
             label.said_by,
             label.note,
-        )
-    Console().print(table)
+        ),
+        nothing=f"Nothing was said of {machine} yet. Say what you found: hydrosight-cloud label add --help",
+        as_json=as_json,
+    )
 
 
 def _utc(time: datetime) -> datetime:

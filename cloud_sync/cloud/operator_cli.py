@@ -5,11 +5,9 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
-from rich.console import Console
-from rich.table import Table
 
 from cloud_sync.cloud import operators
+from cloud_sync.cloud.listing import show_list
 from cloud_sync.cloud.operators import OperatorStatus, Role
 from cloud_sync.cloud.session import ConfigOption, JsonOption, audited, in_transaction
 from edge_runtime.errors import ConfigurationError
@@ -52,15 +50,16 @@ def revoke(name: Annotated[str, typer.Argument(help="Whose token.")], config: Co
 @app.command("list")
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every operator in force: what each may, and until when."""
-    found = in_transaction(config, operators.list_operators)
-    if as_json:
-        typer.echo(TypeAdapter(list[OperatorStatus]).dump_json(found).decode())
-        return
-    if not found:
-        typer.echo("No operators yet. Make a token: hydrosight-cloud operator create NAME")
-        return
-    table = Table("operator", "may", "since", "until")
-    for item in found:
-        until = "for ever" if item.expires_at is None else f"{item.expires_at:%Y-%m-%d}"
-        table.add_row(item.name, item.role, f"{item.created_at:%Y-%m-%d}", f"{until} (over)" if item.expired else until)
-    Console().print(table)
+    show_list(
+        in_transaction(config, operators.list_operators),
+        ("operator", "may", "since", "until"),
+        lambda item: (item.name, item.role, f"{item.created_at:%Y-%m-%d}", _until(item)),
+        nothing="No operators yet. Make a token: hydrosight-cloud operator create NAME",
+        as_json=as_json,
+    )
+
+
+def _until(operator: OperatorStatus) -> str:
+    if operator.expires_at is None:
+        return "for ever"
+    return f"{operator.expires_at:%Y-%m-%d}{' (over)' if operator.expired else ''}"

@@ -5,13 +5,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import Annotated
 
-import psycopg
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from cloud_sync.cloud.database import Database
-from cloud_sync.cloud.fleet import MachineStatus, read_fleet
+from cloud_sync.cloud.fleet import MachineStatus, machine_file, read_fleet
 from cloud_sync.cloud.operators import Operator, authorise
+from cloud_sync.cloud.paging import BeforeTime, Limit
 from cloud_sync.cloud.queries import load_queries
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
@@ -19,8 +19,6 @@ from edge_runtime.errors import RefusedError
 
 _QUERIES = load_queries("read.sql")
 
-Before = Annotated[AwareDatetime | None, Query(description="only what starts before this, exclusive")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
 WindowLimit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -70,7 +68,7 @@ def read_api(database: Database) -> APIRouter:
     @router.get(
         "/{machine}/diagnoses", summary="Diagnoses", response_model=None, responses={200: {"model": list[Diagnosis]}}
     )
-    async def diagnoses(machine: str, limit: Limit = 100, before: Before = None) -> Response:
+    async def diagnoses(machine: str, limit: Limit = 100, before: BeforeTime = None) -> Response:
         return _json_array(await _documents("diagnoses", machine, limit=limit, before=before))
 
     @router.get(
@@ -91,7 +89,7 @@ def read_api(database: Database) -> APIRouter:
 
     @router.get("/{machine}/windows", summary="Windows with their samples")
     async def windows(
-        machine: str, limit: WindowLimit = 10, before: Before = None, sensor: str | None = None
+        machine: str, limit: WindowLimit = 10, before: BeforeTime = None, sensor: str | None = None
     ) -> list[WindowAnswer]:
         values = {"machine": machine, "limit": limit, "before": before, "sensor": sensor}
         async with database.transaction() as connection:
@@ -122,20 +120,6 @@ def read_api(database: Database) -> APIRouter:
             return [row[0] for row in await cursor.fetchall()]
 
     return router
-
-
-async def machine_file(connection: psycopg.AsyncConnection, machine: str) -> str:
-    """The machine file as its box brought it; empty until one has.
-
-    Raises:
-        RefusedError: there is no such machine (404).
-    """
-    row = await (await connection.execute(_QUERIES["machine_file"], {"machine": machine})).fetchone()
-    if row is None:
-        raise RefusedError(
-            f"there is no machine {machine!r}", status=404, hint="GET /api/v1/machines lists those that there are."
-        )
-    return str(row[0])
 
 
 def _json_array(documents: list[str]) -> Response:
