@@ -23,7 +23,7 @@ PSEUDO_LAPSES = 0.25
 """Of a group, what is added to the lapses seen. None would claim certainty after a few groups without a mistake; the
 half of Jeffreys' prior would cost .02 of calibration error wherever there is none (ADR 66)."""
 
-_LOG_TEMPERATURE = (np.log(0.5), np.log(20.0))
+_LOG_TEMPERATURE = (np.log(0.05), np.log(20.0))
 _LOG_LAPSE = (np.log(1e-3), np.log(0.9))
 _SMALLEST_PROBABILITY = 1e-12
 
@@ -95,7 +95,7 @@ def fit_sureness(logits: Float32Array, level: Int64Array, groups: Int64Array, le
         loss = -(weight * np.log(np.maximum(likelihood, _SMALLEST_PROBABILITY))).sum()
         return float(loss - PSEUDO_LAPSES * logarithms[1])
 
-    starts = [np.log([temperature, 0.03]) for temperature in (1.0, 3.0)]
+    starts = [np.log([temperature, 0.03]) for temperature in (0.3, 1.0, 3.0)]
     bounds = [_LOG_TEMPERATURE, _LOG_LAPSE]
     found = min((minimize(misfit, start, method="L-BFGS-B", bounds=bounds) for start in starts), key=lambda f: f.fun)
     temperature, lapse = np.exp(found.x)

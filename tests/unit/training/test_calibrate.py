@@ -21,7 +21,7 @@ def random_logits(seed: int, windows: int = 4000) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 3, (windows, 4)).astype(np.float32)
 
 
-@pytest.mark.parametrize("temperature", [0.7, 1.0, 3.0])
+@pytest.mark.parametrize("temperature", [0.1, 0.7, 1.0, 3.0])
 def test_the_probabilities_that_the_levels_were_drawn_by_are_found_again(temperature: float):
     logits = random_logits(0)
     drawn_by = level_probabilities(logits, 4, temperature)
