@@ -23,6 +23,7 @@ from agent.sources.mqtt.settings import MqttSettings
 from agent.sources.poll_schedule import PollSchedule
 from cloud_sync.edge.credential import read_credential
 from edge_runtime.baseline.shelf import BaselineShelf
+from edge_runtime.bundle import open_bundle
 from edge_runtime.clock import ClockState
 from edge_runtime.errors import HydrosightError, SourceError
 from edge_runtime.features.physics.possible import possible_residuals
@@ -202,22 +203,29 @@ def _model(settings: AgentSettings, machine: Machine) -> str:
     Raises:
         HydrosightError: it is damaged or doesn't reproduce its golden windows here.
     """
-    slots = Slots(settings.slots_directory)
-    models = Models(machine, slots, settings.model.bundle, threads=1, probation_windows=1)
-    manifest = models.load(slots.active or settings.model.bundle).bundle.manifest
+    models = Models(machine, Slots(settings.slots_directory), settings.model.bundle, threads=1, probation_windows=1)
+    manifest = models.load(_bundle_in_use(settings)).bundle.manifest
     return f"{manifest.name} {manifest.version} (release {manifest.release}) reproduces its golden windows"
+
+
+def _bundle_in_use(settings: AgentSettings) -> Path:
+    return Slots(settings.slots_directory).active or settings.model.bundle
 
 
 def _baseline(settings: AgentSettings, machine: Machine) -> str:
     """Read the machine's healthy baseline.
 
     Raises:
-        BaselineError: it is damaged, or of other sensors.
+        BaselineError: it is damaged, or of other sensors, or of other windows than the model's.
     """
     baseline = BaselineShelf(settings.baseline_directory).active()
     if baseline is None:
         return "none in use; once the machine is in order: hydrosight baseline learn"
-    baseline.check_fits(machine, baseline.window_s)
+    try:
+        window_s = open_bundle(_bundle_in_use(settings)).manifest.window_s
+    except HydrosightError:  # the check of the model says so
+        window_s = baseline.window_s
+    baseline.check_fits(machine, window_s)
     return f"version {baseline.version}, learned {baseline.created:%Y-%m-%d} from {baseline.windows} windows"
 
 

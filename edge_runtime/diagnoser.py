@@ -224,7 +224,7 @@ class Diagnoser:
             conformal_set=tuple(labels[level] for level in possible),
             novelty=novelty.amount if novelty else None,
             caution=f"outside of the training: {novelty.words}" if novelty and outside else None,
-            degradation_per_day=trend.loss_per_day if trend else None,
+            degradation_per_day=trend.loss_per_day if trend and trend.significant else None,
             trend=trend,
             evidence=seen,
             ne107=levels[likeliest].state,

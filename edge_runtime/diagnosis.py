@@ -65,7 +65,7 @@ class ComponentDiagnosis(_Frozen):
         conformal_set: levels that can't be ruled out, nine times out of ten with the true one; all with a `caution`.
         novelty: how far outside of the model's training its signals are; 1 = the edge, None = the model can't tell.
         caution: what is unusual when they are outside and it is judged all the same.
-        degradation_per_day: the median of the trend; None where there is none.
+        degradation_per_day: the median of the trend; None where there is none, or none that is significant.
         trend: where its health is heading, and how sure that is.
     """
 

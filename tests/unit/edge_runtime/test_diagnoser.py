@@ -168,6 +168,15 @@ def test_degradation_needs_a_history(machine, bundle):
     assert diagnosis.component("tank").trend is None
 
 
+def test_health_that_wanders_degrades_by_nothing(machine, bundle):
+    hours = np.arange(-240, 0)
+    history = HealthHistory({"pump": (hours * HOUR_US, 0.95 + 0.03 * np.sin(hours))})
+    pump = diagnose(machine, bundle, history=history).component("pump")
+    assert pump.trend.loss_per_day is not None
+    assert not pump.trend.significant
+    assert pump.degradation_per_day is None
+
+
 def test_what_a_box_without_trends_wrote_is_read(machine, bundle):
     document = diagnose(machine, bundle, history=HealthHistory()).model_dump(mode="json")
     for component in document["components"]:

@@ -136,6 +136,15 @@ def test_a_machine_file_that_has_changed_since_is_told(healthy, learn):
     assert healthy.run("baseline", "compare").exit_code == 0
 
 
+def test_the_doctor_tells_a_baseline_of_other_windows_than_the_model_takes(healthy, learn):
+    learn()
+    shelf = BaselineShelf(healthy.folder / "data" / "baseline")
+    shelf.add(shelf.read(1).model_copy(update={"window_s": 30}))
+    (check,) = [one for one in json.loads(healthy.run("doctor", "--json").stdout) if one["what"] == "baseline"]
+    assert check["verdict"] == "bad"
+    assert "of windows of 30 s, the model's are of 60 s" in check["found"]
+
+
 def test_windows_from_before_a_sensor_was_renamed_are_not_compared(healthy, learn):
     learn()
     file = healthy.folder / "machine.yaml"
