@@ -1,14 +1,5 @@
 """From a window to a diagnosis: graph, inference, calibration, evidence, recommendations; or an honest silence.
 
-A component is judged when the machine file has a condition for it, the model was trained on that condition with the
-same levels in the same order, and enough of its data is there. Otherwise it abstains, and its NE 107 state says which
-silence it is (NAMUR NE 107: "check function" is an output that is for the time being not valid):
-
-    no condition in the machine file    normal: nobody asked for a diagnosis, and no diagnostic message stands
-    a condition, but no model for it    check function: what was asked for is not watched
-    not enough data in this window      check function
-    signals unlike any in training      out of specification: the machine runs where the model knows nothing
-
 Signals that are outside of the training but not far are judged, with less confidence and all levels possible.
 """
 
@@ -23,15 +14,15 @@ from edge_runtime.backends.base import Backend, ModelOutput
 from edge_runtime.baseline.deviation import Comparison, compare
 from edge_runtime.baseline.document import MachineBaseline
 from edge_runtime.baseline.profile import profile
+from edge_runtime.basis import Silence, basis_of
 from edge_runtime.bundle import Bundle
 from edge_runtime.calibration import conformal_set, level_probabilities, sigmoid
 from edge_runtime.diagnosis import BaselineReference, ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
-from edge_runtime.evidence import Expectation, evidence, expectations, sensors_of
+from edge_runtime.evidence import Expectation, evidence, expectations
 from edge_runtime.fault_table import is_possible
 from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from edge_runtime.graph_builder import build_graph, join_graphs
 from edge_runtime.machine import Component, Condition, Machine
-from edge_runtime.manifest import ConditionCalibration
 from edge_runtime.missing_signals import missing_signals
 from edge_runtime.novelty import Novelty, fingerprints
 from edge_runtime.overall import overall_health
@@ -40,12 +31,8 @@ from edge_runtime.prognosis.trend import health_trend
 from edge_runtime.recommend import recommend
 from edge_runtime.sensor_check import SensorFault, check_sensors
 from edge_runtime.utc import utc_datetime
-from edge_runtime.vocabulary import FaultMode, Ne107State
+from edge_runtime.vocabulary import FaultMode
 from edge_runtime.window import Window
-
-# Below half of its samples a window mean can be anybody's guess; the same half as for a single token of a sequence.
-LEAST_OWN_DATA = 0.5
-LEAST_MACHINE_DATA = 0.5
 
 
 class Diagnoser:
@@ -187,9 +174,9 @@ class Diagnoser:
     ) -> ComponentDiagnosis:
         window = observed.window
         condition = self._machine.condition_of(component.name)
-        basis = self._basis(component, condition, observed)
+        basis = basis_of(self._machine, self._manifest, component, window, observed.novelty)
         seen = evidence(self._machine, component.name, window, observed.expected)
-        if isinstance(basis, _Silence):
+        if isinstance(basis, Silence):
             return ComponentDiagnosis(
                 component=component.name,
                 type=component.type,
@@ -230,50 +217,6 @@ class Diagnoser:
             ne107=levels[likeliest].state,
         )
 
-    def _basis(
-        self, component: Component, condition: Condition | None, observed: "_Observation"
-    ) -> "_Basis | _Silence":
-        """What a component is judged by, or why it is not."""
-        if condition is None:
-            return _Silence(Ne107State.NORMAL, "the machine file has no condition for this component")
-        calibration = self._manifest.conditions.get(condition.name)
-        if calibration is None:
-            return _Silence(
-                Ne107State.CHECK_FUNCTION,
-                f"model {self._model.name} {self._model.version} was not trained on condition {condition.name!r}",
-            )
-        ours = tuple(str(level.label) for level in condition.levels)
-        if calibration.labels != ours:
-            return _Silence(
-                Ne107State.CHECK_FUNCTION,
-                f"condition {condition.name!r} has the levels {', '.join(ours)} in the machine file, "
-                f"model {self._model.name} {self._model.version} was trained on {', '.join(calibration.labels)}",
-            )
-        if lack := self._lack_of_data(component, observed.window):
-            return _Silence(Ne107State.CHECK_FUNCTION, lack)
-        novelty = observed.novelty.get(condition.name)
-        if novelty and novelty.far:
-            return _Silence(
-                Ne107State.OUT_OF_SPECIFICATION,
-                f"unlike anything that model {self._model.name} {self._model.version} was trained on: {novelty.words}",
-                novelty,
-            )
-        return _Basis(condition, calibration, novelty)
-
-    def _lack_of_data(self, component: Component, window: Window) -> str | None:
-        own = {sensor.name for sensor in sensors_of(self._machine, component.name)}
-        channels = [channel for channel in window.channels if channel.sensor in own]
-        share = float(np.mean([channel.completeness for channel in channels])) if channels else 1.0
-        if share < LEAST_OWN_DATA:
-            poor = [channel.sensor for channel in channels if channel.completeness < LEAST_OWN_DATA]
-            return (
-                f"only {share:.0%} of the data of its sensors is there, {LEAST_OWN_DATA:.0%} is needed; "
-                f"check {', '.join(poor)}"
-            )
-        if window.completeness < LEAST_MACHINE_DATA:
-            return f"only {window.completeness:.0%} of the machine's data is there, {LEAST_MACHINE_DATA:.0%} is needed"
-        return None
-
 
 @dataclass(frozen=True, slots=True)
 class _Observation:
@@ -286,20 +229,6 @@ class _Observation:
     novelty: dict[str, Novelty]
     expected: dict[str, Expectation]
     baseline: BaselineReference | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Basis:
-    condition: Condition
-    calibration: ConditionCalibration
-    novelty: Novelty | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Silence:
-    state: Ne107State
-    reason: str
-    novelty: Novelty | None = None
 
 
 def _reference(baseline: MachineBaseline, own: Comparison) -> BaselineReference:

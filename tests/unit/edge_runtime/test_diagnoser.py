@@ -6,7 +6,7 @@ import pytest
 
 from edge_runtime.backends.base import FAULT_LOGITS, LEVEL_LOGITS, ModelOutput
 from edge_runtime.backends.onnx import OnnxBackend
-from edge_runtime.bundle import Bundle, open_bundle
+from edge_runtime.bundle import open_bundle
 from edge_runtime.calibration import level_probabilities
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, Diagnosis, SeverityClass
@@ -43,10 +43,6 @@ def bundle(tmp_path_factory):
 @pytest.fixture
 def machine():
     return tiny_machine()
-
-
-def with_manifest(bundle, **changes):
-    return Bundle(bundle.path, bundle.manifest.model_copy(update=changes), bundle.machine, bundle.sha256)
 
 
 def diagnose(machine, bundle, level_logits=(-9.0,) * LEVEL_LOGITS, window=None, history=None, fault_logit=0.0):
@@ -102,38 +98,6 @@ def test_a_component_without_a_condition_abstains_without_an_alarm(machine, bund
     assert (tank.health, tank.level, tank.severity, tank.confidence) == (None,) * 4
     assert tank.ne107 is Ne107State.NORMAL
     assert "no condition" in tank.reason
-
-
-def test_a_condition_that_the_model_does_not_know_is_check_function(machine, bundle):
-    known = {name: value for name, value in bundle.manifest.conditions.items() if name != "valve"}
-    diagnosis = diagnose(machine, with_manifest(bundle, conditions=known))
-    valve = diagnosis.component("valve")
-    assert (valve.abstained, valve.ne107) == (True, Ne107State.CHECK_FUNCTION)
-    assert "was not trained on condition 'valve'" in valve.reason
-    assert not diagnosis.component("pump").abstained
-
-
-def test_levels_in_another_order_than_trained_are_not_guessed_at(machine, bundle):
-    turned = bundle.manifest.conditions["pump"].model_copy(update={"labels": ("2", "1", "0")})
-    pump = diagnose(machine, with_manifest(bundle, conditions={"pump": turned})).component("pump")
-    assert pump.abstained
-    assert "levels 0, 1, 2 in the machine file" in pump.reason
-    assert "trained on 2, 1, 0" in pump.reason
-
-
-def test_silent_sensors_make_their_own_component_abstain_and_no_other(machine, bundle):
-    diagnosis = diagnose(machine, bundle, window=window_of(machine, silent=("FS1", "PS1")))
-    valve = diagnosis.component("valve")
-    assert (valve.abstained, valve.ne107) == (True, Ne107State.CHECK_FUNCTION)
-    assert "only 0% of the data of its sensors" in valve.reason
-    assert "check PS1, FS1" in valve.reason
-    assert not diagnosis.component("pump").abstained, "half of its sensors is enough"
-
-
-def test_a_component_without_sensors_abstains_when_the_machine_is_nearly_silent(machine, bundle):
-    diagnosis = diagnose(machine, bundle, window=window_of(machine, silent=("FS1", "PS1", "EPS1")))
-    assert "only 25% of the machine's data" in diagnosis.component("accumulator").reason
-    assert diagnosis.overall_health is None
 
 
 def test_a_window_without_any_data_is_an_answer_not_an_error(machine, bundle):
