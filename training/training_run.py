@@ -1,7 +1,7 @@
 """A whole training run: cross-fit, measure, calibrate, fit on everything, build the bundle."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -13,9 +13,11 @@ import torch
 from pydantic import RootModel
 
 from edge_runtime.bundle import Bundle
+from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
-from edge_runtime.manifest import TrainingData
+from edge_runtime.manifest import ConditionCalibration, TrainingData
 from edge_runtime.recording import Recording
+from edge_runtime.window import Window
 from training.baselines.contenders import QUICK_CONTENDERS
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
@@ -25,7 +27,7 @@ from training.config import TrainingConfig
 from training.cross_fit import TrainingWindows
 from training.data_problems import class_problems, refuse_errors
 from training.dataset import IN_THIS_PROCESS, build_examples, labelled_windows, level_counts
-from training.fitting import CPU, Device, fit_network
+from training.fitting import CPU, Device, FittedNetwork, fit_network
 from training.folds import group_folds
 from training.graph_making import GraphMaking
 from training.model_answers import MODEL, ModelAnswers, held_out_windows
@@ -84,6 +86,21 @@ class RunResult:
     reports: tuple[ProtocolReport, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What networks said of windows that they were not trained on.
+
+    Attributes:
+        reports: by protocol, the cross-fit last.
+        answers: of each fold of the cross-fit.
+        calibration: by condition, from those.
+    """
+
+    reports: tuple[ProtocolReport, ...]
+    answers: tuple[ModelAnswers, ...]
+    calibration: dict[str, ConditionCalibration]
+
+
 def load_training_windows(
     machine_file: Path,
     recording: Recording,
@@ -127,14 +144,64 @@ def run_training(
     recording = read_address(request.recording, load_machine(request.machine), report)
     report("cutting windows")
     data = load_training_windows(request.machine, recording, config, request.seed, request.making)
-    machine = data.windows.machine
-    golden = spread([item.window for item in labelled_windows(machine, read_address(request.golden, machine)).items])
+    training = TrainingData(
+        recording=recording.path.name,
+        sha256=recording.sha256,
+        windows=len(data.windows),
+        seed=request.seed,
+        description=config.description,
+    )
+    golden = _read_golden(request, data.windows.machine)
     baseline = healthy_baseline(data.windows)
 
     if not request.resume:
-        for folder in (ANSWERS, FITS):
-            shutil.rmtree(request.output / folder, ignore_errors=True)
-    resources = Resources(request.output, device=device)
+        _forget_fits(request.output)
+    measured = _measure(request, data, Resources(request.output, device=device), report)
+    report("fitting the network to ship on all windows")
+    network = _fit_on_all(request, data, measured.answers, device)
+    report("building the bundle")
+    first = data.windows.items[0].window
+    parts = BundleParts(
+        name=config.name,
+        version=request.version,
+        release=request.release,
+        created=request.created,
+        minimum_agent_version=installed_version("hydrosight"),
+        window_s=(first.end_us - first.start_us) / 1e6,
+        model=network.model,
+        golden=golden,
+        calibration=measured.calibration,
+        baseline=baseline,
+        regions=fit_regions(data.windows, data.groups),
+        training=training,
+        metrics={item.name: item.figures for item in measured.reports},
+        card=model_card(_card_facts(request, data, training, measured, network)),
+    )
+    request.output.mkdir(parents=True, exist_ok=True)
+    bundle = build_bundle(parts, request.machine, request.output / BUNDLE)
+    save_network(network.model, network.epochs, request.output / CHECKPOINT)
+    document = RootModel[tuple[ProtocolReport, ...]](measured.reports).model_dump_json(indent=2)
+    (request.output / REPORT).write_text(document + "\n", encoding="utf-8")
+    return RunResult(bundle, measured.reports)
+
+
+def _read_golden(request: RunRequest, machine: Machine) -> tuple[Window, ...]:
+    """The windows that a box proves the bundle by."""
+    recording = read_address(request.golden, machine)
+    return spread([item.window for item in labelled_windows(machine, recording).items])
+
+
+def _forget_fits(output: Path) -> None:
+    """Take away what an earlier run left to go on from."""
+    for folder in (ANSWERS, FITS):
+        shutil.rmtree(output / folder, ignore_errors=True)
+
+
+def _measure(
+    request: RunRequest, data: TrainingWindows, resources: Resources, report: Callable[[str], None]
+) -> _Measured:
+    """Run the protocols that the training file reports, and cross-fit to calibrate."""
+    config = request.config
     reports = run_protocols(
         config.reported,
         data,
@@ -145,22 +212,27 @@ def run_training(
         report=lambda done, total: report(f"protocols: {done} of {total} folds"),
     )
     split = Split(CROSS_FIT, group_folds(data.groups, config.calibration_folds), data.groups)
+    trials = [
+        trial
+        for who in (MODEL, BASELINES)
+        for trial in fold_trials(split, request.seed, who, contenders=QUICK_CONTENDERS)
+    ]
     found = run_trials(
-        [
-            trial
-            for who in (MODEL, BASELINES)
-            for trial in fold_trials(split, request.seed, who, contenders=QUICK_CONTENDERS)
-        ],
-        data,
-        config,
-        resources,
-        lambda done, total: report(f"{CROSS_FIT}: {done} of {total} folds"),
+        trials, data, config, resources, lambda done, total: report(f"{CROSS_FIT}: {done} of {total} folds")
     )
-    reports = (*reports, report_cross_fit(split, found, data, config))
-    said = [one for one in found.values() if isinstance(one, ModelAnswers)]
-    calibration = calibrate(machine, held_out_windows(data, said))
+    answers = tuple(one for one in found.values() if isinstance(one, ModelAnswers))
+    return _Measured(
+        reports=(*reports, report_cross_fit(split, found, data, config)),
+        answers=answers,
+        calibration=calibrate(data.windows.machine, held_out_windows(data, answers)),
+    )
 
-    report("fitting the network to ship on all windows")
+
+def _fit_on_all(
+    request: RunRequest, data: TrainingWindows, answers: Sequence[ModelAnswers], device: Device
+) -> FittedNetwork:
+    """The network to ship: trained as long, and weighed as much, as the cross-fitted ones at the median."""
+    config = request.config
     examples = data.examples
     if config.model.conditioning:
         examples = conditioned(data.windows, examples, np.arange(len(examples)))
@@ -169,62 +241,36 @@ def run_training(
         config.fit,
         examples,
         (),
-        level_counts(machine),
+        level_counts(data.windows.machine),
         seed=request.seed,
-        epochs=median_low(one.epochs for one in said),
+        epochs=median_low(one.epochs for one in answers),
         device=device,
         keep=request.output / FITS / SHIPPED,
     )
-    types = data.examples[0].sample.component_type
-    weights = np.median([one.network_weight for one in said], axis=0).astype(np.float32)
+    weights = np.median([one.network_weight for one in answers], axis=0).astype(np.float32)
     network.model.network_weight = torch.from_numpy(weights)
-    training = TrainingData(
-        recording=recording.path.name,
-        sha256=recording.sha256,
-        windows=len(data.windows),
-        seed=request.seed,
-        description=config.description,
-    )
-    facts = CardFacts(
-        name=config.name,
+    return network
+
+
+def _card_facts(
+    request: RunRequest, data: TrainingWindows, training: TrainingData, measured: _Measured, network: FittedNetwork
+) -> CardFacts:
+    """What the model card tells of this run."""
+    machine = data.windows.machine
+    types = data.examples[0].sample.component_type
+    return CardFacts(
+        name=request.config.name,
         version=request.version,
         machine=machine,
         training=training,
-        config=config.model,
+        config=request.config.model,
         parameters=sum(parameter.numel() for parameter in network.model.parameters()),
         epochs=network.epochs,
         network_weight={
-            condition.name: float(weights[types[machine.component_index[condition.component]]])
+            condition.name: float(network.model.network_weight[types[machine.component_index[condition.component]]])
             for condition in machine.conditions
         },
-        calibration=calibration,
-        reports=reports,
+        calibration=measured.calibration,
+        reports=measured.reports,
         command=request.command,
     )
-    report("building the bundle")
-    request.output.mkdir(parents=True, exist_ok=True)
-    first = data.windows.items[0].window
-    bundle = build_bundle(
-        BundleParts(
-            name=config.name,
-            version=request.version,
-            release=request.release,
-            created=request.created,
-            minimum_agent_version=installed_version("hydrosight"),
-            window_s=(first.end_us - first.start_us) / 1e6,
-            model=network.model,
-            golden=golden,
-            calibration=calibration,
-            baseline=baseline,
-            regions=fit_regions(data.windows, data.groups),
-            training=training,
-            metrics={item.name: item.figures for item in reports},
-            card=model_card(facts),
-        ),
-        request.machine,
-        request.output / BUNDLE,
-    )
-    save_network(network.model, network.epochs, request.output / CHECKPOINT)
-    document = RootModel[tuple[ProtocolReport, ...]](reports).model_dump_json(indent=2)
-    (request.output / REPORT).write_text(document + "\n", encoding="utf-8")
-    return RunResult(bundle, reports)
