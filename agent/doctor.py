@@ -22,6 +22,7 @@ from agent.sources.modbus.settings import ModbusSettings
 from agent.sources.mqtt.settings import MqttSettings
 from agent.sources.poll_schedule import PollSchedule
 from cloud_sync.edge.credential import read_credential
+from edge_runtime.advice import load_advice
 from edge_runtime.baseline.shelf import BaselineShelf
 from edge_runtime.bundle import open_bundle
 from edge_runtime.clock import ClockState
@@ -67,6 +68,9 @@ def examine(config: Path) -> Iterator[Check]:
         return
     yield _coverage(settings, machine)
     yield _residuals(machine_as_read(settings, machine))
+    if settings.advice:
+        advice = settings.advice
+        yield _guarded("advice", lambda: _advice(advice))
     for device in settings.sources.modbus:
         yield _guarded(f"modbus {device.name}", partial(_modbus, device))
     for broker in settings.sources.mqtt:
@@ -112,6 +116,16 @@ def _residuals(machine: Machine) -> Check:
     possible = sum(one.possible for one in found)
     remedy = "" if possible == len(found) else "See which sensors would add to them: hydrosight doctor --residuals."
     return Check("residuals", Verdict.GOOD, f"{possible} of {len(found)} can be computed", remedy)
+
+
+def _advice(file: Path) -> str:
+    """Read the operator's own advice.
+
+    Raises:
+        ConfigurationError: it is missing or wrong.
+    """
+    load_advice(file)
+    return f"{file}, before the rules that come with Hydrosight"
 
 
 def _modbus(settings: ModbusSettings) -> str:

@@ -28,7 +28,7 @@ ResidualsOption = Annotated[
 
 
 def doctor(config: ConfigOption = DEFAULT, residuals: ResidualsOption = False, as_json: JsonOption = False) -> None:
-    """Check settings, machine file, residuals, devices, brokers, clock, disk, sensors, model, baseline and centre.
+    """Check settings, machine file, residuals, advice, sources, clock, disk, sensors, model, baseline and centre.
 
     Ends with 1 when something is bad. With --residuals it lists what physics can tell of each component, and which
     sensor or nameplate value would make the rest possible.

@@ -200,6 +200,19 @@ def test_a_store_that_may_outgrow_the_disk_is_a_warning(broker, box):
     assert checks["disk"]["verdict"] == "warning"
 
 
+def test_advice_that_keeps_the_agent_from_starting_is_bad(broker, box):
+    rule = {"action": "Do it at once.", "check": "Look at it before."}
+    sources = {"mqtt": [source(broker.getsockname()[1])]}
+    box.configure(sources=sources, advice="own.yaml")
+    assert "own.yaml: can't be read" in examined(box)[1]["advice"]["found"]
+    (box.folder / "own.yaml").write_text(yaml.safe_dump({"schema_version": 1, "rules": [rule, rule]}))
+    code, checks = examined(box)
+    assert code == 1
+    assert "is never reached" in checks["advice"]["found"]
+    (box.folder / "own.yaml").write_text(yaml.safe_dump({"schema_version": 1, "rules": [rule]}))
+    assert examined(box)[1]["advice"]["verdict"] == "good"
+
+
 def test_a_model_that_is_missing_is_bad(broker, box):
     (box.folder / "bundle").unlink()
     code, checks = examined(box)
