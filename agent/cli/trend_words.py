@@ -5,7 +5,7 @@ from edge_runtime.prognosis.trend import HealthTrend
 
 WEEK = 7
 MOST_DAYS = 3 * WEEK
-"""Times longer than that are said in weeks."""
+"""Times longer than that are said in weeks, where a week is not too coarse to tell them apart."""
 
 
 def trend_words(trend: HealthTrend) -> str:
@@ -24,7 +24,8 @@ def _life_words(life: RemainingLife) -> str:
     early, middle, late = life.p10_days, life.p50_days, life.p90_days
     if early is None or middle is None:
         return f"no forecast: {life.refused}"
-    unit, length = ("weeks", WEEK) if (late or middle) > MOST_DAYS else ("days", 1)
+    far = late or middle
+    unit, length = ("weeks", WEEK) if far > MOST_DAYS and far - early >= WEEK else ("days", 1)
     first, likely = f"{early / length:.0f}", f"as likely as not within {middle / length:.0f}"
     when = f"{first} {unit} or later" if late is None else f"{first}–{late / length:.0f} {unit}"
     return f"below {life.threshold:.0%} in {when}, {likely}"

@@ -9,6 +9,7 @@ from tests.stored import diagnosis
 
 SOON = RemainingLife(threshold=0.5, p10_days=4, p50_days=9, p90_days=15, horizon_days=100)
 LATER = RemainingLife(threshold=0.5, p10_days=42, p50_days=63, p90_days=98, horizon_days=200)
+CERTAIN = RemainingLife(threshold=0.5, p10_days=19, p50_days=20, p90_days=22, horizon_days=100)
 OPEN = RemainingLife(threshold=0.5, p10_days=42, p50_days=63, horizon_days=80)
 REFUSED = RemainingLife(threshold=0.5, refused="health is already below 50%")
 
@@ -24,6 +25,7 @@ def trend(loss, low, high, life=LATER, *, significant=True):
     [
         (SOON, "below 50% in 4–15 days, as likely as not within 9"),
         (LATER, "below 50% in 6–14 weeks, as likely as not within 9"),
+        (CERTAIN, "below 50% in 19–22 days, as likely as not within 20"),
         (OPEN, "below 50% in 6 weeks or later, as likely as not within 9"),
         (REFUSED, "no forecast: health is already below 50%"),
     ],
