@@ -14,7 +14,6 @@ The highest release that was ever active or rejected is kept, and an update has 
 rolled back does not come again. Only a person can go lower, by `install` with `allow_older` or by `seed`.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,10 +23,10 @@ from pydantic import ValidationError
 from edge_runtime.bundle import MANIFEST_FILE, Bundle, open_bundle
 from edge_runtime.durable import replace_file, replace_folder
 from edge_runtime.errors import BundleError, UpdateError
+from edge_runtime.folder_lock import locked
 from edge_runtime.slot_state import STARTS_ON_PROBATION, STATE_SCHEMA, SlotContent, SlotName, SlotState
 
 STATE_FILE = "state.json"
-LOCK_FILE = "lock"
 
 
 class Slots:
@@ -228,9 +227,7 @@ class Slots:
     def _change(self) -> Iterator[SlotState]:
         """Hold the lock while the state is read and changed; what the disk refuses becomes an UpdateError."""
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            with (self._directory / LOCK_FILE).open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(self._directory):
                 yield self.state
         except OSError as error:
             raise UpdateError(

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agent.cli.baseline_view import show_baseline, show_learned, show_standing, show_versions, standing_document
 from agent.cli.moment import HELP, parse_moment
@@ -21,6 +20,7 @@ from agent.cli.output import (
     settings_from,
     time_text,
 )
+from agent.cli.progress import progress_through
 from agent.cli.store_access import open_store
 from agent.commissioning import JudgedWindow, Unfit, is_of, learn
 from agent.store.reader import StoreReader, box_clock_us
@@ -220,12 +220,10 @@ def _period(
 
 def _shown(windows: Iterator[JudgedWindow], start_us: int, end_us: int) -> Iterator[JudgedWindow]:
     """The windows, with a bar on standard error that says how far they are, if that is a terminal."""
-    columns = (TextColumn("learning"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error_console, transient=True, disable=not error_console.is_terminal) as progress:
-        task = progress.add_task("learning", total=end_us - start_us)
+    with progress_through("learning", start_us, end_us) as reached:
         for window, diagnosis in windows:
             yield window, diagnosis
-            progress.update(task, completed=window.end_us - start_us)
+            reached(window.end_us)
 
 
 def _summary(baseline: MachineBaseline) -> dict[str, object]:

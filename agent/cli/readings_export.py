@@ -1,13 +1,10 @@
 """`hydrosight readings export`: any period out of the store, as a recording or as text."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agent.cli.moment import HELP, parse_moment
 from agent.cli.output import (
@@ -15,13 +12,13 @@ from agent.cli.output import (
     ConfigOption,
     JsonOption,
     console,
-    error_console,
     print_json,
     reported_errors,
     settings_from,
     size_text,
     time_text,
 )
+from agent.cli.progress import progress_through
 from agent.cli.store_access import open_store
 from agent.csv_writer import CsvWriter
 from agent.store.reader import StoreReader, box_clock_us
@@ -72,7 +69,7 @@ def export(
             raise ConfigurationError(f"{writer.file}: exists already", hint="Name another folder, or add --force.")
         with open_store(config) as store:
             start_us, end_us = _period(store, since, until)
-            with writer, _progress(start_us, end_us) as reached:
+            with writer, progress_through("exporting", start_us, end_us) as reached:
                 for done_us, series in store.portions(start_us, end_us):
                     chosen = {name: one for name, one in series.items() if not sensor or name in sensor}
                     writer.write(chosen if as_stored else {name: filled(one) for name, one in chosen.items()})
@@ -109,12 +106,3 @@ def _period(store: StoreReader, since: str | None, until: str | None) -> tuple[i
             f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --from and --to as {HELP}."
         )
     return start_us, end_us
-
-
-@contextmanager
-def _progress(start_us: int, end_us: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal; gives what to call with the moment that was reached."""
-    columns = (TextColumn("exporting"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error_console, transient=True, disable=not error_console.is_terminal) as progress:
-        task = progress.add_task("exporting", total=end_us - start_us)
-        yield lambda moment_us: progress.update(task, completed=moment_us - start_us)

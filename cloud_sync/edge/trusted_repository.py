@@ -3,7 +3,6 @@
 Trust comes from the signatures alone, never from the channel.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,6 +25,7 @@ from cloud_sync.edge.tuf_client import TrustedUpdater
 from cloud_sync.edge.tuf_fetcher import ResumingFetcher
 from cloud_sync.model_target import SIGNED_AT
 from edge_runtime.errors import CentreError, CentreUnreachableError, CredentialError, UpdateError
+from edge_runtime.folder_lock import locked
 
 _PASSING = frozenset({408, 425, 429})
 _TAMPERING = "Nothing was installed. Somebody may be tampering: check who answers at the centre's address."
@@ -92,7 +92,8 @@ class TrustedRepository:
             CentreUnreachableError: the centre doesn't answer, or the connection was cut.
             CredentialError: the centre wants another credential.
         """
-        with self._refusals(), self._alone():
+        # Models and settings are looked for side by side, and both write the trusted metadata.
+        with self._refusals(), locked(self._metadata_dir, mode=0o700):
             updater = TrustedUpdater(
                 self._metadata_dir,
                 self._base_url,
@@ -108,14 +109,6 @@ class TrustedRepository:
                 raised.write(path)
             self._signed_at = _signed_at(updater)
             yield updater
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One at a time: models and settings are looked for side by side, and both write the trusted metadata."""
-        self._metadata_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self._metadata_dir / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

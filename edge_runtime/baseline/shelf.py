@@ -8,7 +8,6 @@ A new version is written whole before the state points at it, so whenever the po
 the one after, and what it points at is whole. Any process may read; the agent sees by `mark` that something changed.
 """
 
-import fcntl
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge_runtime.baseline.document import MachineBaseline
 from edge_runtime.durable import replace_file
 from edge_runtime.errors import BaselineError
+from edge_runtime.folder_lock import locked
 
 KEPT = 5
 STATE_FILE = "state.json"
-LOCK_FILE = "lock"
 
 _DOCUMENT = re.compile(r"(\d{4,9})\.json")
 
@@ -176,9 +175,7 @@ class BaselineShelf:
     def _change(self) -> Iterator[None]:
         """Hold the lock; what the disk refuses becomes a BaselineError."""
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            with (self._directory / LOCK_FILE).open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(self._directory):
                 yield
         except OSError as error:
             raise BaselineError(
