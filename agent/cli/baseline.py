@@ -164,10 +164,10 @@ def restore(
     """Use a baseline again that is kept."""
     with reported_errors():
         shelf, machine = _shelf(config), _machine(config)
-        if version is not None:
-            chosen = shelf.read(version)
-            chosen.check_fits(machine, chosen.window_s)
-        restored = shelf.restore(version)
+        chosen = shelf.former() if version is None else version
+        baseline = shelf.read(chosen)
+        baseline.check_fits(machine, baseline.window_s)
+        restored = shelf.restore(chosen)
         console.print(f"Baseline {restored.version} of {restored.created:%Y-%m-%d %H:%M} UTC is in use.")
 
 

@@ -142,18 +142,23 @@ class BaselineShelf:
         """Use one that is kept again.
 
         Args:
-            version: which; the one before that in use by default, or the latest after `forget`.
+            version: which; `former` by default.
 
         Raises:
             BaselineError: there is no such version, it is damaged, or it can't be written.
         """
         with self._change():
-            chosen = self._former() if version is None else version
+            chosen = self.former() if version is None else version
             found = self.read(chosen)
             self._write(ShelfState(active=chosen))
         return found
 
-    def _former(self) -> int:
+    def former(self) -> int:
+        """The version before that in use, or the latest after `forget`.
+
+        Raises:
+            BaselineError: there is none.
+        """
         active = self.state.active
         earlier = [version for version in self.versions if active is None or version < active]
         if not earlier:

@@ -128,6 +128,9 @@ def test_a_machine_file_that_has_changed_since_is_told(healthy, learn):
     learn()
     file = healthy.folder / "machine.yaml"
     file.write_text(file.read_text().replace("power_w: 3000", "power_w: 4000"))
+    assert healthy.run("baseline", "forget").exit_code == 0
+    assert "other sensors, places or ratings" in failed(healthy.run("baseline", "restore"), 1)
+    BaselineShelf(healthy.folder / "data" / "baseline").restore()
     for command in (["show"], ["compare"], ["restore", "1"]):
         assert "other sensors, places or ratings" in failed(healthy.run("baseline", *command), 1)
     (check,) = [one for one in json.loads(healthy.run("doctor", "--json").stdout) if one["what"] == "baseline"]
