@@ -41,8 +41,9 @@ def expectations(
     found = {}
     for number, sensor in enumerate(machine.sensors):
         if own and np.isfinite(own.expected[number, 0]):
-            mean, spread = float(own.expected[number, 0]), float(own.spread[number, 0])
-            found[sensor.name] = Expectation(mean, spread, BaselineOrigin.MACHINE)
+            found[sensor.name] = Expectation(
+                _mean_when_healthy(own, number), float(own.spread[number, 0]), BaselineOrigin.MACHINE
+            )
         elif healthy := model.get(sensor.name):
             spread = max(healthy.std, LEAST_SPREAD_SHARE * (sensor.valid_max - sensor.valid_min))
             found[sensor.name] = Expectation(healthy.mean, spread, BaselineOrigin.MODEL)
@@ -75,6 +76,12 @@ def evidence(
 def sensors_of(machine: Machine, component: str) -> tuple[Sensor, ...]:
     """The sensors that have a place on a component, in the order of the machine file."""
     return tuple(s for s in machine.sensors if any(place.component == component for place in s.placements))
+
+
+def _mean_when_healthy(own: Comparison, number: int) -> float:
+    """Over those parts of the window that a sensor was heard in: half a work cycle isn't held against a whole one."""
+    parts = own.expected[number, 1:][np.isfinite(own.deviation[number, 1:])]
+    return float(parts.mean() if len(parts) else own.expected[number, 0])
 
 
 def _compare(sensor: Sensor, seen: float, healthy: Expectation) -> Evidence:

@@ -73,6 +73,21 @@ def test_the_machines_own_baseline_goes_before_the_models(machine):
     assert (flow.sensor, flow.baseline) == ("FS1", BaselineOrigin.MODEL)
 
 
+def test_half_a_work_cycle_is_not_held_against_a_whole_one(machine):
+    def cycle(number):
+        window = window_at(number)
+        window.channels[machine.sensor_index["PS1"]].values[:30] += 40.0
+        return window
+
+    learned = baseline_of([cycle(number) for number in range(10)])
+    window = cycle(20)
+    window.channels[machine.sensor_index["PS1"]].values[:30] = np.nan
+    expected = expectations(machine, {}, compare(machine, learned, profile(window)))
+    (pressure,) = (item for item in evidence(machine, "valve", window, expected) if item.sensor == "PS1")
+    assert pressure.expected == pytest.approx(160, abs=0.5)
+    assert abs(pressure.deviation) < 3
+
+
 def test_in_a_regime_never_seen_healthy_the_models_baseline_counts(machine):
     learned = baseline_of([window_at(number) for number in range(10)])
     idle = compare(machine, learned, profile(window_at(20, power=IDLING_W)))
