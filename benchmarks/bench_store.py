@@ -4,7 +4,7 @@ Both keep every field of a reading, in WAL with synchronous=FULL, and have it on
 readings are the ZeMA rig's at its native rates, 728 a second: two different cycles in turn, a minute each, so that no
 block holds anything twice; they arrive poll by poll, up to a millisecond late. Every figure is the median of five runs.
 
-    python benchmarks/bench_store.py [--folder FOLDER] [--json FILE]
+    PYTHONPATH=. python benchmarks/bench_store.py [--folder FOLDER] [--json FILE]
 
 FOLDER is on the disk to be measured; a temporary one when left out. FILE gets the tables as JSON.
 """
@@ -12,7 +12,6 @@ FOLDER is on the disk to be measured; a temporary one when left out. FILE gets t
 import argparse
 import json
 import re
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from rich.table import Table
 
 from agent.store.block import Block
 from agent.store.store import Store
+from benchmarks.plain_table import PlainTable
 from edge_runtime.quality import Quality
 from edge_runtime.reading import Reading
 from edge_runtime.recording import read_recording
@@ -109,40 +109,6 @@ def rig_readings() -> list[Reading]:
             poll = at_us // POLL_US
             readings.append(Reading(sensor, value, Quality.GOOD, at_us, (poll + 1) * POLL_US + late_us[poll]))
     return readings
-
-
-class PlainTable:
-    """The plain way: one table, one index, one transaction a batch."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(
-            "CREATE TABLE reading (sensor TEXT, time INTEGER, received INTEGER, value REAL, quality INTEGER)"
-        )
-        self._connection.execute("CREATE INDEX reading_time ON reading (time)")
-
-    def append(self, batch: Sequence[Reading]) -> None:
-        """Store a batch, durably."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "INSERT INTO reading VALUES (?, ?, ?, ?, ?)",
-            [(item.sensor, item.source_time_us, item.received_time_us, item.value, item.quality) for item in batch],
-        )
-        self._connection.execute("COMMIT")
-
-    def prune(self) -> None:
-        """There is nothing to merge."""
-
-    def series(self, start_us: int, end_us: int) -> list[tuple[str, int, float, int]]:
-        """What was measured in an interval, by sensor."""
-        query = "SELECT sensor, time, value, quality FROM reading WHERE time >= ? AND time < ? ORDER BY sensor, time"
-        return self._connection.execute(query, (start_us, end_us)).fetchall()
-
-    def close(self) -> None:
-        """Let the file go."""
-        self._connection.close()
 
 
 def open_store(path: Path) -> Store:
