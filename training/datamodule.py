@@ -168,6 +168,8 @@ class WindowsDataModule(LightningDataModule):
             batch_size=self._settings.batch_size,
             sampler=order,
             collate_fn=lambda items: Batch.join(items, self._levels),
+            # It draws a number with every epoch but the first after a start: from the dropout's, if it has none itself.
+            generator=torch.Generator(),
         )
 
 

@@ -119,5 +119,14 @@ def test_every_network_is_the_same_bit_by_bit(runs: Path):
         assert all(torch.equal(value, killed["state_dict"][name]) for name, value in whole["state_dict"].items())
 
 
+def test_so_is_the_last_epoch_of_each_which_may_lie_after_its_best(runs: Path):
+    for fold in range(1, FOLDS + 1):
+        whole, killed = (
+            load_checkpoint(runs / name / f"fold-{fold:02}" / "latest.ckpt") for name in ("whole", "killed")
+        )
+        assert whole["epoch"] == killed["epoch"]
+        assert all(torch.equal(value, killed["state_dict"][name]) for name, value in whole["state_dict"].items())
+
+
 def test_nothing_half_written_is_left(runs: Path):
     assert [path.name for path in runs.rglob("*.partial")] == []

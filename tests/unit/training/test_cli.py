@@ -1,7 +1,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -9,19 +11,33 @@ import yaml
 from edge_runtime.machine import Machine
 from tests.models.tiny_bundle import build_tiny_bundle
 from tests.unit.training.conftest import MACHINE_FILE, ROOT, SAMPLE
+from training.cli.main import main
 from training.config import Ablation, TrainingConfig
 from training.report.write import BEGIN, END
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from training.cli.main import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=120,
-        check=False,
-    )
+class Done(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command as its entry point does, in this process: a new one takes seconds to import torch."""
+
+    def command(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["hydrosight-train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(int(ended.value.code or 0), *capsys.readouterr())
+
+    return command
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +45,7 @@ def bundle(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny", machine=machine)
 
 
-def test_evaluate_prints_one_json_object_of_the_agreed_shape(bundle: Path):
+def test_evaluate_prints_one_json_object_of_the_agreed_shape(run: Run, bundle: Path):
     done = run("evaluate", "--machine", MACHINE_FILE, "--bundle", bundle, "--recording", SAMPLE, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -81,42 +97,54 @@ def test_evaluate_does_not_load_torch(bundle: Path):
     ],
     ids=["bundle", "recording", "machine", "protocol", "report", "usage"],
 )
-def test_errors_are_one_message_with_what_to_do_and_no_traceback(arguments: list[object], code: int, said: str):
+def test_errors_are_one_message_with_what_to_do(run: Run, arguments: list[object], code: int, said: str):
     done = run(*arguments)
     assert done.returncode == code
     assert said in done.stderr
-    assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert arguments == ["fit"] or "What to do:" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate", "protocol", "ablate", "report", "import", "check"])
-def test_help_teaches_by_example(command: str):
+def test_help_teaches_by_example(run: Run, command: str):
     done = run(command, "--help")
     assert done.returncode == 0
     assert f"hydrosight-train {command}" in done.stdout
 
 
-def test_protocols_and_ablations_go_into_one_report(tiny_config: TrainingConfig, tmp_path: Path):
-    ablated = tiny_config.model_copy(update={"ablations": {"no-graph": Ablation(model={"edge_layers": 0})}})
+def test_protocols_and_ablations_go_into_one_report(
+    run: Run, small_config: TrainingConfig, small_machine_file: Path, small_folder: Path, tmp_path: Path
+):
+    ablated = small_config.model_copy(update={"ablations": {"no-graph": Ablation(model={"edge_layers": 0})}})
     config, folder = tmp_path / "tiny.yaml", tmp_path / "run"
     config.write_text(yaml.safe_dump(ablated.model_dump(mode="json")))
-    options = ["--machine", MACHINE_FILE, "--recording", SAMPLE, "--config", config, "--output", folder, "--seeds", 1]
+    options = [
+        "--machine",
+        small_machine_file,
+        "--recording",
+        small_folder,
+        "--config",
+        config,
+        "--output",
+        folder,
+        "--seeds",
+        1,
+    ]
     quick = ["--epochs", 1, "--jobs", 1, "--no-cache", "--json"]
 
-    done = run("protocol", "leave-cooler-level", "--baselines", "quick", *options, *quick)
+    done = run("protocol", "leave-campaign", "--baselines", "quick", *options, *quick)
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)[0]["conditions"]) == {"valve", "pump"}
-    assert "6 of 6 folds" in done.stderr
+    assert "4 of 4 folds" in done.stderr
 
-    done = run("ablate", "--protocol", "leave-cooler-level", *options, *quick)
+    done = run("ablate", "--protocol", "leave-campaign", *options, *quick)
     assert done.returncode == 0, done.stderr
     assert "no-graph" in json.loads(done.stdout)["conditions"]["pump"]["network alone"]
-    assert "3 of 6 folds" in done.stderr, "the model as it is isn't fitted again"
+    assert "2 of 4 folds" in done.stderr, "the model as it is isn't fitted again"
 
     found = json.loads((folder / "report.json").read_text())
     assert [len(found["protocols"]), len(found["ablations"])] == [1, 1]
-    assert "## Ablations under leave-cooler-level" in (folder / "report.md").read_text()
+    assert "## Ablations under leave-campaign" in (folder / "report.md").read_text()
 
     document = tmp_path / "results.md"
     document.write_text(f"Before\n{BEGIN}\nold\n{END}\nafter\n")
@@ -125,11 +153,11 @@ def test_protocols_and_ablations_go_into_one_report(tiny_config: TrainingConfig,
     text = document.read_text()
     assert text.startswith("Before\n")
     assert text.endswith(f"{END}\nafter\n")
-    assert "### leave-cooler-level" in text
-    assert (tmp_path / "results" / "leave-cooler-level-confusion.svg").is_file()
+    assert "### leave-campaign" in text
+    assert (tmp_path / "results" / "leave-campaign-confusion.svg").is_file()
 
 
-def test_import_makes_a_recording_that_the_other_commands_take(bundle: Path, tmp_path: Path):
+def test_import_makes_a_recording_that_the_other_commands_take(run: Run, bundle: Path, tmp_path: Path):
     (tmp_path / "a.csv").write_text(
         "timestamp,PS1 [psi]\n" + "".join(f"{1_769_867_100 + second},2000\n" for second in range(60))
     )
@@ -144,7 +172,7 @@ def test_import_makes_a_recording_that_the_other_commands_take(bundle: Path, tmp
         assert json.loads(done.stdout)["windows"] == 1, done.stderr
 
 
-def test_check_shows_what_is_there_and_what_is_wrong(tmp_path: Path):
+def test_check_shows_what_is_there_and_what_is_wrong(run: Run, tmp_path: Path):
     done = run("check", SAMPLE, "--machine", MACHINE_FILE)
     assert done.returncode == 0, done.stderr
     assert "PS1" in done.stdout
@@ -154,4 +182,6 @@ def test_check_shows_what_is_there_and_what_is_wrong(tmp_path: Path):
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
     assert [sensor["readings"] for sensor in found["recording"]["sensors"]] == [2]
-    assert {"has no label rows"} == {one["what"] for one in found["problems"] if one["severity"] == "error"}
+    unit, labels = (one for one in found["problems"] if one["severity"] == "error")
+    assert "In kPa they would fit" in unit["remedy"]
+    assert labels["what"] == "has no label rows"

@@ -7,20 +7,21 @@ import pytest
 
 from edge_runtime.bundle import open_bundle
 from edge_runtime.recording import read_recording
-from tests.unit.training.conftest import MACHINE_FILE, SAMPLE
 from training.config import TrainingConfig
 from training.module import DiagnosisModule
 from training.training_run import RunRequest, RunResult, run_training
 
 
 @pytest.fixture(scope="module")
-def request_(tiny_config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> RunRequest:
+def request_(
+    small_config: TrainingConfig, small_machine_file: Path, small_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunRequest:
     return RunRequest(
-        machine=MACHINE_FILE,
-        recording=str(SAMPLE),
-        golden=str(SAMPLE),
+        machine=small_machine_file,
+        recording=str(small_folder),
+        golden=str(small_folder),
         output=tmp_path_factory.mktemp("run"),
-        config=tiny_config.model_copy(update={"reported": ("leave-cooler-level",)}),
+        config=small_config.model_copy(update={"reported": ("leave-campaign",)}),
         seed=3,
         version="0.2.0",
         release=7,
@@ -36,9 +37,9 @@ def result(request_: RunRequest) -> RunResult:
 
 def test_the_bundle_says_what_it_was_trained_on(result: RunResult, request_: RunRequest):
     manifest = open_bundle(request_.output / "bundle").manifest
-    assert manifest.training.sha256 == read_recording(SAMPLE).sha256
-    assert (manifest.training.windows, manifest.training.seed, manifest.window_s) == (39, 3, 60)
-    assert set(manifest.conditions) == {"cooler", "valve", "pump", "accumulator"}
+    assert manifest.training.sha256 == read_recording(Path(request_.recording)).sha256
+    assert (manifest.training.windows, manifest.training.seed, manifest.window_s) == (42, 3, 60)
+    assert set(manifest.conditions) == {"valve", "pump"}
 
 
 def test_what_was_measured_is_in_the_manifest_the_report_and_the_card(result: RunResult, request_: RunRequest):
@@ -46,9 +47,9 @@ def test_what_was_measured_is_in_the_manifest_the_report_and_the_card(result: Ru
     reports = json.loads((request_.output / "report.json").read_text())
     card = (bundle.path / "MODEL_CARD.md").read_text()
 
-    assert set(bundle.manifest.metrics) == {"leave-cooler-level", "cross-fit"} == {item["name"] for item in reports}
+    assert set(bundle.manifest.metrics) == {"leave-campaign", "cross-fit"} == {item["name"] for item in reports}
     measured = reports[0]["conditions"]["valve"]["macro_f1"]["model"]
-    assert bundle.manifest.metrics["leave-cooler-level"]["valve.macro_f1"] == pytest.approx(measured["value"], abs=1e-4)
+    assert bundle.manifest.metrics["leave-campaign"]["valve.macro_f1"] == pytest.approx(measured["value"], abs=1e-4)
     assert "| valve | {value:.3f} [{low:.3f}, {high:.3f}] |".format(**measured) in card
     assert "majority class" in card
     assert "hydrosight-train fit --seed 3" in card
