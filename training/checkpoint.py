@@ -19,6 +19,7 @@ from edge_runtime.durable import replace_file
 from edge_runtime.errors import TrainingError
 from edge_runtime.graph import Int64Array
 from gnn.model import ModelConfig, UniversalTemporalGNN
+from training.code_key import code_key
 from training.config import FitSettings
 from training.dataset import Example
 
@@ -96,9 +97,9 @@ def fit_key(
     levels: Int64Array,
     *about: object,
 ) -> str:
-    """SHA-256 over everything that decides which network a fit gives: shape, settings, windows, torch, and `about`."""
+    """SHA-256 over everything that decides which network a fit gives: shape, settings, windows, code, `about`."""
     digest = hashlib.sha256()
-    for part in (config.model_dump_json(), settings.model_dump_json(), torch.__version__, *about):
+    for part in (config.model_dump_json(), settings.model_dump_json(), torch.__version__, code_key(), *about):
         digest.update(f"{part}\0".encode())
     digest.update(levels.tobytes())
     for examples in (training, validation):

@@ -3,13 +3,10 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-import gnn
-import training
 from edge_runtime.graph import Int64Array
 from edge_runtime.graph_builder import build_graph
 from edge_runtime.machine import Machine
@@ -18,6 +15,7 @@ from training.answers import Answer, Answers, Asked
 from training.baselines.contenders import ALL_CONTENDERS, CONTENDERS, BaselineInputs, ask_contender
 from training.baselines.inputs import sensor_cycles, sensor_features
 from training.checkpoint import forget_checkpoints
+from training.code_key import code_key
 from training.config import TrainingConfig
 from training.cross_fit import TrainingWindows, as_seen, fit_closed_form, fit_fold
 from training.dataset import Example, LabelledWindows, build_examples, silence_sensors
@@ -196,7 +194,7 @@ def trial_key(trial: Trial, config: TrainingConfig, windows: str) -> str:
         "silent": trial.split.silent,
         "missing": trial.split.missing,
         "windows": windows,
-        "code": _code_key(),
+        "code": code_key(),
     }
     if trial.who == BASELINES:
         facts["contenders"] = trial.contenders
@@ -220,14 +218,4 @@ def windows_key(data: TrainingWindows) -> str:
         digest.update(str(item.window.start_us).encode())
         for array in example.arrays():
             digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-@cache
-def _code_key() -> str:
-    """Hash of the code that models and simple models are made by: answers of other code aren't taken for its own."""
-    digest = hashlib.sha256()
-    own = Path(training.__path__[0])
-    for file in sorted([*Path(gnn.__path__[0]).glob("*.py"), *own.glob("*.py"), *(own / "baselines").glob("*.py")]):
-        digest.update(file.read_bytes())
     return digest.hexdigest()

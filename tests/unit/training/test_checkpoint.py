@@ -73,7 +73,7 @@ def test_a_fit_whose_network_nobody_needs_keeps_its_log(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["events.out.tfevents.1"]
 
 
-def test_the_key_changes_with_everything_that_a_fit_depends_on(data: TrainingWindows):
+def test_the_key_changes_with_everything_that_a_fit_depends_on(data: TrainingWindows, monkeypatch: pytest.MonkeyPatch):
     config, settings, levels = ModelConfig(width=8), FitSettings(), np.zeros(3, np.int64)
     training, validation = data.examples[:3], data.examples[3:5]
     key = fit_key(config, settings, training, validation, levels, 0)
@@ -90,4 +90,6 @@ def test_the_key_changes_with_everything_that_a_fit_depends_on(data: TrainingWin
         fit_key(config, settings, training, validation, levels, 1),
     ]
     assert key == fit_key(config, settings, training, validation, levels, 0)
+    monkeypatch.setattr("training.checkpoint.code_key", lambda: "of another release")
+    others.append(fit_key(config, settings, training, validation, levels, 0))
     assert len({key, *others}) == len(others) + 1
