@@ -39,47 +39,48 @@ def parts(data: TrainingWindows) -> BundleParts:
     )
 
 
-def test_a_bundle_opens_reproduces_its_golden_windows_and_says_what_it_was_made_of(
-    data: TrainingWindows, tmp_path: Path
-):
-    made = parts(data)
+@pytest.fixture(scope="module")
+def folder(data: TrainingWindows, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a bundle of these parts."""
+    folder = tmp_path_factory.mktemp("bundle")
+    build_bundle(parts(data), MACHINE_FILE, folder)
+    return folder
 
-    build_bundle(made, MACHINE_FILE, tmp_path / "bundle")
 
-    bundle = open_bundle(tmp_path / "bundle")
+def test_a_bundle_opens_reproduces_its_golden_windows_and_says_what_it_was_made_of(data: TrainingWindows, folder: Path):
+    made, bundle = parts(data), open_bundle(folder)
     assert check_golden(bundle, OnnxBackend(bundle.model_path)) < 1e-4
     assert bundle.manifest.conditions == made.calibration
     assert (bundle.manifest.version, bundle.manifest.release) == ("1.2.3", 4)
     assert bundle.manifest.metrics == made.metrics
     assert bundle.machine == data.windows.machine
     assert set(bundle.regions) == {"cooler", "valve", "pump", "accumulator"}
-    assert (tmp_path / "bundle" / "MODEL_CARD.md").read_text() == "# A card\n"
+    assert (folder / "MODEL_CARD.md").read_text() == "# A card\n"
 
 
-def test_a_model_with_residuals_declares_them_says_which_and_reproduces_its_golden_windows(
+def test_the_same_parts_give_the_same_bytes_whatever_the_folder_held(
+    data: TrainingWindows, folder: Path, tmp_path: Path
+):
+    (tmp_path / "old.txt").write_text("old")
+    assert build_bundle(parts(data), MACHINE_FILE, tmp_path).sha256 == open_bundle(folder).sha256
+    assert not (tmp_path / "old.txt").exists()
+
+
+def test_a_model_with_residuals_declares_them_and_reproduces_golden_windows_with_silent_sensors(
     data: TrainingWindows, tmp_path: Path
 ):
+    window = data.windows.items[0].window
+    silent = replace(window.channels[0], values=np.empty(0, np.float32))
+    golden = (window, replace(window, channels=(silent, *window.channels[1:])))
     model = UniversalTemporalGNN(ModelConfig(width=8, heads=2, residuals=True))
     model.fit_normalisation([example.sample for example in data.examples])
 
-    bundle = build_bundle(replace(parts(data), model=model), MACHINE_FILE, tmp_path / "bundle")
+    bundle = build_bundle(replace(parts(data), model=model, golden=golden), MACHINE_FILE, tmp_path / "bundle")
 
     assert bundle.manifest.residuals == "physics-1/1"
     assert check_golden(bundle, OnnxBackend(bundle.model_path)) < 1e-4
     inputs = {item.name for item in onnx.load(bundle.model_path).graph.input}
     assert {"residuals", "residual_mask"} <= inputs
-
-
-def test_the_same_parts_give_the_same_bytes(data: TrainingWindows, tmp_path: Path):
-    made = parts(data)
-    one, other = (build_bundle(made, MACHINE_FILE, tmp_path / name) for name in ("one", "other"))
-    assert one.sha256 == other.sha256
-
-
-def test_what_the_folder_held_before_is_gone(data: TrainingWindows, tmp_path: Path):
-    (tmp_path / "old.txt").write_text("old")
-    build_bundle(parts(data), MACHINE_FILE, tmp_path)
-    assert not (tmp_path / "old.txt").exists()
 
 
 def test_the_baseline_is_of_healthy_windows(data: TrainingWindows):
@@ -107,11 +108,3 @@ def test_golden_windows_are_spread_from_first_to_last(data: TrainingWindows):
     assert len(chosen) == 6
     assert (chosen[0], chosen[-1]) == (windows[0], windows[-1])
     assert spread(windows[:2], 6) == tuple(windows[:2])
-
-
-def test_a_window_with_silent_sensors_can_be_golden(data: TrainingWindows, tmp_path: Path):
-    window = data.windows.items[0].window
-    silent = replace(window.channels[0], values=np.empty(0, np.float32))
-    made = replace(parts(data), golden=(replace(window, channels=(silent, *window.channels[1:])),))
-    bundle = build_bundle(made, MACHINE_FILE, tmp_path / "bundle")
-    assert check_golden(bundle, OnnxBackend(bundle.model_path)) < 1e-4
