@@ -33,7 +33,7 @@ def test_it_reproduces_its_golden_windows(bundle: Bundle):
 
 
 def test_it_is_small(bundle: Bundle):
-    assert sum(file.stat().st_size for file in BUNDLE.iterdir()) < 2_000_000
+    assert sum(file.stat().st_size for file in BUNDLE.iterdir()) < 4_000_000
 
 
 def test_it_knows_every_condition_and_sensor_of_the_machine_file(bundle: Bundle):
