@@ -217,10 +217,10 @@ async def test_a_window_that_no_attempt_gets_through_makes_way_for_the_next(box,
     box.intake.deliver(minutes(0, 3))
     diagnose = box.pipeline.diagnoser.diagnose
 
-    def fails_on_the_first(window, history):
+    def fails_on_the_first(window, *more):
         if window.start_us == 0:
             raise BackendError("NaN", hint="")
-        return diagnose(window, history)
+        return diagnose(window, *more)
 
     monkeypatch.setattr(box.pipeline.diagnoser, "diagnose", fails_on_the_first)
     await box.beats(ATTEMPTS_A_WINDOW - 1)
