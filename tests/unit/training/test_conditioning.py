@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_runtime.errors import TrainingError
 from edge_runtime.graph import GraphSample
 from edge_runtime.window import ChannelWindow
-from training.conditioning import commissioned, conditioned, healthy_windows, sensor_deviations
+from training.conditioning import conditioned, healthy_windows
 from training.config import TrainingConfig
 from training.cross_fit import TrainingWindows
 from training.dataset import LabelledWindows, targets
@@ -16,8 +15,6 @@ from training.folds import Fold
 from training.model_answers import MODEL, WHOLE
 from training.splits import Split
 from training.trials import Examiner, Trial
-
-COOLER = ("cooler",)  # at its healthy level in one campaign of the rig alone
 
 
 def with_pressure_changed(windows: LabelledWindows, changed: np.ndarray) -> LabelledWindows:
@@ -63,7 +60,6 @@ def test_healthy_is_what_no_label_speaks_against(data: TrainingWindows, healthy:
     assert {(int(row["cooler"]), int(row["valve"]), int(row["pump"]), int(row["accumulator"])) for row in labels} == {
         (100, 100, 0, 130)
     }
-    assert set(healthy) < set(healthy_windows(data.windows, but=COOLER))
 
 
 def test_every_window_is_beside_the_baseline_of_the_healthy_training_windows(
@@ -103,28 +99,9 @@ def test_faulty_training_windows_teach_nothing_either(data: TrainingWindows, hea
 def test_without_a_healthy_training_window_nothing_is_compared(data: TrainingWindows, healthy: np.ndarray):
     training = np.setdiff1d(np.arange(len(data.windows)), healthy)
     earlier_fold = conditioned(data.windows, data.examples, np.arange(len(data.windows)))
-    assert not sensor_deviations(data.windows, conditioned(data.windows, earlier_fold, training)).any()
-
-
-def test_each_installation_is_beside_its_own_commissioning(data: TrainingWindows):
-    installation = data.windows.groups(COOLER)
-    teachers = healthy_windows(data.windows, but=COOLER)
-    own = [number for number in np.unique(installation) if (installation[teachers] == number).sum() >= 5]
-    here = np.flatnonzero(np.isin(installation, own))
-    windows = data.windows.select(here)
-    examples = [data.examples[number] for number in here]
-    taught = np.flatnonzero(np.isin(here, teachers))
-    before = commissioned(windows, examples, installation[here], taught)
-    others = np.flatnonzero(installation[here] != own[0])
-    after = commissioned(with_pressure_changed(windows, others), examples, installation[here], taught)
-    assert sum(example.sample.deviation_mask.any() for example in before) > len(windows) / 2
-    for number in np.flatnonzero(installation[here] == own[0]):
-        np.testing.assert_array_equal(before[number].sample.deviation, after[number].sample.deviation)
-
-
-def test_an_installation_that_was_never_commissioned_is_an_error(data: TrainingWindows, healthy: np.ndarray):
-    with pytest.raises(TrainingError, match="installation 1 has no window"):
-        commissioned(data.windows, data.examples, np.arange(len(data.windows)) % 2, healthy[healthy % 2 == 0])
+    for example in conditioned(data.windows, earlier_fold, training):
+        assert not example.sample.deviation.any()
+        assert not example.sample.deviation_mask.any()
 
 
 def test_a_conditioned_network_is_cross_fitted(data: TrainingWindows, tiny_config: TrainingConfig):
