@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.store.records import window_record
-from cloud_sync.cloud.access import create_token
-from cloud_sync.cloud.arrays import register_float32_arrays
-from cloud_sync.cloud.rows import rows_of
+from cloud_sync.cloud.access.enrolment import create_token
+from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.rows import rows_of
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, Batch, encode_batch

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from cloud_sync.cloud.registry import Registry
-from cloud_sync.cloud.registry_keys import Keys, create_keys
-from cloud_sync.cloud.settings_registry import SettingsRegistry
+from cloud_sync.cloud.registry.keys import Keys, create_keys
+from cloud_sync.cloud.registry.models import Registry
+from cloud_sync.cloud.registry.settings import SettingsRegistry
 from cloud_sync.edge.ota import ModelUpdates
 from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.model_target import ModelTarget

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from cloud_sync.cloud.app import create_app
+from cloud_sync.cloud.api.app import create_app
 from cloud_sync.cloud.settings import CloudSettings
 from edge_runtime.errors import ConfigurationError
 

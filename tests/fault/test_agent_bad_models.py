@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.cloud.registry import Registry
-from cloud_sync.cloud.registry_keys import Keys, create_keys
+from cloud_sync.cloud.registry.keys import Keys, create_keys
+from cloud_sync.cloud.registry.models import Registry
 from edge_runtime.bundle import MODEL_FILE
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.machine_file import load_machine

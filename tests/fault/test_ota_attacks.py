@@ -8,7 +8,7 @@ import httpx
 import pytest
 from tuf.api.metadata import Metadata, MetaFile, Timestamp
 
-from cloud_sync.cloud.registry_keys import Keys, create_keys
+from cloud_sync.cloud.registry.keys import Keys, create_keys
 from cloud_sync.edge.ota import ModelUpdates
 from edge_runtime.errors import CentreUnreachableError, UpdateError
 from tests.model_centre import Centre

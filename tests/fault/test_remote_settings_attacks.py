@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
-from cloud_sync.cloud.settings_registry import SettingsRegistry
-from cloud_sync.cloud.signed_repository import SignedRepository
+from cloud_sync.cloud.registry.settings import SettingsRegistry
+from cloud_sync.cloud.registry.signed_repository import SignedRepository
 from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.settings_target import MAX_DOCUMENT_BYTES, SettingsTarget
 from edge_runtime.errors import CentreUnreachableError, ConfigurationError, UpdateError

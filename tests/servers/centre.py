@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cloud_sync.cloud.access import create_token
+from cloud_sync.cloud.access.enrolment import create_token
 
-_MAIN = "from cloud_sync.cloud.cli import main; main()"
+_MAIN = "from cloud_sync.cloud.cli.main import main; main()"
 
 
 class Centre:

@@ -111,7 +111,7 @@ class TimescaleSource:
 
     @cached_property
     def _queries(self) -> Mapping[str, bytes]:
-        from cloud_sync.cloud.queries import load_queries
+        from cloud_sync.cloud.store.queries import load_queries
 
         return load_queries("training.sql")
 
@@ -120,8 +120,8 @@ class TimescaleSource:
         try:
             import psycopg
 
-            from cloud_sync.cloud.arrays import register_float32_arrays
             from cloud_sync.cloud.settings import load_settings
+            from cloud_sync.cloud.store.arrays import register_float32_arrays
         except ImportError as error:
             raise ConfigurationError(
                 f"{self.path}: the database's client isn't installed", hint="pip install 'hydrosight[cloud]'"

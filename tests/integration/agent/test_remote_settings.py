@@ -13,8 +13,8 @@ import yaml
 
 from agent.remote.trial import Trial
 from agent.remote.trial_file import TrialFile
-from cloud_sync.cloud.registry import Registry
-from cloud_sync.cloud.registry_keys import Keys, create_keys
+from cloud_sync.cloud.registry.keys import Keys, create_keys
+from cloud_sync.cloud.registry.models import Registry
 from demo.process import free_port
 from edge_runtime.alert import AlertState
 from tests.rig.agent import Agent

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from cloud_sync.cloud.migrate import migrate
+from cloud_sync.cloud.store.migrate import migrate
 from cloud_sync.wire import Enrolment
 from tests.integration.cloud.conftest import send
 from tests.integration.cloud.test_migrate import connect

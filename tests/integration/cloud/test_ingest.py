@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import zstandard
 
-from cloud_sync.cloud.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_float32_arrays
 from cloud_sync.wire import CONTENT_TYPE, MAX_BATCH_BYTES, MAX_COMPRESSED_BYTES, Batch, Enrolment, encode_batch
 from tests.integration.cloud.conftest import send
 from tests.servers.batches import SENSORS, diagnosis, make_batch, window

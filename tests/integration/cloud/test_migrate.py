@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from cloud_sync.cloud.migrate import migrate, migrations, schema_status
-from cloud_sync.cloud.queries import read_sql
+from cloud_sync.cloud.store.migrate import migrate, migrations, schema_status
+from cloud_sync.cloud.store.queries import read_sql
 from edge_runtime.errors import DatabaseError
 
 LARGE_TABLES = ("component_diagnoses", "diagnoses", "window_readings", "windows")
@@ -90,7 +90,7 @@ async def test_rows_move_into_chunks_when_timescaledb_comes_later(postgres_url: 
 
 def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from cloud_sync.cloud.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from cloud_sync.cloud.cli.main import main; main()", *arguments],
         env=os.environ | {"HYDROSIGHT_DATABASE_URL": url},
         capture_output=True,
         text=True,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from cloud_sync.cloud.migrate import migrate, schema_status
-from cloud_sync.cloud.retention import prune
 from cloud_sync.cloud.settings import CloudSettings
+from cloud_sync.cloud.store.migrate import migrate, schema_status
+from cloud_sync.cloud.store.retention import prune
 from tests.integration.cloud.test_migrate import command, connect
 
 DAY = timedelta(days=1)

@@ -7,8 +7,8 @@ import numpy as np
 import psycopg
 import pytest
 
-from cloud_sync.cloud.arrays import register_float32_arrays
-from cloud_sync.cloud.migrate import migrate
+from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.migrate import migrate
 from edge_runtime.errors import DatabaseError, RecordingError
 from tests.servers.batches import MINUTE_US, SENSORS, START_US, window
 from training.sources.open_source import open_source

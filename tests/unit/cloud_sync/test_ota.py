@@ -97,7 +97,7 @@ def test_bundle_that_is_not_what_was_signed_is_refused(
     model_centre: Centre, box: ModelUpdates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "cloud_sync.cloud.registry.ModelTarget.of",
+        "cloud_sync.cloud.registry.models.ModelTarget.of",
         classmethod(mislabel),
     )
     model_centre.publish(1)
@@ -185,7 +185,7 @@ def test_a_root_that_is_no_root_is_refused(model_centre: Centre, http_client: ht
 def test_target_that_is_no_model_is_refused(
     model_centre: Centre, box: ModelUpdates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloud_sync.cloud.registry.ModelTarget.model_dump", lambda self: {"name": "rig"})
+    monkeypatch.setattr("cloud_sync.cloud.registry.models.ModelTarget.model_dump", lambda self: {"name": "rig"})
     model_centre.publish(1)
     monkeypatch.undo()
     with pytest.raises(UpdateError, match=r"models/rig/1\.0\.0\.tar: what was signed is not a model"):

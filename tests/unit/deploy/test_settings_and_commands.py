@@ -18,7 +18,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose" / "compose
 CONTAINERFILES = {path.name.split(".")[0]: path.read_text() for path in (ROOT / "deploy" / "containers").iterdir()}
 PROGRAMS = {
     "hydrosight": "agent.cli.main",
-    "hydrosight-cloud": "cloud_sync.cloud.cli",
+    "hydrosight-cloud": "cloud_sync.cloud.cli.main",
     "hydrosight-train": "training.cli.main",
 }
 IMAGES = {"hydrosight-cloud": "hydrosight-cloud", "hydrosight-training": "hydrosight-train"}

@@ -1,0 +1,1 @@
+"""Who may do what: boxes, people, their secrets, and the audit."""

@@ -1,0 +1,1 @@
+"""The centre's HTTP service: one module a group of routes."""

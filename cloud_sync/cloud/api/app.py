@@ -1,0 +1,99 @@
+"""The centre's HTTP service, put together. Stateless: run as many as needed before one database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from cloud_sync.cloud.api import problem
+from cloud_sync.cloud.api.audit import audit_api
+from cloud_sync.cloud.api.enrol import enrol_api
+from cloud_sync.cloud.api.gaps import gap_api
+from cloud_sync.cloud.api.history import history_api
+from cloud_sync.cloud.api.ingest import ingest_api
+from cloud_sync.cloud.api.labels import label_api
+from cloud_sync.cloud.api.ledger import ledger_api
+from cloud_sync.cloud.api.read import read_api
+from cloud_sync.cloud.api.request_trace import RequestTrace
+from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
+from cloud_sync.cloud.settings import CloudSettings
+from cloud_sync.cloud.store.database import Database
+from edge_runtime.errors import ConfigurationError
+
+
+class _Folder(StaticFiles):
+    """A folder served read-only; empty (404) while it isn't there yet."""
+
+    async def check_config(self) -> None:
+        return
+
+
+def create_app(settings: CloudSettings) -> FastAPI:
+    """The service for these settings.
+
+    Raises:
+        ConfigurationError: no database is set, or the folder of models isn't there.
+    """
+    database = Database(settings)
+    metrics = CentreMetrics()
+    metrics.database_up.set_function(lambda: float(database.ready))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        tasks = [
+            asyncio.create_task(database.watch(), name="database watch"),
+            asyncio.create_task(database.keep_pruned(), name="retention"),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await database.close()
+
+    app = FastAPI(
+        title="Hydrosight centre",
+        description="Enrolment and ingest for boxes; machines, diagnoses, windows, alerts and ledgers for operators.",
+        version="1",
+        lifespan=lifespan,
+    )
+    app.add_middleware(RequestTrace)
+    problem.install(app, settings.retry_after_s)
+    app.include_router(enrol_api(database, settings, metrics))
+    app.include_router(ingest_api(database, settings, metrics))
+    app.include_router(ledger_api(database))
+    app.include_router(read_api(database))
+    app.include_router(gap_api(database))
+    app.include_router(history_api(database))
+    app.include_router(label_api(database))
+    app.include_router(audit_api(database))
+    if settings.tuf_repository is not None:
+        if not settings.tuf_repository.is_dir():
+            raise ConfigurationError(
+                f"tuf_repository: there is no folder {settings.tuf_repository}",
+                hint="Make the repository first: hydrosight-cloud model init, as docs/model-updates.md shows.",
+            )
+        for folder in ("metadata", "targets"):
+            files = _Folder(directory=settings.tuf_repository / folder, check_dir=False)
+            app.mount(f"/tuf/{folder}", files, name=f"tuf-{folder}")
+
+    @app.get("/health/live", tags=["health"], summary="The process runs")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/health/ready", tags=["health"], summary="The database answers and has this server's schema")
+    async def ready() -> JSONResponse:
+        await database.check()
+        if database.ready:
+            return JSONResponse({"status": "ready"})
+        headers = {"Retry-After": str(settings.retry_after_s)}
+        return JSONResponse({"status": "not ready", "database": database.problem}, 503, headers)
+
+    @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
+    async def prometheus() -> Response:
+        return Response(metrics.render(), media_type=CONTENT_TYPE)
+
+    return app

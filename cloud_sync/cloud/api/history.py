@@ -1,0 +1,63 @@
+"""What operators and dashboards plot over weeks and years: health and completeness by hour and by day. Latest first."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+
+from cloud_sync.cloud.api.paging import BeforeTime, Limit, machine_page
+from cloud_sync.cloud.store.database import Database
+from cloud_sync.cloud.store.queries import load_queries
+
+_QUERIES = load_queries("history.sql")
+
+Bucket = Annotated[Literal["hour", "day"], Query(description="how long a time each entry is about; days are UTC's")]
+
+
+class HealthAnswer(BaseModel):
+    """A component in one hour or day: `judged` of `windows` diagnoses gave it a health, the others abstained."""
+
+    component: str
+    start: datetime
+    mean_health: float | None
+    least_health: float | None
+    judged: int
+    windows: int
+
+
+class CompletenessAnswer(BaseModel):
+    """A machine in one hour or day: seconds that diagnosed windows cover, and how much of the readings they had."""
+
+    start: datetime
+    windows: int
+    covered_s: float
+    mean_completeness: float
+    least_completeness: float
+
+
+def history_api(database: Database) -> APIRouter:
+    """Routes for aggregates; both need a viewer's token."""
+    router = APIRouter(prefix="/api/v1/machines", tags=["operators"])
+
+    @router.get("/{machine}/health", summary="Health of components by hour or day")
+    async def health(
+        request: Request,
+        machine: str,
+        bucket: Bucket = "hour",
+        component: str | None = None,
+        limit: Limit = 168,
+        before: BeforeTime = None,
+    ) -> list[HealthAnswer]:
+        statement = _QUERIES[f"health_by_{bucket}"]
+        paged = {"limit": limit, "before": before}
+        return await machine_page(database, request, machine, statement, HealthAnswer, component=component, **paged)
+
+    @router.get("/{machine}/completeness", summary="How much of each hour or day was seen")
+    async def completeness(
+        request: Request, machine: str, bucket: Bucket = "hour", limit: Limit = 168, before: BeforeTime = None
+    ) -> list[CompletenessAnswer]:
+        statement = _QUERIES[f"completeness_by_{bucket}"]
+        return await machine_page(database, request, machine, statement, CompletenessAnswer, limit=limit, before=before)
+
+    return router

@@ -1,0 +1,80 @@
+"""POST /api/v1/ingest: one batch, answered when it is on disk."""
+
+import asyncio
+import time
+
+import msgspec
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from cloud_sync.cloud.access import credentials
+from cloud_sync.cloud.access.secret import bearer
+from cloud_sync.cloud.api.body import read_body
+from cloud_sync.cloud.metrics import CentreMetrics
+from cloud_sync.cloud.settings import CloudSettings
+from cloud_sync.cloud.store.database import Database
+from cloud_sync.cloud.store.ingest import write_batch
+from cloud_sync.cloud.store.rows import BatchRows, rows_of
+from cloud_sync.wire import CONTENT_TYPE, MAX_COMPRESSED_BYTES, Acknowledgement, Batch, decode_batch
+from edge_runtime.errors import CredentialError, DatabaseError, RefusedError, WireError
+
+_log = structlog.get_logger(__name__)
+
+
+def ingest_api(database: Database, settings: CloudSettings, metrics: CentreMetrics) -> APIRouter:
+    """The route of ingest."""
+    router = APIRouter(prefix="/api/v1", tags=["boxes"])
+    turns = asyncio.Semaphore(settings.concurrent_ingests)
+
+    @router.post("/ingest", response_model=None, summary="Hand over one batch; answered when it is on disk")
+    async def ingest(request: Request) -> Response:
+        machine = None
+        try:
+            async with database.transaction() as connection:  # before the body: strangers don't get to send megabytes
+                identity = await credentials.authenticate(
+                    connection, bearer(request.headers.get("authorization")), settings.credential_lifetime
+                )
+            machine = identity.machine
+            body = await _batch_body(request, settings.body_timeout_s)
+            started = time.monotonic()
+            async with turns:
+                batch, rows = await asyncio.to_thread(_decode, body, identity.machine)
+                async with database.transaction() as connection:
+                    acknowledgement = await write_batch(connection, identity, batch, rows, request.state.trace_id)
+        except (CredentialError, RefusedError, WireError) as error:
+            metrics.batches.labels("refused").inc()
+            _log.warning("batch refused", machine=machine, reason=str(error))
+            raise
+        except DatabaseError:
+            metrics.batches.labels("failed").inc()
+            raise
+        metrics.ingest_seconds.observe(time.monotonic() - started)
+        _count(metrics, acknowledgement, len(body), rows, backlog=batch.backlog)
+        return Response(msgspec.json.encode(acknowledgement), media_type="application/json")
+
+    return router
+
+
+async def _batch_body(request: Request, timeout_s: float) -> bytes:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != CONTENT_TYPE:
+        raise RefusedError("the body isn't a batch", status=415, hint=f"Send it as Content-Type: {CONTENT_TYPE}")
+    return await read_body(request, MAX_COMPRESSED_BYTES, timeout_s)
+
+
+def _decode(body: bytes, machine: str) -> tuple[Batch, BatchRows]:
+    batch = decode_batch(body)
+    return batch, rows_of(batch, machine)
+
+
+def _count(
+    metrics: CentreMetrics, acknowledgement: Acknowledgement, size: int, rows: BatchRows, *, backlog: bool
+) -> None:
+    if acknowledgement.duplicate:
+        metrics.batches.labels("duplicate").inc()
+        return
+    metrics.batches.labels("committed").inc()
+    metrics.bytes.inc(size)
+    metrics.backlog_batches.inc(backlog)
+    metrics.samples.inc(rows.samples)
+    metrics.diagnoses.inc(len(rows.diagnoses))
+    metrics.alerts.inc(len(rows.alerts))

@@ -1,0 +1,41 @@
+"""What the centre holds of readings, by their numbers: for the box that asks, and for operators of any machine."""
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from cloud_sync.cloud.access import credentials
+from cloud_sync.cloud.access.operators import authorise
+from cloud_sync.cloud.access.secret import bearer
+from cloud_sync.cloud.store.database import Database
+from cloud_sync.cloud.store.ledger import read_ledger
+
+
+def ledger_api(database: Database) -> APIRouter:
+    """The routes of the ledger."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get(
+        "/ledger", tags=["boxes"], response_model=None, summary="Which of the box's readings are here, and which twice"
+    )
+    async def own(request: Request) -> Response:
+        async with database.transaction() as connection:
+            identity = await credentials.authenticate(connection, bearer(request.headers.get("authorization")))
+        return await _answer(identity.machine)
+
+    @router.get(
+        "/machines/{machine}/ledger",
+        tags=["operators"],
+        response_model=None,
+        summary="Which readings of its box are here, and which twice",
+    )
+    async def of_machine(request: Request, machine: str) -> Response:
+        async with database.transaction() as connection:
+            await authorise(connection, request)
+        return await _answer(machine)
+
+    async def _answer(machine: str) -> Response:
+        async with database.transaction() as connection:
+            ledger = await read_ledger(connection, machine)
+        return Response(msgspec.json.encode(ledger), media_type="application/json")
+
+    return router

@@ -1,0 +1,33 @@
+"""Lists over HTTP, a page at a time, the newest first: a page begins before the last entry of the one before."""
+
+from typing import Annotated, TypeVar
+
+from fastapi import Query, Request
+from psycopg.rows import class_row
+from pydantic import AwareDatetime, BaseModel
+
+from cloud_sync.cloud.access.operators import authorise
+from cloud_sync.cloud.store.database import Database
+from cloud_sync.cloud.store.fleet import machine_file
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+BeforeTime = Annotated[AwareDatetime | None, Query(description="only what starts before this, exclusive")]
+BeforeId = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="only those with a smaller id, exclusive")]
+
+Entry = TypeVar("Entry", bound=BaseModel)
+
+
+async def machine_page(
+    database: Database, request: Request, machine: str, statement: bytes, form: type[Entry], **values: object
+) -> list[Entry]:
+    """What `statement` finds of a machine, for whoever may read.
+
+    Raises:
+        RefusedError: the request has no token that is in force (401), or there is no such machine (404).
+    """
+    async with database.transaction() as connection:
+        await authorise(connection, request)
+        await machine_file(connection, machine)
+        async with connection.cursor(row_factory=class_row(form)) as cursor:
+            await cursor.execute(statement, {"machine": machine, **values})
+            return await cursor.fetchall()

@@ -1,0 +1,1 @@
+"""The `hydrosight-cloud` command: one module a group of commands."""

@@ -1,0 +1,49 @@
+"""`hydrosight-cloud machine | agent`: take access from boxes."""
+
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from cloud_sync.cloud.access import enrolment as access
+from cloud_sync.cloud.cli.session import ConfigOption, audited
+from edge_runtime.errors import ConfigurationError
+from edge_runtime.machine import Name
+
+machine_app = typer.Typer(help="Machines.", no_args_is_help=True)
+agent_app = typer.Typer(help="The boxes on machines.", no_args_is_help=True)
+
+
+def check_machine_name(name: str) -> None:
+    """Whether it can be a machine's name in a machine file.
+
+    Raises:
+        ConfigurationError: it can't.
+    """
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"{name!r} can't be a machine's name",
+            hint="Up to 64 letters, digits, '_', '-' and '.', beginning with a letter or digit.",
+        ) from error
+
+
+@machine_app.command("revoke")
+def revoke_machine(
+    machine: Annotated[str, typer.Argument(help="Name of the machine.")], config: ConfigOption = None
+) -> None:
+    """Revoke the credential of MACHINE's box and its unused tokens. What it has sent stays."""
+    if not audited(config, "machine revoke", machine, lambda c: access.revoke_machine(c, machine)):
+        raise ConfigurationError(f"machine {machine!r} has nothing in force", hint="See: hydrosight-cloud fleet")
+    typer.echo(f"Revoked. To let its box in again: hydrosight-cloud enroll {machine}")
+
+
+@agent_app.command("revoke")
+def revoke_agent(
+    agent: Annotated[str, typer.Argument(help="Id of the agent, as `fleet` shows it.")], config: ConfigOption = None
+) -> None:
+    """Revoke the credential of one box."""
+    if not audited(config, "agent revoke", agent, lambda c: access.revoke_agent(c, agent)):
+        raise ConfigurationError(f"no agent {agent!r} is in force", hint="See: hydrosight-cloud fleet")
+    typer.echo("Revoked. To let the box in again: hydrosight-cloud enroll MACHINE")

@@ -1,0 +1,119 @@
+"""`hydrosight-cloud`: run the centre and look after it. Exit codes: 0 done, 1 failed, 2 wrong usage or settings."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud_sync.cloud.access.enrolment import create_token
+from cloud_sync.cloud.cli import access, audit, database, labels, models, operators, settings
+from cloud_sync.cloud.cli.listing import show_list
+from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, audited, in_transaction
+from cloud_sync.cloud.logs import configure_logs
+from cloud_sync.cloud.server import serve as run_server
+from cloud_sync.cloud.settings import load_settings
+from cloud_sync.cloud.store.fleet import read_fleet
+from edge_runtime.errors import HydrosightError
+
+app = typer.Typer(
+    help="Run the centre: enrol boxes, take in what they send, show the fleet, publish models.", no_args_is_help=True
+)
+app.add_typer(database.app, name="db")
+app.add_typer(access.machine_app, name="machine")
+app.add_typer(access.agent_app, name="agent")
+app.add_typer(operators.app, name="operator")
+app.add_typer(labels.app, name="label")
+app.add_typer(models.app, name="model")
+app.add_typer(settings.app, name="settings")
+app.command("audit")(audit.audit)
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
+    tuf_repository: Annotated[Path | None, typer.Option(help="Folder of signed models, served at /tuf/.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the API until told to stop. The database's URL comes from HYDROSIGHT_DATABASE_URL or --config."""
+    options = {
+        "host": host,
+        "port": port,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "tuf_repository": tuf_repository,
+    }
+    settings = load_settings(config, {name: value for name, value in options.items() if value is not None})
+    configure_logs(logging.INFO)
+
+    def announce(url: str) -> None:
+        typer.echo(json.dumps({"event": "ready", "url": url}) if as_json else f"Hydrosight centre at {url}")
+        sys.stdout.flush()
+
+    run_server(settings, announce)
+
+
+@app.command()
+def enroll(
+    machine: Annotated[str, typer.Argument(help="Name of the machine, as in its machine file.")],
+    valid_hours: Annotated[float, typer.Option(help="How long the token can be used.", min=0.01, max=24 * 90)] = 24,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a one-time token that enrols the box of MACHINE. It is shown this once."""
+    access.check_machine_name(machine)
+    valid_for = timedelta(hours=valid_hours)
+    token = audited(config, "enroll", machine, lambda c: create_token(c, machine, valid_for))
+    if as_json:
+        typer.echo(json.dumps({"machine": machine, "token": token.token, "expires_at": token.expires_at.isoformat()}))
+        return
+    typer.echo(token.token)
+    typer.echo(f"Valid once, for {machine}, until {token.expires_at:%Y-%m-%d %H:%M %Z}. On the box:", err=True)
+    typer.echo("  hydrosight enrol --token-file FILE", err=True)
+
+
+@app.command()
+def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every machine: its box, when it was last seen, health, alerts, and how far diagnosis lies behind."""
+    machines, now = in_transaction(config, read_fleet), datetime.now(UTC)
+    show_list(
+        machines,
+        ("machine", "agent", "last seen", "model", "health", "alerts", "lag"),
+        lambda status: (
+            status.machine,
+            status.agent or "not enrolled",
+            "never" if status.last_seen is None else f"{_span((now - status.last_seen).total_seconds())} ago",
+            status.model_version or "–",
+            "–" if status.overall_health is None else f"{status.overall_health:.2f}",
+            str(status.standing_alerts),
+            "–" if status.lag_s is None else _span(status.lag_s),
+        ),
+        nothing="No machines yet. Enrol the first: hydrosight-cloud enroll MACHINE",
+        as_json=as_json,
+    )
+
+
+def _span(seconds: float) -> str:
+    """A time span for people: its largest unit only."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def main() -> None:
+    """Entry point: errors raised on purpose become a message, a hint and an exit code."""
+    try:
+        app()
+    except HydrosightError as error:
+        typer.echo(f"Error: {error}", err=True)
+        if error.hint:
+            typer.echo(f"Hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)

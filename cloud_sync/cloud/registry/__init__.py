@@ -1,0 +1,1 @@
+"""The signed repository of models and settings."""

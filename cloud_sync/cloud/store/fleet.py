@@ -1,0 +1,55 @@
+"""What the centre knows of each machine, read from the database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import class_row
+
+from cloud_sync.cloud.store.queries import load_queries
+from edge_runtime.errors import RefusedError
+
+_QUERIES = load_queries("read.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStatus:
+    """One machine at a glance.
+
+    Attributes:
+        agent: id of its box; None when it has none enrolled.
+        last_seen: when the box last handed over a batch, by the database's clock.
+        lag_s: how far the end of the newest diagnosed window lies behind now, seconds.
+        standing_alerts: raised and not cleared.
+    """
+
+    machine: str
+    agent: str | None
+    agent_version: str | None
+    last_seen: datetime | None
+    model_version: str | None
+    overall_health: float | None
+    diagnosed_until: datetime | None
+    standing_alerts: int
+    lag_s: float | None
+
+
+async def read_fleet(connection: psycopg.AsyncConnection, machine: str | None = None) -> list[MachineStatus]:
+    """All machines, or the one of that name, by name."""
+    async with connection.cursor(row_factory=class_row(MachineStatus)) as cursor:
+        await cursor.execute(_QUERIES["fleet"], {"machine": machine})
+        return await cursor.fetchall()
+
+
+async def machine_file(connection: psycopg.AsyncConnection, machine: str) -> str:
+    """The machine file as its box brought it; empty until one has.
+
+    Raises:
+        RefusedError: there is no such machine (404).
+    """
+    row = await (await connection.execute(_QUERIES["machine_file"], {"machine": machine})).fetchone()
+    if row is None:
+        raise RefusedError(
+            f"there is no machine {machine!r}", status=404, hint="GET /api/v1/machines lists those that there are."
+        )
+    return str(row[0])

@@ -1,0 +1,106 @@
+"""What people found out about machines, in the database."""
+
+from datetime import datetime
+from typing import Annotated
+
+import psycopg
+from psycopg.rows import class_row
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from cloud_sync.cloud.store.queries import load_queries
+from edge_runtime.errors import ConfigurationError, RefusedError
+from edge_runtime.machine import Machine
+from edge_runtime.yaml_file import YamlText
+
+_QUERIES = load_queries("labels.sql")
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class Finding(BaseModel):
+    """What somebody says of a condition over a span of time.
+
+    Attributes:
+        condition: as the machine file names it, such as "valve".
+        level: label of one of its levels; null takes back what was said of this time before.
+        start, end: the span, end exclusive. Windows that lie within it are labelled.
+        note: how it was found: an inspection, a part that was changed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    condition: Text
+    level: Text | None
+    start: AwareDatetime
+    end: AwareDatetime
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+    @model_validator(mode="after")
+    def _has_length(self) -> "Finding":
+        if self.end <= self.start:
+            raise ValueError("end must lie after start")
+        return self
+
+
+class Label(BaseModel):
+    """A finding as it was noted: by whom and when."""
+
+    id: int
+    condition: str
+    level: str | None
+    start: datetime
+    end: datetime
+    said_by: str
+    said_at: datetime
+    note: str
+
+
+async def add_label(
+    connection: psycopg.AsyncConnection, machine: str, machine_file: str, finding: Finding, said_by: str
+) -> Label:
+    """Note a finding about a machine.
+
+    Args:
+        connection: in a transaction.
+        machine: its name.
+        machine_file: its text; what it has no conditions in can't be checked.
+        finding: what is said.
+        said_by: who says it.
+
+    Raises:
+        RefusedError: the machine has no such condition, or the condition no such level (422).
+    """
+    _check(machine, machine_file, finding)
+    values = {"machine": machine, "said_by": said_by, **finding.model_dump()}
+    row = await (await connection.execute(_QUERIES["insert"], values)).fetchone()
+    assert row is not None  # noqa: S101  RETURNING
+    return Label(id=row[0], said_at=row[1], said_by=said_by, **finding.model_dump())
+
+
+async def newest_labels(
+    connection: psycopg.AsyncConnection, machine: str, *, limit: int, before: int | None = None
+) -> list[Label]:
+    """What was said of a machine, the last first."""
+    async with connection.cursor(row_factory=class_row(Label)) as cursor:
+        await cursor.execute(_QUERIES["newest"], {"machine": machine, "limit": limit, "before": before})
+        return await cursor.fetchall()
+
+
+def _check(machine: str, machine_file: str, finding: Finding) -> None:
+    try:
+        conditions = YamlText.parse(machine_file, f"machine file of {machine}").validated(Machine).conditions
+    except ConfigurationError:
+        return
+    levels = {item.name: [str(level.label) for level in item.levels] for item in conditions}
+    if finding.condition not in levels:
+        raise RefusedError(
+            f"machine {machine!r} has no condition {finding.condition!r}",
+            status=422,
+            hint=f"Its machine file has: {', '.join(levels) or 'none'}.",
+        )
+    if finding.level is not None and finding.level not in levels[finding.condition]:
+        raise RefusedError(
+            f"{finding.condition!r} has no level {finding.level!r}",
+            status=422,
+            hint=f"Its levels are: {', '.join(levels[finding.condition])}.",
+        )
