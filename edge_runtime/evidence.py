@@ -64,32 +64,32 @@ def evidence(
     Returns:
         At most MOST_SHOWN, by falling size of the deviation.
     """
-    witnesses = {sensor.name for sensor in sensors_of(machine, component) or machine.sensors}
-    found = [
-        _compare(sensor, float(np.nanmean(channel.values)), expected[sensor.name])
-        for sensor, channel in zip(machine.sensors, window.channels, strict=True)
-        if sensor.name in witnesses & expected.keys() and channel.completeness > 0
-    ]
-    return tuple(sorted(found, key=lambda item: -abs(item.deviation))[:MOST_SHOWN])
+    found = []
+    for sensor in sensors_of(machine, component) or machine.sensors:
+        channel = window.channels[machine.sensor_index[sensor.name]]
+        if sensor.name in expected and channel.completeness > 0:
+            healthy = expected[sensor.name]
+            found.append(((channel.mean - healthy.mean) / healthy.spread, sensor, channel.mean))
+    found.sort(key=lambda item: -abs(item[0]))
+    return tuple(
+        Evidence(
+            sensor=sensor.name,
+            unit=sensor.unit,
+            seen=seen,
+            expected=expected[sensor.name].mean,
+            deviation=deviation,
+            baseline=expected[sensor.name].origin,
+        )
+        for deviation, sensor, seen in found[:MOST_SHOWN]
+    )
 
 
 def sensors_of(machine: Machine, component: str) -> tuple[Sensor, ...]:
     """The sensors that have a place on a component, in the order of the machine file."""
-    return tuple(s for s in machine.sensors if any(place.component == component for place in s.placements))
+    return machine.sensors_by_component[component]
 
 
 def _mean_when_healthy(own: Comparison, number: int) -> float:
     """Over those parts of the window that a sensor was heard in: half a work cycle isn't held against a whole one."""
     parts = own.expected[number, 1:][np.isfinite(own.deviation[number, 1:])]
     return float(parts.mean() if len(parts) else own.expected[number, 0])
-
-
-def _compare(sensor: Sensor, seen: float, healthy: Expectation) -> Evidence:
-    return Evidence(
-        sensor=sensor.name,
-        unit=sensor.unit,
-        seen=seen,
-        expected=healthy.mean,
-        deviation=(seen - healthy.mean) / healthy.spread,
-        baseline=healthy.origin,
-    )

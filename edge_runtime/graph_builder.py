@@ -7,6 +7,7 @@ are then divided by the nameplate, so that it serves machines of any size as wel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from edge_runtime.features.hydraulic import hydraulic_features
 from edge_runtime.features.physics.residuals import physics_residuals
 from edge_runtime.features.sequence import TOKENS, window_means
 from edge_runtime.graph import EDGE_FEATURES, Float32Array, GraphSample, Int64Array
-from edge_runtime.machine import Connection, Machine
+from edge_runtime.machine import MACHINES_KEPT, Connection, Machine
 from edge_runtime.nameplate import normalisation
 from edge_runtime.resampling import SAMPLES, resample
 from edge_runtime.vocabulary import CANONICAL_CHANNELS, ComponentType, Material, Port
@@ -44,7 +45,8 @@ def build_graph(machine: Machine, window: Window, beside: Comparison | None = No
         window: of any rate.
         beside: the same window beside the machine's healthy baseline, where there is one.
     """
-    places = _places(machine)
+    layout = _layout_of(machine)
+    places = layout.places
     length_us = window.length_us
     step_us = length_us / SAMPLES
     signals = resample(window)
@@ -63,7 +65,7 @@ def build_graph(machine: Machine, window: Window, beside: Comparison | None = No
     feature_mask[places.node, places.channel] = raw_mask[places.signal]
 
     present = np.isfinite(sequence)
-    hydraulic, hydraulic_mask = _machine_features(machine, places, means)
+    hydraulic, hydraulic_mask = _machine_features(layout, means)
     residuals, residual_mask = physics_residuals(machine, window, signals)
     deviation, deviation_mask = deviation_input(machine, beside)
     return GraphSample(
@@ -73,9 +75,9 @@ def build_graph(machine: Machine, window: Window, beside: Comparison | None = No
         feature_mask=feature_mask.reshape(nodes, -1),
         machine_features=np.tile(hydraulic, (nodes, 1)),
         machine_feature_mask=np.tile(hydraulic_mask, (nodes, 1)),
-        component_type=np.array([_COMPONENT_TYPES.index(component.type) for component in machine.components], np.int64),
-        edge_index=_edge_index(machine),
-        edge_features=_edge_features(machine.connections),
+        component_type=layout.component_type,
+        edge_index=layout.edge_index,
+        edge_features=layout.edge_features,
         residuals=residuals,
         residual_mask=residual_mask,
         deviation=deviation,
@@ -114,6 +116,35 @@ class _Places:
     scale: Float64Array
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What is the same in the graphs of all of a machine's windows; numbers are the sensors'."""
+
+    places: _Places
+    component_type: Int64Array
+    edge_index: Int64Array
+    edge_features: Float32Array
+    pressures: Int64Array
+    temperatures: Int64Array
+    flows: Int64Array
+
+
+@lru_cache(maxsize=MACHINES_KEPT)
+def _layout_of(machine: Machine) -> _Layout:
+    def signals(*ports: Port) -> Int64Array:
+        return np.array([number for number, sensor in enumerate(machine.sensors) if sensor.port in ports], np.int64)
+
+    return _Layout(
+        places=_places(machine),
+        component_type=np.array([_COMPONENT_TYPES.index(component.type) for component in machine.components], np.int64),
+        edge_index=_edge_index(machine),
+        edge_features=_edge_features(machine.connections),
+        pressures=signals(Port.PRESSURE_IN, Port.PRESSURE_OUT),
+        temperatures=signals(Port.TEMPERATURE_IN, Port.TEMPERATURE_OUT),
+        flows=signals(Port.FLOW_IN, Port.FLOW_OUT),
+    )
+
+
 def _places(machine: Machine) -> _Places:
     rows = [
         (
@@ -131,23 +162,20 @@ def _places(machine: Machine) -> _Places:
     return _Places(signal, node, channel, columns[:, 3:4], columns[:, 4:5])
 
 
-def _machine_features(machine: Machine, places: _Places, means: Float64Array) -> tuple[Float32Array, Float32Array]:
-    def signals(*ports: Port) -> list[int]:
-        return [number for number, sensor in enumerate(machine.sensors) if sensor.port in ports]
-
-    at_node = np.full((len(machine.components), len(CANONICAL_CHANNELS)), np.nan)
+def _machine_features(layout: _Layout, means: Float64Array) -> tuple[Float32Array, Float32Array]:
+    places = layout.places
+    at_node = np.full((len(layout.component_type), len(CANONICAL_CHANNELS)), np.nan)
     at_node[places.node, places.channel] = means[places.signal]
     # A sensor's first placement is its own; its nameplate is the one that counts.
     own, first = np.unique(places.signal, return_index=True)
-    share = np.full(len(machine.sensors), np.nan)
+    share = np.full(len(means), np.nan)
     share[own] = means[own] / places.scale[first, 0]
-    pressures = signals(Port.PRESSURE_IN, Port.PRESSURE_OUT)
     pair = [CANONICAL_CHANNELS.index(Port.PRESSURE_IN), CANONICAL_CHANNELS.index(Port.PRESSURE_OUT)]
     return hydraulic_features(
-        pressures_bar=means[pressures],
-        temperatures_c=means[signals(Port.TEMPERATURE_IN, Port.TEMPERATURE_OUT)],
-        flow_share=share[signals(Port.FLOW_IN, Port.FLOW_OUT)],
-        pressure_share=share[pressures],
+        pressures_bar=means[layout.pressures],
+        temperatures_c=means[layout.temperatures],
+        flow_share=share[layout.flows],
+        pressure_share=share[layout.pressures],
         pressure_pairs_bar=at_node[:, pair],
     )
 

@@ -82,7 +82,7 @@ def _fault(sensor: Sensor, channel: ChannelWindow, length_us: int) -> SensorFaul
         return SensorFault(sensor=sensor.name, kind=kind, message=f"{sensor.name}: {message}{why}", reason=reason)
 
     share = channel.completeness
-    seen = channel.values[np.isfinite(channel.values)]
+    seen = channel.values if share == 1.0 else channel.values[np.isfinite(channel.values)]
     if share < MIN_COMPLETENESS and channel.doubt is Reason.STUCK:
         at = f" at {seen[-1]:g} {sensor.unit}" if len(seen) else ""
         return fault(SensorFaultKind.STUCK, f"stuck{at}")

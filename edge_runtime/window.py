@@ -1,6 +1,7 @@
 """A window: an event-time interval of all channels of a machine, gaps marked."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from edge_runtime.quality import Reason
 Float32Array = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChannelWindow:
     """One sensor's samples on a regular grid within a window.
 
@@ -30,13 +31,20 @@ class ChannelWindow:
     doubt: Reason = Reason.NONE
     thinned: float = 0.0
 
-    @property
+    @cached_property
     def completeness(self) -> float:
         """Share of the grid that holds a value, 0–1."""
-        return 0.0 if not len(self.values) else float(np.isfinite(self.values).mean())
+        return np.count_nonzero(np.isfinite(self.values)) / len(self.values) if len(self.values) else 0.0
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean of the values that aren't gaps, in single precision; NaN when there is none."""
+        if self.completeness == 0.0:
+            return float("nan")
+        return float(self.values.mean() if self.completeness == 1.0 else np.nanmean(self.values))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
     """All channels of one machine over start_us <= t < end_us, in the order of the machine file's sensors."""
 
@@ -50,7 +58,7 @@ class Window:
         """How long it is."""
         return self.end_us - self.start_us
 
-    @property
+    @cached_property
     def completeness(self) -> float:
         """Mean completeness over all channels, 0–1; a silent sensor counts 0."""
         return float(np.mean([channel.completeness for channel in self.channels])) if self.channels else 0.0

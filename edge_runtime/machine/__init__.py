@@ -7,11 +7,12 @@ A machine file is YAML; `configs/machines/` holds the shipped ones. Everything i
 from edge_runtime.machine.component import Component, Nameplate
 from edge_runtime.machine.condition import Condition, Level
 from edge_runtime.machine.connection import Connection
-from edge_runtime.machine.machine import Machine, MisfitError
+from edge_runtime.machine.machine import MACHINES_KEPT, Machine, MisfitError
 from edge_runtime.machine.part import Finite, Name
 from edge_runtime.machine.sensor import Placement, Sensor
 
 __all__ = [
+    "MACHINES_KEPT",
     "Component",
     "Condition",
     "Connection",

@@ -14,6 +14,9 @@ from edge_runtime.machine.part import MachinePart, Name
 from edge_runtime.machine.sensor import Sensor
 from edge_runtime.vocabulary import Port
 
+MACHINES_KEPT = 256
+"""Of so many machines what follows from the machine file alone is kept; about 50 KB each. A box has one."""
+
 
 class MisfitError(ValueError):
     """A part that doesn't fit the whole; `location` leads to it from where the whole is, as pydantic's `loc` does."""
@@ -116,6 +119,18 @@ class Machine(MachinePart):
     def sensor_index(self) -> dict[str, int]:
         """Sensor name → channel number."""
         return {sensor.name: index for index, sensor in enumerate(self.sensors)}
+
+    @cached_property
+    def sensors_by_component(self) -> dict[str, tuple[Sensor, ...]]:
+        """Component name → the sensors that have a place on it, in order."""
+        return {
+            component.name: tuple(
+                sensor
+                for sensor in self.sensors
+                if any(place.component == component.name for place in sensor.placements)
+            )
+            for component in self.components
+        }
 
     def sensor(self, name: str) -> Sensor:
         """The sensor of that name.

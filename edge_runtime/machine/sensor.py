@@ -1,5 +1,6 @@
 """Sensors: the channels of the nodes."""
 
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -66,7 +67,7 @@ class Sensor(MachinePart):
                 raise ValueError(msg)
         return self
 
-    @property
+    @cached_property
     def placements(self) -> tuple[Placement, ...]:
         """All places of the signal, the main one first."""
         return (Placement(component=self.component, port=self.port), *self.also_at)

@@ -12,7 +12,7 @@ from edge_runtime.features.physics.operation import RATED_FIELDS, BoolArray, Flo
 from edge_runtime.features.physics.pipes import NO_SIGNAL, Pipes
 from edge_runtime.features.physics.registry import PHYSICS, residuals_of
 from edge_runtime.features.physics.residual import Item, Known, Need, Residual
-from edge_runtime.machine import Component, Machine, Nameplate
+from edge_runtime.machine import MACHINES_KEPT, Component, Machine, Nameplate
 from edge_runtime.nameplate import USUAL_NAMEPLATE
 from edge_runtime.vocabulary import CANONICAL_CHANNELS, Port
 
@@ -50,7 +50,7 @@ class Layout:
     tasks: tuple[Task, ...]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=MACHINES_KEPT)
 def layout_of(machine: Machine) -> Layout:
     """The layout of a machine; kept, since it is the same for every window."""
     pipes, components = Pipes.of(machine), machine.components
