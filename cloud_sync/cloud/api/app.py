@@ -16,6 +16,7 @@ from cloud_sync.cloud.api.history import history_api
 from cloud_sync.cloud.api.ingest import ingest_api
 from cloud_sync.cloud.api.labels import label_api
 from cloud_sync.cloud.api.ledger import ledger_api
+from cloud_sync.cloud.api.offer import offer_api
 from cloud_sync.cloud.api.read import read_api
 from cloud_sync.cloud.api.request_trace import RequestTrace
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
@@ -65,6 +66,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(enrol_api(database, settings, metrics))
     app.include_router(ingest_api(database, settings, metrics))
     app.include_router(ledger_api(database))
+    app.include_router(offer_api(database, settings))
     app.include_router(read_api(database))
     app.include_router(gap_api(database))
     app.include_router(history_api(database))
