@@ -11,10 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from edge_runtime.machine_file import load_machine
-from training.cli.options import AsJson, Equipment, Labels, MachineFile, SourceAddress, Timezone
+from training.cli.options import AsJson, Dates, Equipment, Labels, MachineFile, SourceAddress, Timezone
 from training.cli.output import console, say
 from training.data_problems import Problem, Severity, class_problems, label_problems, signal_problems
 from training.recording_summary import RecordingSummary, summarise
+from training.sources.csv_times import LocalTimes
 from training.sources.open_source import open_source
 from training.sources.source import ReadOptions, read_source
 
@@ -26,6 +27,7 @@ def check(
     machine: MachineFile,
     equipment: Equipment = None,
     timezone: Timezone = None,
+    dates: Dates = None,
     labels: Labels = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +39,7 @@ def check(
     Example: `hydrosight-train check configs/recordings/zema-sample --machine configs/machines/zema.yaml`
     """
     the_machine = load_machine(machine)
-    source = open_source(recording, ReadOptions(the_machine, equipment, timezone, labels))
+    source = open_source(recording, ReadOptions(the_machine, equipment, LocalTimes(timezone, dates), labels))
     say(f"reading {source.path}: {source.layout}")
     read = read_source(source)
     summary = summarise(the_machine, read)

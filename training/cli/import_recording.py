@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from edge_runtime.machine_file import load_machine
-from training.cli.options import Equipment, Labels, OptionalMachineFile, SourceAddress, Timezone
+from training.cli.options import Dates, Equipment, Labels, OptionalMachineFile, SourceAddress, Timezone
 from training.cli.output import console, notes, say
+from training.sources.csv_times import LocalTimes
 from training.sources.open_source import open_source
 from training.sources.source import ReadOptions, import_source
 
@@ -21,6 +22,7 @@ def import_recording(
     machine: OptionalMachineFile = None,
     equipment: Equipment = None,
     timezone: Timezone = None,
+    dates: Dates = None,
     labels: Labels = None,
 ) -> None:
     """Make a recording of CSV files, of windows at the centre, or of the ZeMA rig's text files.
@@ -34,7 +36,7 @@ def import_recording(
 
     Example: `hydrosight-train import docs/example --machine docs/example/machine.yaml --output runs/example`
     """
-    options = ReadOptions(load_machine(machine) if machine else None, equipment, timezone, labels)
+    options = ReadOptions(load_machine(machine) if machine else None, equipment, LocalTimes(timezone, dates), labels)
     opened = open_source(source, options)
     say(f"reading {opened.path}: {opened.layout}")
     columns = (TextColumn("Importing"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

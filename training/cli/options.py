@@ -8,6 +8,7 @@ import typer
 
 from training.feature_cache import FeatureCache, default_folder
 from training.graph_making import GraphMaking
+from training.sources.csv_times import DateOrder
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
@@ -42,6 +43,10 @@ Equipment = Annotated[
 ]
 Timezone = Annotated[
     str | None, typer.Option(help="Zone of times that name none, such as Europe/Berlin or UTC.", show_default=False)
+]
+Dates = Annotated[
+    DateOrder | None,
+    typer.Option(help="Order of dates with the year last, such as 21.11.2026 or 11/21/2026.", show_default=False),
 ]
 Labels = Annotated[
     Path | None, typer.Option(help="CSV file of labels, instead of the source's own.", show_default=False)

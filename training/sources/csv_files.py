@@ -19,10 +19,11 @@ import pyarrow.compute as pc
 from edge_runtime.errors import RecordingError
 from edge_runtime.reading import Float64Array, Int64Array, Series
 from edge_runtime.recording import LabelRow
-from training.sources.csv_cells import Cells, numbers, present, times_us
+from training.sources.csv_cells import Cells, numbers, present
 from training.sources.csv_dialect import CsvDialect, find_dialect
 from training.sources.csv_labels import EQUIPMENT, read_csv_labels
 from training.sources.csv_rows import Block, read_blocks
+from training.sources.csv_times import times_us
 from training.sources.declared_unit import DeclaredUnit, declared_unit
 from training.sources.source import Portion, ReadOptions
 from training.sources.time_order import TimeOrder
@@ -86,9 +87,7 @@ class CsvSource:
         path = self._options.labels or beside / LABELS_FILE
         if self._options.labels is None and not path.exists():
             return ()
-        return read_csv_labels(
-            path, equipment=self._equipment or self._options.equipment, timezone=self._options.timezone
-        )
+        return read_csv_labels(path, self._options.local, self._equipment or self._options.equipment)
 
     @cached_property
     def _files(self) -> tuple[_File, ...]:
@@ -172,7 +171,7 @@ class CsvSource:
                 yield chosen
 
     def _times(self, file: _File, block: Block) -> Int64Array:
-        return times_us(block.cells(file.time), self._options.timezone)
+        return times_us(block.cells(file.time), self._options.local)
 
     def _wide(self, file: _File, block: Block, order: TimeOrder) -> dict[str, Series]:
         times = self._times(file, block)

@@ -6,9 +6,10 @@ import pyarrow.compute as pc
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.recording import LabelRow, LabelValue
-from training.sources.csv_cells import NOT_MEASURED, Cells, times_us
+from training.sources.csv_cells import NOT_MEASURED, Cells
 from training.sources.csv_dialect import find_dialect
 from training.sources.csv_rows import Block, read_blocks
+from training.sources.csv_times import LocalTimes, times_us
 
 EQUIPMENT = ("equipment_id", "equipment", "machine")
 """Names of the column that says which machine a row is of."""
@@ -18,13 +19,13 @@ _YES = frozenset({"true", "yes", "y", "1", "ja", "wahr"})
 _NO = frozenset({"false", "no", "n", "0", "nein", "falsch"})
 
 
-def read_csv_labels(path: Path, *, equipment: str | None = None, timezone: str | None = None) -> tuple[LabelRow, ...]:
+def read_csv_labels(path: Path, local: LocalTimes, equipment: str | None = None) -> tuple[LabelRow, ...]:
     """The label rows of a CSV file, in its order.
 
     Args:
         path: of the file.
+        local: what times mean that don't say so themselves.
         equipment: whose rows to read, where there is a column that says.
-        timezone: IANA name of the zone of times that name none.
 
     Raises:
         RecordingError: a column is missing, a cell can't be read, or it isn't known whose of several machines' rows to
@@ -43,7 +44,7 @@ def read_csv_labels(path: Path, *, equipment: str | None = None, timezone: str |
     for block in read_blocks(path, dialect):
         if of is not None:
             machines |= dict.fromkeys(pc.unique(pc.utf8_trim_whitespace(block.columns.column(of))).to_pylist())
-        rows += _rows(block, of, equipment, timezone, decimal_comma=dialect.decimal_comma)
+        rows += _rows(block, of, equipment, local, decimal_comma=dialect.decimal_comma)
     if equipment is None and len(machines) > 1:
         raise RecordingError(
             f"{path}: holds labels of several machines: {', '.join(machines)}",
@@ -58,9 +59,9 @@ def read_csv_labels(path: Path, *, equipment: str | None = None, timezone: str |
 
 
 def _rows(
-    block: Block, of: str | None, equipment: str | None, timezone: str | None, *, decimal_comma: bool
+    block: Block, of: str | None, equipment: str | None, local: LocalTimes, *, decimal_comma: bool
 ) -> list[LabelRow]:
-    start, end = (times_us(block.cells(name), timezone).tolist() for name in ("start", "end"))
+    start, end = (times_us(block.cells(name), local).tolist() for name in ("start", "end"))
     texts = {
         name: pc.utf8_trim_whitespace(block.columns.column(name)).to_pylist()
         for name in block.columns.schema.names

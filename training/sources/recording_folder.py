@@ -39,7 +39,5 @@ class RecordingFolder:
             return recording
         return replace(
             recording,
-            labels=read_csv_labels(
-                self._options.labels, equipment=self._options.equipment, timezone=self._options.timezone
-            ),
+            labels=read_csv_labels(self._options.labels, self._options.local, self._options.equipment),
         )

@@ -64,9 +64,7 @@ class RigText:
         `block` numbers the states of cooler, accumulator and pump together, `campaign` those of the cooler.
         """
         if self._options.labels is not None:
-            return read_csv_labels(
-                self._options.labels, equipment=self._options.equipment, timezone=self._options.timezone
-            )
+            return read_csv_labels(self._options.labels, self._options.local, self._options.equipment)
         blocks = _numbered([(cooler, accumulator, pump) for cooler, _, pump, accumulator, _ in self._profile])
         campaigns = _numbered([(cooler,) for cooler, *_ in self._profile])
         labels = []

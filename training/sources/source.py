@@ -12,6 +12,7 @@ from edge_runtime.machine import Machine
 from edge_runtime.reading import Series
 from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.recording_writer import RecordingWriter, write_labels
+from training.sources.csv_times import UNKNOWN, LocalTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,13 @@ class ReadOptions:
     Attributes:
         machine: whose sensors' units a declared unit is converted to.
         equipment: which machine's rows to read where there are several. Default: the machine file's name.
-        timezone: IANA name of the zone of times that name none.
+        local: what times mean that don't say so themselves.
         labels: CSV file of labels, instead of the source's own.
     """
 
     machine: Machine | None = None
     equipment: str | None = None
-    timezone: str | None = None
+    local: LocalTimes = UNKNOWN
     labels: Path | None = None
 
 

@@ -55,7 +55,7 @@ class TimescaleSource:
         self._span = {name: _time(address, parameters.get(name)) for name in ("since", "until")}
         beside = parameters.get("labels")
         self._labels = options.labels or (Path(beside) if beside else None)
-        self._timezone = options.timezone
+        self._local = options.local
 
     @cached_property
     def size(self) -> int:
@@ -97,7 +97,7 @@ class TimescaleSource:
         Of the latter a row is a window, with the last word about each condition.
         """
         if self._labels is not None:
-            return read_csv_labels(self._labels, equipment=self._machine, timezone=self._timezone)
+            return read_csv_labels(self._labels, self._local, self._machine)
         with self._connection() as connection:
             said = connection.execute(self._queries["window_labels"], self._asked).fetchall()
         return tuple(

@@ -9,6 +9,7 @@ from edge_runtime.errors import RecordingError
 from edge_runtime.machine import Machine
 from edge_runtime.recording import Recording
 from training.sources.csv_files import CsvSource
+from training.sources.csv_times import LocalTimes
 from training.sources.source import ReadOptions, read_source
 
 START_US = int(datetime(2026, 1, 31, 13, 45, tzinfo=UTC).timestamp()) * 1_000_000
@@ -76,7 +77,7 @@ def test_times_are_iso_8601_with_a_zone_or_a_number_since_1970(tmp_path: Path, f
 
 def test_times_without_a_zone_are_of_the_one_that_is_named(tmp_path: Path):
     path = write(tmp_path / "a.csv", rows("2026-01-31 14:45:00,1"))
-    assert read(path, timezone="Europe/Berlin").series["PS1"].times_us.tolist() == [START_US]
+    assert read(path, local=LocalTimes("Europe/Berlin")).series["PS1"].times_us.tolist() == [START_US]
 
 
 def test_a_unit_in_brackets_is_converted_to_the_machines(tmp_path: Path, machine: Machine):
@@ -176,14 +177,14 @@ def test_a_declared_unit_needs_a_machine_to_say_what_it_should_be(tmp_path: Path
 def test_a_time_that_clocks_showed_twice_or_never_is_refused(tmp_path: Path, local: str):
     path = write(tmp_path / "a.csv", rows("2026-03-01 00:00:00,1", f"{local},2"))
     with pytest.raises(RecordingError, match=rf"row 3: timestamp is '{local}': clocks in Europe/Berlin") as raised:
-        read(path, timezone="Europe/Berlin")
+        read(path, local=LocalTimes("Europe/Berlin"))
     assert "UTC" in raised.value.hint
 
 
 def test_an_unknown_zone_is_refused(tmp_path: Path):
     path = write(tmp_path / "a.csv", rows("2026-03-01 00:00:00,1"))
     with pytest.raises(RecordingError, match="there is no time zone 'CET/Berlin'"):
-        read(path, timezone="CET/Berlin")
+        read(path, local=LocalTimes("CET/Berlin"))
 
 
 def test_files_of_the_same_sensor_that_overlap_are_refused(tmp_path: Path):

@@ -1,16 +1,27 @@
+"""The rig's published text layout: recordings written back to it read the same.
+
+HYDROSIGHT_RIG_RECORDING names the folder of another recording of whole cycles at full rate; two are in the repository.
+"""
+
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_runtime.errors import RecordingError
+from edge_runtime.graph import GraphSample
+from edge_runtime.graph_builder import build_graph
+from edge_runtime.machine import Machine
 from edge_runtime.recording import Recording, read_recording
+from edge_runtime.windowing import cut_window
 from tests.unit.training.conftest import ROOT
 from training.sources.open_source import open_source
 from training.sources.rig_text import CYCLE_US, FIRST_CYCLE_US
 from training.sources.source import read_source
 
 CONDITIONS = ("cooler", "valve", "pump", "accumulator")
+FULL_RATE = ROOT / "configs" / "recordings" / "zema-full-rate"
 
 
 def write_rig_text(recording: Recording, folder: Path) -> Path:
@@ -27,7 +38,7 @@ def write_rig_text(recording: Recording, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def full_rate() -> Recording:
-    return read_recording(ROOT / "configs" / "recordings" / "zema-full-rate")
+    return read_recording(Path(os.environ.get("HYDROSIGHT_RIG_RECORDING", FULL_RATE)))
 
 
 @pytest.fixture
@@ -53,6 +64,17 @@ def test_a_recording_written_back_to_the_rigs_layout_reads_the_same(full_rate: R
         assert row.stable == original.stable
 
 
+def test_its_windows_make_the_same_graphs_at_every_rate(machine: Machine, full_rate: Recording, folder: Path):
+    recording = read_source(open_source(str(folder)))
+    for row, original in zip(recording.labels, full_rate.labels, strict=True):
+        found, expected = (
+            build_graph(machine, cut_window(machine, series, label.start_us, label.end_us))
+            for series, label in ((recording.series, row), (full_rate.series, original))
+        )
+        for name in GraphSample.INPUTS:
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
 def test_blocks_and_campaigns_follow_from_the_states(sample: Recording, tmp_path: Path):
     labels = open_source(str(write_rig_text(sample, tmp_path))).labels()
     for columns in (("block",), ("campaign",)):
@@ -66,7 +88,7 @@ def test_blocks_and_campaigns_follow_from_the_states(sample: Recording, tmp_path
     [
         ("PS1.txt", "1\t2\n1\tx\n", "PS1.txt: row 2: could not convert string to float: 'x'"),
         ("PS1.txt", "1\t2\n1\n", "PS1.txt: row 2: has 1 values instead of 2"),
-        ("PS1.txt", "1\t2\n", "PS1.txt: has 1 rows, profile.txt has 2"),
+        ("PS1.txt", "1\t2\n", r"PS1.txt: has 1 rows, profile.txt has \d"),
         ("profile.txt", "3\t100\t0\t130\n", "profile.txt: row 1: has 4 values instead of 5"),
     ],
     ids=["no number", "ragged", "short", "profile"],
