@@ -15,7 +15,8 @@
     │   ├── CentreUnreachableError  no answer, or a passing fault: try again later
     │   ├── CredentialError         the centre doesn't accept this box: enrol again
     │   ├── RefusedError            the centre refuses a request, and would again
-    │   └── DatabaseError           the centre's database doesn't answer: it is tried again
+    │   ├── DatabaseError           the centre's database doesn't answer: it is tried again
+    │   └── OverloadedError         the centre has more to do than it can: it is tried again
     ├── WireError               a message can't be decoded
     │   └── MessageTooLargeError    it is larger than any that is sent on purpose
     ├── UpdateError             an over-the-air update was refused
@@ -104,6 +105,14 @@ class RefusedError(CentreError):
 
 class DatabaseError(CentreError):
     """The centre's database doesn't answer, or not as it should. Nothing was committed, or it can be sent again."""
+
+
+class OverloadedError(CentreError):
+    """The centre has more to do than it can now; `retry_after_s` is when to come again, None for its usual answer."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class WireError(HydrosightError):

@@ -46,6 +46,18 @@ class CentreMetrics:
             "Committed batches of what an outage had left behind.",
             registry=self._registry,
         )
+        self.refused_for_load = Counter(
+            "hydrosight_centre_refused_for_load",
+            "Requests told to come again, by why: boxes, operators, inference or strangers (429: over that budget), "
+            "queue or connections (503: all at once are too many), database (503: its pool is in use).",
+            ["reason"],
+            registry=self._registry,
+        )
+        self.rate_limits_shared = Gauge(
+            "hydrosight_centre_rate_limits_shared",
+            "1 while requests are counted in Redis, for all servers together.",
+            registry=self._registry,
+        )
         self.database_up = Gauge(
             "hydrosight_centre_database_up",
             "1 when the database answers and has this server's schema.",

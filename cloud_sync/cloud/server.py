@@ -34,6 +34,7 @@ def serve(settings: CloudSettings, announce: Callable[[str], None]) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )

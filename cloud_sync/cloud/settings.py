@@ -1,11 +1,12 @@
 """Settings of the centre: options of the command, over a YAML file, over the environment (`HYDROSIGHT_…`)."""
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from edge_runtime.errors import ConfigurationError
@@ -13,6 +14,17 @@ from edge_runtime.yaml_file import load_yaml
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
+Quota = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _check_networks(text: str) -> str:
+    for part in text.split(","):
+        if part.strip() not in {"", "*"}:
+            ipaddress.ip_network(part.strip())
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_check_networks)]
 
 
 class CloudSettings(BaseSettings):
@@ -26,6 +38,13 @@ class CloudSettings(BaseSettings):
         tls_cert: PEM file of the server's certificate chain; without it something in front must do TLS.
         tls_key: PEM file of its key.
         tuf_repository: folder with `metadata/` and `targets/`, served read-only under /tuf/.
+        forwarded_allow_ips: addresses or networks of proxies whose X-Forwarded-For is believed, with commas between.
+        redis_url: `redis://:password@host:6379/0`, where servers count requests together; each for itself without it.
+        redis_url_file: file that holds it instead.
+        box_requests_per_minute: of one box; more are told to wait. 0: without limit, as for the next three.
+        operator_requests_per_minute: of one operator's token.
+        inference_requests_per_minute: of one operator's token, for inference, apart from the others.
+        refused_tries_per_minute: enrolments and requests refused to one address, before it is told to wait.
         pool_size: connections to the database at most.
         database_timeout_s: a statement that takes longer is given up.
         body_timeout_s: a request whose body takes longer to arrive is refused.
@@ -46,6 +65,13 @@ class CloudSettings(BaseSettings):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tuf_repository: Path | None = None
+    forwarded_allow_ips: Networks = "127.0.0.1,::1"
+    redis_url: SecretStr | None = None
+    redis_url_file: Path | None = None
+    box_requests_per_minute: Quota = 600
+    operator_requests_per_minute: Quota = 1200
+    inference_requests_per_minute: Quota = 6000
+    refused_tries_per_minute: Quota = 30
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     database_timeout_s: Seconds = 30
     body_timeout_s: Seconds = 60
@@ -73,20 +99,38 @@ class CloudSettings(BaseSettings):
         Raises:
             ConfigurationError: none is set, or its file can't be read.
         """
-        if self.database_url is not None:
-            return self.database_url.get_secret_value()
-        if self.database_url_file is None:
+        url = _secret(self.database_url, self.database_url_file, "database_url_file")
+        if url is None:
             raise ConfigurationError(
                 "no database is set",
                 hint="Set HYDROSIGHT_DATABASE_URL=postgresql://user:password@host/database, or …_URL_FILE.",
             )
-        try:
-            return self.database_url_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigurationError(
-                f"database_url_file: {self.database_url_file}: can't be read: {error.strerror}",
-                hint="Check the path and that this user may read the file.",
-            ) from error
+        return url
+
+    def redis_connection_string(self) -> str | None:
+        """Redis' URL, with its password; None where there is none.
+
+        Raises:
+            ConfigurationError: its file can't be read, or it isn't a URL of Redis.
+        """
+        url = _secret(self.redis_url, self.redis_url_file, "redis_url_file")
+        if url is not None and not url.startswith(("redis://", "rediss://")):
+            raise ConfigurationError("redis_url is not one of Redis", hint="Write it as redis://:password@host:6379/0")
+        return url
+
+
+def _secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:
+    if value is not None:
+        return value.get_secret_value()
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{name}: {file}: can't be read: {error.strerror}",
+            hint="Check the path and that this user may read the file.",
+        ) from error
 
 
 def load_settings(path: Path | None = None, options: Mapping[str, object] | None = None) -> CloudSettings:

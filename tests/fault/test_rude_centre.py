@@ -105,7 +105,19 @@ def link_to(centre: RudeCentre, timeout_s: float = 0.3) -> Link:
 
 
 RUDE = (
-    *("cut body", "cut answer", "half answer", "500", "503", "never", "redirect", "portal", "garbage", "endless"),
+    *(
+        "cut body",
+        "cut answer",
+        "half answer",
+        "429",
+        "500",
+        "503",
+        "never",
+        "redirect",
+        "portal",
+        "garbage",
+        "endless",
+    ),
     "reset",
 )
 

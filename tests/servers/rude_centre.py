@@ -19,8 +19,9 @@ Record = tuple[str, int]
 class RudeCentre:
     """What it does to a request comes from `manners`, one word each time; used up, it is polite.
 
-    polite · cut body (hangs up halfway through the request) · cut answer (commits, and hangs up) · half answer · 500 ·
-    503 · never (doesn't answer) · redirect · portal (a login page) · garbage · endless (an answer without end) · reset
+    polite · cut body (hangs up halfway through the request) · cut answer (commits, and hangs up) · half answer ·
+    429 · 500 · 503 · never (doesn't answer) · redirect · portal (a login page) · garbage · endless (an answer without
+    end) · reset
 
     Attributes:
         arrived: every record of every batch it has committed.
@@ -105,6 +106,7 @@ def _response(status: str, body: bytes, *headers: str) -> bytes:
 
 _RUDE = {
     "500": _response("500 Internal Server Error", b"oops"),
+    "429": _response("429 Too Many Requests", b"", "Retry-After: 0"),
     "503": _response("503 Service Unavailable", b"", "Retry-After: 0"),
     "redirect": _response("302 Found", b"", "Location: https://example.com/login"),
     "portal": _response("200 OK", b"<html>Please log in</html>", "Content-Type: text/html"),

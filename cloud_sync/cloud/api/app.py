@@ -19,6 +19,8 @@ from cloud_sync.cloud.api.ledger import ledger_api
 from cloud_sync.cloud.api.offer import offer_api
 from cloud_sync.cloud.api.read import read_api
 from cloud_sync.cloud.api.request_trace import RequestTrace
+from cloud_sync.cloud.load.rate_limit import RateLimit
+from cloud_sync.cloud.load.rate_limiter import open_rate_limiter
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
@@ -40,6 +42,8 @@ def create_app(settings: CloudSettings) -> FastAPI:
     """
     database = Database(settings)
     metrics = CentreMetrics()
+    limiter = open_rate_limiter(settings)
+    metrics.rate_limits_shared.set_function(lambda: float(limiter.shared))
     metrics.database_up.set_function(lambda: float(database.ready))
 
     @asynccontextmanager
@@ -54,6 +58,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await database.close()
+        await limiter.close()
 
     app = FastAPI(
         title="Hydrosight centre",
@@ -61,6 +66,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
         version="1",
         lifespan=lifespan,
     )
+    app.add_middleware(RateLimit, limiter=limiter, metrics=metrics)
     app.add_middleware(RequestTrace)
     problem.install(app, settings.retry_after_s)
     app.include_router(enrol_api(database, settings, metrics))

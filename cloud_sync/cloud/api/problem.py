@@ -10,6 +10,7 @@ from edge_runtime.errors import (
     DatabaseError,
     HydrosightError,
     MessageTooLargeError,
+    OverloadedError,
     RefusedError,
     WireError,
 )
@@ -24,6 +25,7 @@ _KINDS = {
     409: ("too-new", "The box is ahead of the centre"),
     413: ("too-large", "The request is too large"),
     422: ("unfit", "The request's content doesn't fit"),
+    429: ("too-many", "Too many requests"),
     500: ("internal", "The centre has a fault"),
     503: ("unavailable", "The centre can't answer now"),
 }
@@ -73,6 +75,8 @@ def _answer(request: Request, error: Exception, retry_after_s: int) -> JSONRespo
         case DatabaseError():
             # What PostgreSQL said is for the operator's log and /health/ready, not for everybody who asks.
             status, detail, hint = 503, "the database doesn't answer", "Try again later."
+        case OverloadedError():
+            status, detail, hint, retry_after_s = 503, str(error), error.hint, error.retry_after_s or retry_after_s
         case RequestValidationError():
             fault = error.errors()[0]
             status, detail, hint = 422, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", "See /docs."
