@@ -32,6 +32,12 @@ class CentreMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self._registry,
         )
+        self.ingests = Gauge(
+            "hydrosight_centre_ingests",
+            "Batches in hand, by state: running (decoded or written) or waiting for their turn.",
+            ["state"],
+            registry=self._registry,
+        )
         self.enrolments = Counter(
             "hydrosight_centre_enrolments",
             "Enrolments, by result: accepted or refused.",

@@ -4,24 +4,26 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from cloud_sync.cloud.api import problem
 from cloud_sync.cloud.api.audit import audit_api
 from cloud_sync.cloud.api.enrol import enrol_api
 from cloud_sync.cloud.api.gaps import gap_api
+from cloud_sync.cloud.api.health import health_api
 from cloud_sync.cloud.api.history import history_api
 from cloud_sync.cloud.api.ingest import ingest_api
 from cloud_sync.cloud.api.labels import label_api
 from cloud_sync.cloud.api.ledger import ledger_api
 from cloud_sync.cloud.api.offer import offer_api
+from cloud_sync.cloud.api.openapi import TAGS, DescribedApi
 from cloud_sync.cloud.api.read import read_api
 from cloud_sync.cloud.api.request_trace import RequestTrace
+from cloud_sync.cloud.api.turns import Turns
 from cloud_sync.cloud.load.rate_limit import RateLimit
 from cloud_sync.cloud.load.rate_limiter import open_rate_limiter
-from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
+from cloud_sync.cloud.metrics import CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
 from edge_runtime.errors import ConfigurationError
@@ -45,6 +47,9 @@ def create_app(settings: CloudSettings) -> FastAPI:
     limiter = open_rate_limiter(settings)
     metrics.rate_limits_shared.set_function(lambda: float(limiter.shared))
     metrics.database_up.set_function(lambda: float(database.ready))
+    turns = Turns(settings.concurrent_ingests)
+    metrics.ingests.labels("running").set_function(lambda: turns.running)
+    metrics.ingests.labels("waiting").set_function(lambda: turns.waiting)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -60,17 +65,18 @@ def create_app(settings: CloudSettings) -> FastAPI:
         await database.close()
         await limiter.close()
 
-    app = FastAPI(
+    app = DescribedApi(
         title="Hydrosight centre",
         description="Enrolment and ingest for boxes; machines, diagnoses, windows, alerts and ledgers for operators.",
         version="1",
+        openapi_tags=TAGS,
         lifespan=lifespan,
     )
     app.add_middleware(RateLimit, limiter=limiter, metrics=metrics)
     app.add_middleware(RequestTrace)
     problem.install(app, settings.retry_after_s)
     app.include_router(enrol_api(database, settings, metrics))
-    app.include_router(ingest_api(database, settings, metrics))
+    app.include_router(ingest_api(database, settings, turns, metrics))
     app.include_router(ledger_api(database))
     app.include_router(offer_api(database, settings))
     app.include_router(read_api(database))
@@ -78,6 +84,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(history_api(database))
     app.include_router(label_api(database))
     app.include_router(audit_api(database))
+    app.include_router(health_api(database, turns, metrics, settings.retry_after_s))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(
@@ -87,21 +94,5 @@ def create_app(settings: CloudSettings) -> FastAPI:
         for folder in ("metadata", "targets"):
             files = _Folder(directory=settings.tuf_repository / folder, check_dir=False)
             app.mount(f"/tuf/{folder}", files, name=f"tuf-{folder}")
-
-    @app.get("/health/live", tags=["health"], summary="The process runs")
-    async def live() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/health/ready", tags=["health"], summary="The database answers and has this server's schema")
-    async def ready() -> JSONResponse:
-        await database.check()
-        if database.ready:
-            return JSONResponse({"status": "ready"})
-        headers = {"Retry-After": str(settings.retry_after_s)}
-        return JSONResponse({"status": "not ready", "database": database.problem}, 503, headers)
-
-    @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
-    async def prometheus() -> Response:
-        return Response(metrics.render(), media_type=CONTENT_TYPE)
 
     return app

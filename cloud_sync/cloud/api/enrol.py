@@ -2,16 +2,19 @@
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 
 from cloud_sync.cloud.access import credentials
 from cloud_sync.cloud.access import enrolment as access
 from cloud_sync.cloud.access.secret import bearer
 from cloud_sync.cloud.api.body import read_body
+from cloud_sync.cloud.api.openapi import message
+from cloud_sync.cloud.api.problem import problems
+from cloud_sync.cloud.api.security import BOX
 from cloud_sync.cloud.metrics import CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
-from cloud_sync.wire import EnrolmentRequest, decode_json
+from cloud_sync.wire import Enrolment, EnrolmentRequest, decode_json
 from edge_runtime.errors import CredentialError, RefusedError, WireError
 
 _MAX_BODY_BYTES = 2**20
@@ -22,7 +25,14 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
     """The route of enrolment."""
     router = APIRouter(prefix="/api/v1", tags=["boxes"])
 
-    @router.post("/enrol", response_model=None, summary="Turn a one-time token into a credential")
+    @router.post(
+        "/enrol",
+        summary="Turn a one-time token into a credential",
+        description="For a box that has none yet. A machine has one box: the credential of the one before ends.",
+        response_model=None,
+        responses={200: {"content": message(Enrolment)}, **problems(401, 403, 503)},
+        openapi_extra={"requestBody": {"required": True, "content": message(EnrolmentRequest)}},
+    )
     async def enrol(request: Request) -> Response:
         body = await read_body(request, _MAX_BODY_BYTES, settings.body_timeout_s)
         try:
@@ -38,7 +48,14 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
         _log.info("enrolled", agent=enrolment.agent, machine=enrolment.machine)
         return Response(msgspec.json.encode(enrolment), media_type="application/json")
 
-    @router.post("/credential/rotate", response_model=None, summary="A successor of the credential that is shown")
+    @router.post(
+        "/credential/rotate",
+        summary="A successor of the credential that is shown",
+        description="The former is accepted until the successor was used, and for ten minutes after that.",
+        response_model=None,
+        responses={200: {"content": message(Enrolment)}},
+        dependencies=[Security(BOX)],
+    )
     async def rotate(request: Request) -> Response:
         credential = bearer(request.headers.get("authorization"))
         async with database.transaction() as connection:

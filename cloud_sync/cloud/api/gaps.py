@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.api.paging import BeforeTime, Limit, machine_page
+from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, machine_page
+from cloud_sync.cloud.api.problem import problems
+from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.queries import load_queries
 
@@ -41,15 +43,19 @@ class ClockStepAnswer(BaseModel):
 
 def gap_api(database: Database) -> APIRouter:
     """Routes for the ledgers of gaps and of clocks; both need a viewer's token."""
-    router = APIRouter(prefix="/api/v1/machines", tags=["operators"])
+    router = APIRouter(
+        prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON)], responses=problems(404)
+    )
 
     @router.get("/{machine}/gaps", summary="When there are no readings, and why")
-    async def gaps(request: Request, machine: str, limit: Limit = 100, before: BeforeTime = None) -> list[GapAnswer]:
+    async def gaps(
+        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
+    ) -> list[GapAnswer]:
         return await machine_page(database, request, machine, _QUERIES["gaps"], GapAnswer, limit=limit, before=before)
 
     @router.get("/{machine}/clock-steps", summary="Starts and steps of the box's clock")
     async def clock_steps(
-        request: Request, machine: str, limit: Limit = 100, before: BeforeTime = None
+        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
     ) -> list[ClockStepAnswer]:
         return await machine_page(
             database, request, machine, _QUERIES["clock_steps"], ClockStepAnswer, limit=limit, before=before

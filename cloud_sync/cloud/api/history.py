@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.api.paging import BeforeTime, Limit, machine_page
+from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, PartName, machine_page
+from cloud_sync.cloud.api.problem import problems
+from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.queries import load_queries
 
@@ -38,14 +40,16 @@ class CompletenessAnswer(BaseModel):
 
 def history_api(database: Database) -> APIRouter:
     """Routes for aggregates; both need a viewer's token."""
-    router = APIRouter(prefix="/api/v1/machines", tags=["operators"])
+    router = APIRouter(
+        prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON)], responses=problems(404)
+    )
 
     @router.get("/{machine}/health", summary="Health of components by hour or day")
     async def health(
         request: Request,
-        machine: str,
+        machine: MachineName,
         bucket: Bucket = "hour",
-        component: str | None = None,
+        component: PartName = None,
         limit: Limit = 168,
         before: BeforeTime = None,
     ) -> list[HealthAnswer]:
@@ -55,7 +59,7 @@ def history_api(database: Database) -> APIRouter:
 
     @router.get("/{machine}/completeness", summary="How much of each hour or day was seen")
     async def completeness(
-        request: Request, machine: str, bucket: Bucket = "hour", limit: Limit = 168, before: BeforeTime = None
+        request: Request, machine: MachineName, bucket: Bucket = "hour", limit: Limit = 168, before: BeforeTime = None
     ) -> list[CompletenessAnswer]:
         statement = _QUERIES[f"completeness_by_{bucket}"]
         return await machine_page(database, request, machine, statement, CompletenessAnswer, limit=limit, before=before)

@@ -5,11 +5,15 @@ import time
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 
 from cloud_sync.cloud.access import credentials
 from cloud_sync.cloud.access.secret import bearer
 from cloud_sync.cloud.api.body import read_body
+from cloud_sync.cloud.api.openapi import message
+from cloud_sync.cloud.api.problem import problems
+from cloud_sync.cloud.api.security import BOX
+from cloud_sync.cloud.api.turns import Turns
 from cloud_sync.cloud.metrics import CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
@@ -21,12 +25,24 @@ from edge_runtime.errors import CredentialError, DatabaseError, RefusedError, Wi
 _log = structlog.get_logger(__name__)
 
 
-def ingest_api(database: Database, settings: CloudSettings, metrics: CentreMetrics) -> APIRouter:
+def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metrics: CentreMetrics) -> APIRouter:
     """The route of ingest."""
-    router = APIRouter(prefix="/api/v1", tags=["boxes"])
-    turns = asyncio.Semaphore(settings.concurrent_ingests)
+    router = APIRouter(prefix="/api/v1", tags=["boxes"], dependencies=[Security(BOX)])
 
-    @router.post("/ingest", response_model=None, summary="Hand over one batch; answered when it is on disk")
+    @router.post(
+        "/ingest",
+        summary="Hand over one batch; answered when it is on disk",
+        description="msgpack of a batch in zstd frames, as cloud_sync/wire.py has it. A batch that is here already is "
+        "acknowledged again and adds nothing.",
+        response_model=None,
+        responses={200: {"content": message(Acknowledgement)}, **problems(409, 415)},
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    )
     async def ingest(request: Request) -> Response:
         machine = None
         try:
@@ -37,7 +53,7 @@ def ingest_api(database: Database, settings: CloudSettings, metrics: CentreMetri
             machine = identity.machine
             body = await _batch_body(request, settings.body_timeout_s)
             started = time.monotonic()
-            async with turns:
+            async with turns.turn():
                 batch, rows = await asyncio.to_thread(_decode, body, identity.machine)
                 async with database.transaction() as connection:
                     acknowledgement = await write_batch(connection, identity, batch, rows, request.state.trace_id)

@@ -1,9 +1,11 @@
 """How what technicians found comes back: labels of machines, over HTTP. What was said last comes first."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Security
 
 from cloud_sync.cloud.access.operators import Role, authorise
-from cloud_sync.cloud.api.paging import BeforeId, Limit
+from cloud_sync.cloud.api.paging import BeforeId, Limit, MachineName
+from cloud_sync.cloud.api.problem import problems
+from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.fleet import machine_file
 from cloud_sync.cloud.store.labels import Finding, Label, add_label, newest_labels
@@ -11,17 +13,21 @@ from cloud_sync.cloud.store.labels import Finding, Label, add_label, newest_labe
 
 def label_api(database: Database) -> APIRouter:
     """Routes for labels. A viewer reads them; an operator says what was found, and its name is noted with it."""
-    router = APIRouter(prefix="/api/v1/machines", tags=["operators"])
+    router = APIRouter(
+        prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON)], responses=problems(404)
+    )
 
     @router.post("/{machine}/labels", summary="Say what a condition really was", status_code=201)
-    async def say(request: Request, machine: str, finding: Finding) -> Label:
+    async def say(request: Request, machine: MachineName, finding: Finding) -> Label:
         async with database.transaction() as connection:
             operator = await authorise(connection, request, Role.OPERATOR)
             text = await machine_file(connection, machine)
             return await add_label(connection, machine, text, finding, operator.name)
 
     @router.get("/{machine}/labels", summary="What was said of a machine's conditions")
-    async def labels(request: Request, machine: str, limit: Limit = 100, before: BeforeId = None) -> list[Label]:
+    async def labels(
+        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeId = None
+    ) -> list[Label]:
         async with database.transaction() as connection:
             await authorise(connection, request)
             await machine_file(connection, machine)

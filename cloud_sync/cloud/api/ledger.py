@@ -1,13 +1,18 @@
 """What the centre holds of readings, by their numbers: for the box that asks, and for operators of any machine."""
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 
 from cloud_sync.cloud.access import credentials
 from cloud_sync.cloud.access.operators import authorise
 from cloud_sync.cloud.access.secret import bearer
+from cloud_sync.cloud.api.openapi import message
+from cloud_sync.cloud.api.paging import MachineName
+from cloud_sync.cloud.api.problem import problems
+from cloud_sync.cloud.api.security import BOX, PERSON
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.ledger import read_ledger
+from cloud_sync.wire import Ledger
 
 
 def ledger_api(database: Database) -> APIRouter:
@@ -15,7 +20,12 @@ def ledger_api(database: Database) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
     @router.get(
-        "/ledger", tags=["boxes"], response_model=None, summary="Which of the box's readings are here, and which twice"
+        "/ledger",
+        tags=["boxes"],
+        summary="Which of the box's readings are here, and which twice",
+        response_model=None,
+        responses={200: {"content": message(Ledger)}},
+        dependencies=[Security(BOX)],
     )
     async def own(request: Request) -> Response:
         async with database.transaction() as connection:
@@ -25,10 +35,12 @@ def ledger_api(database: Database) -> APIRouter:
     @router.get(
         "/machines/{machine}/ledger",
         tags=["operators"],
-        response_model=None,
         summary="Which readings of its box are here, and which twice",
+        response_model=None,
+        responses={200: {"content": message(Ledger)}, **problems(404)},
+        dependencies=[Security(PERSON)],
     )
-    async def of_machine(request: Request, machine: str) -> Response:
+    async def of_machine(request: Request, machine: MachineName) -> Response:
         async with database.transaction() as connection:
             await authorise(connection, request)
         return await _answer(machine)

@@ -1,8 +1,11 @@
 """How the centre says no: problem details (RFC 9457) with what is wrong, where, and the remedy. Never a stack trace."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from edge_runtime.errors import (
@@ -21,34 +24,85 @@ _KINDS = {
     401: ("not-authenticated", "Token or credential isn't accepted"),
     403: ("forbidden", "This isn't allowed"),
     404: ("not-found", "There is no such thing"),
+    405: ("method", "There is no such method"),
     408: ("too-slow", "The request took too long"),
     409: ("too-new", "The box is ahead of the centre"),
     413: ("too-large", "The request is too large"),
+    415: ("not-this-form", "The body isn't of a form that is taken here"),
     422: ("unfit", "The request's content doesn't fit"),
     429: ("too-many", "Too many requests"),
     500: ("internal", "The centre has a fault"),
     503: ("unavailable", "The centre can't answer now"),
 }
+_OTHER = ("http", "The request fails")
+
+
+class Problem(BaseModel):
+    """Why a request was refused.
+
+    Attributes:
+        type: its kind, the same for every refusal of that kind.
+        title: the kind in words.
+        status: the HTTP status.
+        detail: what is wrong, and where.
+        hint: what to do about it.
+        instance: the path that was asked for.
+        trace_id: the trace of the request; the server's log names the same.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:hydrosight:problem:not-found",
+                    "title": "There is no such thing",
+                    "status": 404,
+                    "detail": "there is no machine 'press-8'",
+                    "hint": "GET /api/v1/machines lists those that there are.",
+                    "instance": "/api/v1/machines/press-8",
+                    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    hint: str
+    instance: str
+    trace_id: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the `responses` of a route: the refusals that are its own, beside those that routes of its kind all have."""
+    return {status: {"description": title_of(status)} for status in statuses}
+
+
+def title_of(status: int) -> str:
+    """What problems with this status have in common, in words."""
+    return _KINDS.get(status, _OTHER)[1]
 
 
 def problem(
     request: Request, status: int, detail: str, hint: str = "", retry_after_s: int | None = None
 ) -> JSONResponse:
     """The response to a request that fails."""
-    kind, title = _KINDS.get(status, ("http", "The request fails"))
+    kind, title = _KINDS.get(status, _OTHER)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if retry_after_s is not None:
         headers["Retry-After"] = str(retry_after_s)
-    content = {
-        "type": f"urn:hydrosight:problem:{kind}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "hint": hint,
-        "instance": request.url.path,
-        "trace_id": getattr(request.state, "trace_id", ""),
-    }
-    return JSONResponse(content, status, headers, media_type=CONTENT_TYPE)
+    content = Problem(
+        type=f"urn:hydrosight:problem:{kind}",
+        title=title,
+        status=status,
+        detail=detail,
+        hint=hint,
+        instance=request.url.path,
+        trace_id=getattr(request.state, "trace_id", ""),
+    )
+    return JSONResponse(content.model_dump(), status, headers, media_type=CONTENT_TYPE)
 
 
 def install(app: FastAPI, retry_after_s: int) -> None:
@@ -82,4 +136,7 @@ def _answer(request: Request, error: Exception, retry_after_s: int) -> JSONRespo
             status, detail, hint = 422, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", "See /docs."
         case HTTPException():
             status, detail, hint = error.status_code, str(error.detail), "See /docs."
-    return problem(request, status, detail, hint, retry_after_s if status == 503 else None)
+    answer = problem(request, status, detail, hint, retry_after_s if status == 503 else None)
+    if isinstance(error, HTTPException):
+        answer.headers.update(error.headers or {})  # such as Allow
+    return answer

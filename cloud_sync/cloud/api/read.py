@@ -5,11 +5,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from pydantic import BaseModel
 
 from cloud_sync.cloud.access.operators import Operator, authorise
-from cloud_sync.cloud.api.paging import BeforeTime, Limit
+from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, PartName
+from cloud_sync.cloud.api.problem import problems
+from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.fleet import MachineStatus, machine_file, read_fleet
 from cloud_sync.cloud.store.queries import load_queries
@@ -52,44 +54,52 @@ def read_api(database: Database) -> APIRouter:
         async with database.transaction() as connection:
             return await authorise(connection, request)
 
-    router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Depends(viewer)])
+    router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON), Depends(viewer)])
 
     @router.get("", summary="All machines at a glance")
     async def machines() -> list[MachineStatus]:
         async with database.transaction() as connection:
             return await read_fleet(connection)
 
-    @router.get("/{machine}", summary="One machine")
-    async def one_machine(machine: str) -> MachineAnswer:
+    @router.get("/{machine}", summary="One machine", responses=problems(404))
+    async def one_machine(machine: MachineName) -> MachineAnswer:
         async with database.transaction() as connection:
             text = await machine_file(connection, machine)
             return MachineAnswer(status=(await read_fleet(connection, machine))[0], machine_file=text)
 
     @router.get(
-        "/{machine}/diagnoses", summary="Diagnoses", response_model=None, responses={200: {"model": list[Diagnosis]}}
+        "/{machine}/diagnoses",
+        summary="Diagnoses",
+        response_model=None,
+        responses={200: {"model": list[Diagnosis]}, **problems(404)},
     )
-    async def diagnoses(machine: str, limit: Limit = 100, before: BeforeTime = None) -> Response:
+    async def diagnoses(machine: MachineName, limit: Limit = 100, before: BeforeTime = None) -> Response:
         return _json_array(await _documents("diagnoses", machine, limit=limit, before=before))
 
     @router.get(
         "/{machine}/diagnoses/latest",
         summary="The newest diagnosis",
         response_model=None,
-        responses={200: {"model": Diagnosis}},
+        responses={200: {"model": Diagnosis}, **problems(404)},
     )
-    async def latest(machine: str) -> Response:
+    async def latest(machine: MachineName) -> Response:
         documents = await _documents("diagnoses", machine, limit=1, before=None)
         if not documents:
             raise RefusedError(f"machine {machine!r} has no diagnosis yet", status=404, hint="Is its box running?")
         return Response(documents[0], media_type="application/json")
 
-    @router.get("/{machine}/alerts", summary="Alerts", response_model=None, responses={200: {"model": list[Alert]}})
-    async def alerts(machine: str, limit: Limit = 100, standing: bool = False) -> Response:
+    @router.get(
+        "/{machine}/alerts",
+        summary="Alerts",
+        response_model=None,
+        responses={200: {"model": list[Alert]}, **problems(404)},
+    )
+    async def alerts(machine: MachineName, limit: Limit = 100, standing: bool = False) -> Response:
         return _json_array(await _documents("alerts", machine, limit=limit, standing=standing))
 
-    @router.get("/{machine}/windows", summary="Windows with their samples")
+    @router.get("/{machine}/windows", summary="Windows with their samples", responses=problems(404))
     async def windows(
-        machine: str, limit: WindowLimit = 10, before: BeforeTime = None, sensor: str | None = None
+        machine: MachineName, limit: WindowLimit = 10, before: BeforeTime = None, sensor: PartName = None
     ) -> list[WindowAnswer]:
         values = {"machine": machine, "limit": limit, "before": before, "sensor": sensor}
         async with database.transaction() as connection:
