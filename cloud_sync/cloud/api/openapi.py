@@ -12,6 +12,7 @@ import msgspec
 from fastapi import FastAPI
 
 from cloud_sync.cloud.api.problem import CONTENT_TYPE, Problem, title_of
+from cloud_sync.model_offer import ModelOffer
 from cloud_sync.wire import Acknowledgement, Enrolment, EnrolmentRequest, Ledger
 
 TAGS = [
@@ -20,7 +21,7 @@ TAGS = [
     {"name": "admins", "description": "Who did what."},
     {"name": "health", "description": "Whether this server works. For probes and Prometheus, not for strangers."},
 ]
-_MESSAGES = (EnrolmentRequest, Enrolment, Acknowledgement, Ledger)
+_MESSAGES = (EnrolmentRequest, Enrolment, Acknowledgement, Ledger, ModelOffer)
 _REFERENCE = "#/components/schemas/{name}"
 _METHODS = {"get", "post", "put", "patch", "delete"}
 _FASTAPIS_OWN = "Validation Error"
