@@ -30,7 +30,7 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
         summary="Turn a one-time token into a credential",
         description="For a box that has none yet. A machine has one box: the credential of the one before ends.",
         response_model=None,
-        responses={200: {"content": message(Enrolment)}, **problems(401, 403, 503)},
+        responses={200: {"content": message(Enrolment)}, **problems(401, 403, 429, 503)},
         openapi_extra={"requestBody": {"required": True, "content": message(EnrolmentRequest)}},
     )
     async def enrol(request: Request) -> Response:

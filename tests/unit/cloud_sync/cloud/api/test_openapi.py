@@ -42,7 +42,7 @@ def test_answers_have_a_form_and_refusals_are_problems(route: str) -> None:
                 assert content_type == "application/problem+json"
                 assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
     if "security" in ROUTES[route]:
-        assert {"401", "503"} <= answers.keys()
+        assert {"401", "429", "503"} <= answers.keys()
         assert "WWW-Authenticate" in answers["401"]["headers"]
         assert "Retry-After" in answers["503"]["headers"]
 
