@@ -1,10 +1,11 @@
 """The machine's healthy baseline in the running agent: taken up when it changes, learned once when that is set."""
 
 from collections.abc import Callable
+from itertools import islice
 
 import structlog
 
-from agent.commissioning import Apprentice
+from agent.commissioning import Apprentice, JudgedWindow
 from agent.status import AgentStatus
 from agent.store.reader import StoreReader
 from edge_runtime.baseline.document import MachineBaseline
@@ -17,6 +18,8 @@ from edge_runtime.window import Window
 
 log = structlog.get_logger("agent.baseline")
 PART = "baseline"
+CATCH_UP = 100
+"""Stored windows to look at with each new one: a fraction of a second, so that a long record holds up no diagnosis."""
 _EVER_US = 2**62
 
 
@@ -38,6 +41,7 @@ class BaselineKeeper:
         self._now_us = now_us
         self._assume_healthy = assume_healthy
         self._apprentice: Apprentice | None = None
+        self._stored_from_us: int | None = 0  # stored windows from here on haven't been looked at; None: all have
         self._seen: tuple[Mark | None, float] | None = None
         self._current: MachineBaseline | None = None
 
@@ -53,22 +57,26 @@ class BaselineKeeper:
         """Take up another setting; what was collected so far is collected anew."""
         self._assume_healthy = windows
         self._apprentice = None
+        self._stored_from_us = 0
 
     def recorded(self, window: Window, diagnosis: Diagnosis, store: StoreReader) -> None:
         """A window was recorded: one more to learn from, if the machine is assumed healthy and never was learned."""
         if self._assume_healthy is None or self._shelf.mark is not None:
             return
+        if self._apprentice is None:
+            self._apprentice = Apprentice(self._machine, self._assume_healthy)
         try:
-            if self._apprentice is None:
-                self._apprentice = Apprentice(self._machine, self._assume_healthy)
-                self._apprentice.watch(store.judged_windows(self._machine.name, 0, _EVER_US))
-            else:
-                self._apprentice.watch([(window, diagnosis)])
+            self._apprentice.watch([(window, diagnosis)] if self._stored_from_us is None else self._stored(store))
         except StoreError as error:
             self._failed(error)
-            self._apprentice = None
             return
         self._finish(self._apprentice)
+
+    def _stored(self, store: StoreReader) -> list[JudgedWindow]:
+        """The next stored windows that haven't been looked at; the one just recorded is the last of all."""
+        windows = list(islice(store.judged_windows(self._machine.name, self._stored_from_us or 0, _EVER_US), CATCH_UP))
+        self._stored_from_us = windows[-1][0].start_us + 1 if len(windows) == CATCH_UP else None
+        return windows
 
     def _finish(self, apprentice: Apprentice) -> None:
         """Keep what was learned, once it is enough. On a full disk it is tried again with the next window."""

@@ -8,12 +8,13 @@ from agent.baseline_keeper import PART, BaselineKeeper
 from agent.pipeline import Pipeline
 from agent.settings import AlertSettings
 from agent.status import AgentStatus
+from agent.store.reader import StoreReader
 from agent.store.store import Store
 from edge_runtime.baseline.document import BaselineSource
 from edge_runtime.baseline.shelf import STATE_FILE, BaselineShelf
 from edge_runtime.diagnosis import BaselineOrigin
 from tests.models.readings import readings_of
-from tests.models.tiny_bundle import build_tiny_bundle
+from tests.models.tiny_bundle import WINDOW_US, build_tiny_bundle
 from tests.models.working_machine import CREATED, MACHINE, baseline_of, window_at
 from tests.tiny_agent import load_diagnoser
 
@@ -129,6 +130,25 @@ def test_a_restart_goes_on_collecting(make_box, shelf):
     diagnoses = make_box(assume_healthy=6)(range(4, 8))
     assert shelf.active().windows == 6
     assert diagnoses[-1].baseline is not None
+
+
+def test_a_long_record_is_gone_through_bit_by_bit(make_box, shelf, store, monkeypatch):
+    make_box()(range(8), silent=("FS1",))
+    monkeypatch.setattr("agent.baseline_keeper.CATCH_UP", 3)
+    looked_at = []
+
+    def judged_windows(*asked):
+        looked_at.append([])
+        for window, diagnosis in StoreReader.judged_windows(store, *asked):
+            looked_at[-1].append(window.start_us // WINDOW_US)
+            yield window, diagnosis
+
+    monkeypatch.setattr(store, "judged_windows", judged_windows, raising=False)
+    make_box(assume_healthy=5)(range(10, 20))
+    numbers = [number for some in looked_at for number in some]
+    assert max(map(len, looked_at)) == 3
+    assert numbers == sorted(set(numbers))
+    assert shelf.active().windows == 5
 
 
 def test_what_does_not_look_healthy_is_not_assumed_to_be(make_box, shelf):
