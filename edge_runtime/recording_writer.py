@@ -4,8 +4,9 @@ With `with_quality` there are two more columns, `quality` and `reason`, which wh
 pyarrow is imported only when something is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FORM = {"compression": "zstd", "write_page_checksum": True}
+_LABELS_AT_ONCE = 20_000
 
 
 class RecordingWriter:
@@ -138,6 +140,37 @@ def write_labels(path: Path, labels: Sequence[LabelRow]) -> None:
     stable = {"stable": pa.array([row.stable for row in labels], pa.bool_())}
     with UnfinishedFile(path / LABELS) as file, file.errors_named():
         pq.write_table(pa.table({**times, **values, **stable}), file.partial, **_FORM)
+
+
+def write_label_stream(path: Path, columns: Sequence[str], labels: Iterable[LabelRow]) -> int:
+    """Write labels whose values are texts, some at a time. Returns how many rows; without any there is no file.
+
+    Args:
+        path: folder of the recording.
+        columns: every label that the rows may name.
+        labels: rows of any number.
+
+    Raises:
+        RecordingError: the folder can't be written.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    moment = pa.timestamp("us", "UTC")
+    texts = [(name, pa.string()) for name in columns]
+    schema = pa.schema([("start", moment), ("end", moment), *texts, ("stable", pa.bool_())])
+    remaining, written = iter(labels), 0
+    with UnfinishedFile(path / LABELS) as file, file.errors_named():
+        with pq.ParquetWriter(file.partial, schema, **_FORM) as writer:
+            while rows := list(islice(remaining, _LABELS_AT_ONCE)):
+                values = [[row.values.get(name) for row in rows] for name in columns]
+                stable = [row.stable for row in rows]
+                arrays = [[row.start_us for row in rows], [row.end_us for row in rows], *values, stable]
+                writer.write_table(pa.table(arrays, schema=schema))
+                written += len(rows)
+        if not written:
+            file.discard()
+    return written
 
 
 def _timestamps(times_us: Int64Array) -> "pa.Array":

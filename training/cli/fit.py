@@ -24,7 +24,7 @@ from training.cli.options import (
 )
 from training.cli.output import console, notes, say
 from training.cli.protocol_tables import protocol_table
-from training.sources.timescale import SCHEME
+from training.sources.source import CENTRE_SCHEME
 
 # torch and Lightning take seconds to import: only the run itself does.
 # ruff: noqa: PLC0415
@@ -69,7 +69,7 @@ def fit(  # noqa: PLR0917 - options, given by name
     settings = training_config(config, epochs, precision, accumulate)
     options = {
         "machine": machine,
-        "recording": recording if recording.startswith(SCHEME) else Path("path/to") / Path(recording).name,
+        "recording": recording if recording.startswith(CENTRE_SCHEME) else Path("path/to") / Path(recording).name,
         "golden": golden,
         "config": config,
         "epochs": epochs,

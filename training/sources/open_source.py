@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_runtime.errors import RecordingError
+from edge_runtime.errors import ConfigurationError, RecordingError
 from edge_runtime.machine import Machine
 from edge_runtime.recording import SIGNALS, Recording
 from training.sources.csv_files import CsvSource, csv_files
 from training.sources.recording_folder import RecordingFolder
 from training.sources.rig_text import PROFILE, RigText
-from training.sources.source import ReadOptions, Source, read_source
-from training.sources.timescale import SCHEME, TimescaleSource
+from training.sources.source import CENTRE_SCHEME, ReadOptions, Source, read_source
 
 DEFAULT_OPTIONS = ReadOptions()
 
@@ -25,10 +24,10 @@ def open_source(address: str, options: ReadOptions = DEFAULT_OPTIONS) -> Source:
 
     Raises:
         RecordingError: there is nothing, or nothing of a known layout.
-        ConfigurationError: the address of a database is wrong.
+        ConfigurationError: the address of a database is wrong, or the database's client isn't installed.
     """
-    if address.startswith(SCHEME):
-        return TimescaleSource(address, options)
+    if address.startswith(CENTRE_SCHEME):
+        return _centre(address, options)
     path = Path(address)
     if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
         return CsvSource(path, options)
@@ -59,7 +58,17 @@ def read_address(address: str, machine: Machine, report: Callable[[str], None] =
     return read_source(source)
 
 
+def _centre(address: str, options: ReadOptions) -> Source:
+    try:
+        from training.sources.timescale import TimescaleSource  # noqa: PLC0415  other sources need no database's client
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{address}: the database's client isn't installed", hint="pip install 'hydrosight[cloud]'"
+        ) from error
+    return TimescaleSource(address, options)
+
+
 _KNOWN = (
     f"Name a folder with {SIGNALS}, a CSV file or a folder of them, the folder of the ZeMA rig's text files, or "
-    f"{SCHEME}MACHINE. configs/recordings/ has recordings."
+    f"{CENTRE_SCHEME}MACHINE. configs/recordings/ has recordings."
 )

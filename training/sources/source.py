@@ -14,6 +14,9 @@ from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.recording_writer import RecordingWriter, write_labels
 from training.sources.csv_times import UNKNOWN, LocalTimes
 
+CENTRE_SCHEME = "timescaledb:"
+"""What an address begins with that names a machine at the centre."""
+
 
 @dataclass(frozen=True, slots=True)
 class Portion:

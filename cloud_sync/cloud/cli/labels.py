@@ -1,6 +1,6 @@
 """`hydrosight-cloud label`: what technicians found out about machines, for training to learn from."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import psycopg
@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from cloud_sync.cloud.cli.listing import show_list
+from cloud_sync.cloud.cli.moment import HELP, parse_moment
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, in_transaction, this_account
 from cloud_sync.cloud.store.fleet import machine_file
 from cloud_sync.cloud.store.labels import Finding, Label, add_label, newest_labels
@@ -16,7 +17,6 @@ from edge_runtime.errors import ConfigurationError
 app = typer.Typer(help="What technicians found out about machines, for training to learn from.", no_args_is_help=True)
 
 Machine = Annotated[str, typer.Argument(help="Name of the machine.", show_default=False)]
-_TIMES = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 @app.command()
@@ -24,8 +24,8 @@ def add(  # noqa: PLR0917 - options, given by name
     machine: Machine,
     condition: Annotated[str, typer.Argument(help="Condition of its machine file, such as valve.")],
     level: Annotated[str, typer.Argument(help='What it really was, such as 80; "none" takes back what was said.')],
-    start: Annotated[datetime, typer.Option(help="From when; UTC, unless it says a zone.", formats=_TIMES)],
-    end: Annotated[datetime, typer.Option(help="Until when, exclusive.", formats=_TIMES)],
+    start: Annotated[datetime, typer.Option(help=f"From when: {HELP}.", parser=parse_moment, metavar="TIME")],
+    end: Annotated[datetime, typer.Option(help="Until when, exclusive.", parser=parse_moment, metavar="TIME")],
     note: Annotated[str, typer.Option(help="How it was found.")] = "",
     by: Annotated[str | None, typer.Option(help="Who says so. Default: this account and host.")] = None,
     config: ConfigOption = None,
@@ -38,7 +38,7 @@ def add(  # noqa: PLR0917 - options, given by name
     """
     try:
         finding = Finding(
-            condition=condition, level=None if level == "none" else level, start=_utc(start), end=_utc(end), note=note
+            condition=condition, level=None if level == "none" else level, start=start, end=end, note=note
         )
     except ValidationError as error:
         raise ConfigurationError(
@@ -83,7 +83,3 @@ def show(
         nothing=f"Nothing was said of {machine} yet. Say what you found: hydrosight-cloud label add --help",
         as_json=as_json,
     )
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

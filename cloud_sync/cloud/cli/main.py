@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cloud_sync.cloud.access.enrolment import create_token
-from cloud_sync.cloud.cli import access, audit, database, labels, models, operators, settings
+from cloud_sync.cloud.cli import access, audit, database, export, labels, models, operators, settings
 from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, audited, in_transaction
 from cloud_sync.cloud.logs import configure_logs
@@ -30,6 +30,7 @@ app.add_typer(labels.app, name="label")
 app.add_typer(models.app, name="model")
 app.add_typer(settings.app, name="settings")
 app.command("audit")(audit.audit)
+app.command("export")(export.export)
 
 
 @app.command()

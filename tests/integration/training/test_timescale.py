@@ -1,16 +1,15 @@
 """Windows that boxes have sent, read from a real PostgreSQL as training reads them."""
 
-import asyncio
+import functools
 from pathlib import Path
 
 import numpy as np
-import psycopg
 import pytest
 
-from cloud_sync.cloud.store.arrays import register_float32_arrays
-from cloud_sync.cloud.store.migrate import migrate
+from cloud_sync.cloud.export.stored_windows import stored_portions
 from edge_runtime.errors import DatabaseError, RecordingError
 from tests.servers.batches import MINUTE_US, SENSORS, START_US, window
+from tests.servers.stored_windows import prepare, put_windows
 from training.sources.open_source import open_source
 from training.sources.source import read_source
 
@@ -21,21 +20,8 @@ WINDOWS = 3
 def centre(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database of the centre's schema with three windows of machine `rig`."""
 
-    async def prepare() -> None:
-        async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
-            await migrate(connection)
-
-    asyncio.run(prepare())
-    with psycopg.connect(postgres_url) as connection:
-        register_float32_arrays(connection)
-        for number in range(WINDOWS):
-            sent = window("rig", START_US + number * MINUTE_US)
-            for channel in sent.channels:
-                connection.execute(
-                    "INSERT INTO windows VALUES (%s, to_timestamp(%s), %s, to_timestamp(%s), %s, %b)",
-                    ("rig", sent.start_us / 1e6, channel.sensor, sent.end_us / 1e6, channel.step_us,
-                     np.frombuffer(channel.values, "<f4").astype(np.float32)),
-                )  # fmt: skip
+    prepare(postgres_url)
+    put_windows(postgres_url, [window("rig", START_US + number * MINUTE_US) for number in range(WINDOWS)])
     monkeypatch.setenv("HYDROSIGHT_DATABASE_URL", postgres_url)
     return postgres_url
 
@@ -66,7 +52,8 @@ def test_a_span_of_time_may_be_asked_for(centre: str) -> None:
 
 
 def test_windows_come_a_few_at_a_time(centre: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.sources.timescale._PORTION_ROWS", 1)
+    few = functools.partial(stored_portions, samples_at_once=1)
+    monkeypatch.setattr("training.sources.timescale.stored_portions", few)
     portions = list(open_source("timescaledb:rig").portions())
     assert [portion.done for portion in portions] == [1, 2, 3]
     assert all(len(series) == 60 for portion in portions for series in portion.series.values())

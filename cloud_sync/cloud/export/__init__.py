@@ -1,0 +1,1 @@
+"""From the centre's windows and labels to recordings."""
