@@ -127,7 +127,7 @@ def spread(windows: Sequence[Window], count: int = GOLDEN_WINDOWS) -> tuple[Wind
 
 
 def healthy_baseline(windows: LabelledWindows) -> dict[str, SensorBaseline]:
-    """Mean and spread of each sensor's window means over the windows in which every labelled condition is healthy.
+    """Mean and spread of each sensor's window means over the windows in which no condition is labelled as worse.
 
     Raises:
         TrainingError: there is no such window.
@@ -135,7 +135,7 @@ def healthy_baseline(windows: LabelledWindows) -> dict[str, SensorBaseline]:
     healthy = windows.select(healthy_windows(windows))
     if not len(healthy):
         raise TrainingError(
-            "no window has every condition at its healthy level, so there is no baseline to compare with",
+            "in every window a label names a level below healthy, so there is no baseline to compare with",
             hint="Record the machine in good order as well, and label it so.",
         )
     baseline = {}

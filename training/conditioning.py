@@ -21,7 +21,10 @@ _UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # a baseline of training is never s
 
 
 def healthy_windows(windows: LabelledWindows) -> Int64Array:
-    """Numbers of the windows in which no label says that a condition is worse than healthy."""
+    """Numbers of the windows in which no label says that a condition is worse than healthy.
+
+    A condition that isn't labelled counts as healthy: what nobody found fault with mostly has no label.
+    """
     levels = [windows.levels(item.name) for item in windows.machine.conditions]
     return np.flatnonzero(np.all([level <= 0 for level in levels], axis=0))
 

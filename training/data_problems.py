@@ -78,6 +78,11 @@ def label_problems(machine: Machine, recording: Recording, *, stable_only: bool 
         yield Problem(Severity.ERROR, where, what, remedy)
         return
     yield from _column_problems(machine, where, columns)
+    silent = [number for number, row in rows.items() if not set(row.values) & set(conditions)]
+    if silent:
+        what = f"says nothing of any condition, as {len(silent)} of {len(rows)} rows do: they teach nothing"
+        remedy = "Label them, or leave them out: unlabelled windows count as healthy where a baseline is learned."
+        yield Problem(Severity.WARNING, _at(where, silent[0], rows[silent[0]]), what, remedy)
     for number, row in rows.items():
         for name in set(row.values) & set(conditions):
             levels = [str(level.label) for level in conditions[name].levels]

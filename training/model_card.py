@@ -16,6 +16,8 @@ class CardFacts:
     """Everything that a card tells.
 
     Attributes:
+        healthy: number of training windows whose sensors count as healthy.
+        unsaid: number of those in which not every condition is labelled.
         parameters: number of trained weights.
         epochs: that the shipped network was trained for.
         network_weight: by condition, what the network's word counts beside the discriminant's.
@@ -27,6 +29,8 @@ class CardFacts:
     machine: Machine
     training: TrainingData
     config: ModelConfig
+    healthy: int
+    unsaid: int
     parameters: int
     epochs: int
     network_weight: Mapping[str, float]
@@ -61,6 +65,9 @@ the true one in 90 % of windows.
 {training.windows} windows that the labels mark as stable, from the recording `{training.recording}` (SHA-256 of its
 signals `{training.sha256}`), seed {training.seed}.
 Windows that are not marked stable were neither trained nor measured on.
+
+Healthy is what no label speaks against: {facts.healthy} windows, from which come the sensors' healthy values that a
+diagnosis shows as expected. {_unsaid(facts)}
 
 ## Model
 
@@ -115,6 +122,15 @@ seen, for each number of the component's own signals that are missing; the netwo
 
 The same versions (constraints.txt) and kind of processor give the same network; others may differ in the last digits.
 """
+
+
+def _unsaid(facts: CardFacts) -> str:
+    if not facts.unsaid:
+        return "In each of them every condition is labelled as healthy."
+    return (
+        f"In {facts.unsaid} of them not every condition is labelled: that those were healthy is an assumption, as good "
+        "as the reports of faults are complete."
+    )
 
 
 def _report(report: ProtocolReport) -> str:

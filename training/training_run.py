@@ -22,11 +22,11 @@ from training.baselines.contenders import QUICK_CONTENDERS
 from training.build_bundle import BundleParts, build_bundle, healthy_baseline, spread
 from training.calibrate import calibrate
 from training.checkpoint import save_network
-from training.conditioning import conditioned
+from training.conditioning import conditioned, healthy_windows
 from training.config import TrainingConfig
 from training.cross_fit import TrainingWindows
 from training.data_problems import class_problems, refuse_errors
-from training.dataset import IN_THIS_PROCESS, build_examples, labelled_windows, level_counts
+from training.dataset import IN_THIS_PROCESS, UNLABELLED, build_examples, labelled_windows, level_counts
 from training.fitting import CPU, Device, FittedNetwork, fit_network
 from training.folds import group_folds
 from training.graph_making import GraphMaking
@@ -258,12 +258,16 @@ def _card_facts(
     """What the model card tells of this run."""
     machine = data.windows.machine
     types = data.examples[0].sample.component_type
+    healthy = healthy_windows(data.windows)
+    levels = np.array([data.windows.levels(condition.name)[healthy] for condition in machine.conditions])
     return CardFacts(
         name=request.config.name,
         version=request.version,
         machine=machine,
         training=training,
         config=request.config.model,
+        healthy=len(healthy),
+        unsaid=int(np.any(levels == UNLABELLED, axis=0).sum()),
         parameters=sum(parameter.numel() for parameter in network.model.parameters()),
         epochs=network.epochs,
         network_weight={

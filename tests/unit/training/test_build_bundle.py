@@ -98,7 +98,7 @@ def test_the_baseline_is_of_healthy_windows(data: TrainingWindows):
 
 def test_without_a_healthy_window_there_is_no_baseline(data: TrainingWindows):
     faulty = np.flatnonzero(data.windows.levels("pump") > 0)
-    with pytest.raises(TrainingError, match="no window has every condition at its healthy level"):
+    with pytest.raises(TrainingError, match="in every window a label names a level below healthy"):
         healthy_baseline(data.windows.select(faulty))
 
 

@@ -62,6 +62,14 @@ def test_healthy_is_what_no_label_speaks_against(data: TrainingWindows, healthy:
     }
 
 
+def test_what_is_not_labelled_counts_as_healthy(data: TrainingWindows, healthy: np.ndarray):
+    items = list(data.windows.items)
+    faulty = next(number for number, item in enumerate(items) if item.label.values["pump"] == 2)
+    for number, values in ((healthy[0], {"pump": 0}), (healthy[1], {}), (faulty, {"pump": 2})):
+        items[number] = replace(items[number], label=replace(items[number].label, values=values))
+    np.testing.assert_array_equal(healthy_windows(replace(data.windows, items=tuple(items))), healthy)
+
+
 def test_every_window_is_beside_the_baseline_of_the_healthy_training_windows(
     data: TrainingWindows, healthy: np.ndarray
 ):

@@ -76,6 +76,12 @@ def test_windows_of_unequal_length_are_pointed_out(machine: Machine):
     assert (problem.severity, problem.what) == (Severity.WARNING, "windows are 60 s to 300 s long")
 
 
+def test_rows_that_say_nothing_of_any_condition_are_pointed_out(machine: Machine):
+    (problem,) = label_problems(machine, recording(row(0, pump=0), row(1, shift="late"), row(2)))
+    assert (problem.severity, problem.where) == (Severity.WARNING, "press: label row 2 (from 1970-01-01T00:01:00Z)")
+    assert "as 2 of 3 rows do" in problem.what
+
+
 def test_one_class_only_is_an_error_where_nothing_else_can_be_learned(machine: Machine):
     alone = errors(class_problems(machine, recording(row(0, pump=0), row(1, pump=0))))
     assert any("pump is '0' in all stable label rows: there is one class only" in problem.what for problem in alone)
