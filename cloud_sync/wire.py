@@ -1,8 +1,20 @@
 """What crosses the WAN, as msgpack compressed with zstd.
 
 A batch is named by (boot, number) of the box that sealed it, and never changes once sealed: sent again it is the same
-bytes' worth of records, so the centre can acknowledge what it already has without looking inside. Unknown fields are
-ignored, so that either end may be a little ahead of the other.
+bytes' worth of records, so the centre can acknowledge what it already has without looking inside.
+
+Its schema has a major and a minor number (docs/adr/0074). A minor adds fields and kinds of records to a batch, takes
+none away and never changes what one means, so that either end may be ahead of the other: what a centre doesn't know it
+keeps as it came (`cloud_sync.unknown_fields`). What can't be added that way has a new major number, which a centre
+refuses before it looks further; the box keeps its batches until the centre is upgraded.
+
+    1.0  windows, diagnoses, alerts
+    1.1  windows name their readings
+    1.2  channels say why most of their doubtful readings are doubtful (doubt)
+    1.3  a batch of what an outage left behind says so (backlog)
+    1.4  channels say how much of them is thinned (thinned)
+    1.5  gaps, steps of the clock
+    1.6  a batch says its minor number; from any before that it reads as 0
 
 The body is one zstd frame or several: what they hold, one after the other, is the batch. So a box can pass its windows
 along as they lie in its store, each a frame of its own, without decompressing and compressing them again.
@@ -14,9 +26,10 @@ from typing import TypeVar
 import msgspec
 import zstandard
 
-from edge_runtime.errors import MessageTooLargeError, WireError
+from edge_runtime.errors import MessageTooLargeError, RefusedError, WireError
 
 WIRE_SCHEMA = 1
+WIRE_MINOR = 6
 CONTENT_TYPE = "application/vnd.hydrosight.batch+msgpack+zstd"
 MAX_COMPRESSED_BYTES = 8 * 2**20
 MAX_BATCH_BYTES = 64 * 2**20
@@ -39,7 +52,7 @@ class ChannelRecord(msgspec.Struct, frozen=True):
 
 
 class ReadingRange(msgspec.Struct, frozen=True, array_like=True):
-    """Readings with the numbers first … last, both inclusive, of one boot of the box."""
+    """Readings with the numbers first … last, both inclusive, of one boot of the box. An array: no minor adds to it."""
 
     boot: str
     first: int
@@ -113,7 +126,8 @@ class ClockStepRecord(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, frozen=True):
     """What one request carries. `boot` names the boot of the box that sealed the batch, `number` counts within it.
 
-    `backlog`: it holds what was left behind by an outage; newer windows were sent before it.
+    `backlog`: it holds what was left behind by an outage; newer windows were sent before it. `schema_minor` is the
+    sealing box's WIRE_MINOR.
     """
 
     boot: str
@@ -124,6 +138,13 @@ class Batch(msgspec.Struct, frozen=True):
     gaps: tuple[GapRecord, ...] = ()
     clock_steps: tuple[ClockStepRecord, ...] = ()
     backlog: bool = False
+    schema_version: int = WIRE_SCHEMA
+    schema_minor: int = 0
+
+
+class _Version(msgspec.Struct, frozen=True):
+    """What a batch of any major number is asked first."""
+
     schema_version: int = WIRE_SCHEMA
 
 
@@ -244,7 +265,18 @@ def decode_batch(body: bytes) -> Batch:
     """Decompress and parse.
 
     Raises:
+        RefusedError: of another major number (409).
         WireError: not zstd, or not a batch.
+        MessageTooLargeError: larger than MAX_BATCH_BYTES once decompressed.
+    """
+    return parse_batch(decompress_batch(body))
+
+
+def decompress_batch(body: bytes) -> bytes:
+    """The msgpack of a batch.
+
+    Raises:
+        WireError: not zstd.
         MessageTooLargeError: larger than MAX_BATCH_BYTES once decompressed.
     """
     try:
@@ -261,7 +293,25 @@ def decode_batch(body: bytes) -> Batch:
                 )
     except zstandard.ZstdError as error:
         raise WireError(f"batch is not zstd: {error}", hint="Encode with cloud_sync.wire.encode_batch.") from error
-    return decode_msgpack(b"".join(chunks), Batch)
+    return b"".join(chunks)
+
+
+def parse_batch(raw: bytes) -> Batch:
+    """A batch from its msgpack, as far as this program knows it.
+
+    Raises:
+        RefusedError: of another major number (409).
+        WireError: not a batch.
+    """
+    version = decode_msgpack(raw, _Version).schema_version
+    if version != WIRE_SCHEMA:
+        newer, older = ("box", "server") if version > WIRE_SCHEMA else ("server", "box")
+        raise RefusedError(
+            f"batch has schema {version}, this server knows {WIRE_SCHEMA}.{WIRE_MINOR}",
+            status=409,
+            hint=f"The {newer} is newer: upgrade hydrosight on the {older}. The box keeps its batches until then.",
+        )
+    return decode_msgpack(raw, Batch)
 
 
 def decode_msgpack(raw: bytes, message: type[Message]) -> Message:
@@ -272,7 +322,7 @@ def decode_msgpack(raw: bytes, message: type[Message]) -> Message:
     """
     try:
         return msgspec.msgpack.decode(raw, type=message)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error
 
 
@@ -284,5 +334,5 @@ def decode_json(raw: bytes, message: type[Message]) -> Message:
     """
     try:
         return msgspec.json.decode(raw, type=message)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error

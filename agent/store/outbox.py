@@ -15,7 +15,15 @@ from agent.store.record_table import RecordTable
 from agent.store.records import RecordClass
 from cloud_sync.edge.lane import Lane
 from cloud_sync.edge.sealed_batch import SealedBatch
-from cloud_sync.wire import AlertRecord, Batch, ClockStepRecord, DiagnosisRecord, GapRecord, encode_batch
+from cloud_sync.wire import (
+    WIRE_MINOR,
+    AlertRecord,
+    Batch,
+    ClockStepRecord,
+    DiagnosisRecord,
+    GapRecord,
+    encode_batch,
+)
 
 MAX_RAW_BYTES = 4 * 2**20
 """Most bytes of a batch's records before compression, unless one record alone has more."""
@@ -125,6 +133,7 @@ class Outbox:
             gaps=tuple(item for item in others if isinstance(item, GapRecord)),
             clock_steps=tuple(item for item in others if isinstance(item, ClockStepRecord)),
             backlog=lane == Lane.BACKLOG,
+            schema_minor=WIRE_MINOR,
         )
         records = len(windows) + len(others)
         return SealedBatch(Lane(lane), boot, number, records, encode_batch(batch, windows))

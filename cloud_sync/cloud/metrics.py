@@ -64,6 +64,11 @@ class CentreMetrics:
             "1 while requests are counted in Redis, for all servers together.",
             registry=self._registry,
         )
+        self.unknown_records = Counter(
+            "hydrosight_centre_unknown_records",
+            "Records of committed batches with fields that this centre doesn't know, and keeps.",
+            registry=self._registry,
+        )
         self.database_up = Gauge(
             "hydrosight_centre_database_up",
             "1 when the database answers and has this server's schema.",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from cloud_sync.wire import (
+    WIRE_MINOR,
     AlertRecord,
     Batch,
     ChannelRecord,
@@ -34,6 +35,7 @@ def make_batch(machine: str, number: int, *, boot: str = "boot-1", windows: int 
         alerts=(alert(machine, f"alert-{number}", AlertState.RAISED, starts[0] + MINUTE_US),),
         gaps=(gap(machine, number, starts[0]),),
         clock_steps=(clock_step(machine, number, starts[0]),),
+        schema_minor=WIRE_MINOR,
     )
 
 

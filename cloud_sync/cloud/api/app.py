@@ -21,6 +21,7 @@ from cloud_sync.cloud.api.openapi import TAGS, DescribedApi
 from cloud_sync.cloud.api.read import read_api
 from cloud_sync.cloud.api.request_trace import RequestTrace
 from cloud_sync.cloud.api.turns import Turns
+from cloud_sync.cloud.api.unknown_fields import unknown_fields_api
 from cloud_sync.cloud.load.rate_limit import RateLimit
 from cloud_sync.cloud.load.rate_limiter import open_rate_limiter
 from cloud_sync.cloud.metrics import CentreMetrics
@@ -85,6 +86,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(label_api(database))
     app.include_router(audit_api(database))
     app.include_router(health_api(database, turns, metrics, settings.retry_after_s))
+    app.include_router(unknown_fields_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(

@@ -19,7 +19,15 @@ from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.ingest import write_batch
 from cloud_sync.cloud.store.rows import BatchRows, rows_of
-from cloud_sync.wire import CONTENT_TYPE, MAX_COMPRESSED_BYTES, Acknowledgement, Batch, decode_batch
+from cloud_sync.unknown_fields import unknown_fields
+from cloud_sync.wire import (
+    CONTENT_TYPE,
+    MAX_COMPRESSED_BYTES,
+    Acknowledgement,
+    Batch,
+    decompress_batch,
+    parse_batch,
+)
 from edge_runtime.errors import CredentialError, DatabaseError, RefusedError, WireError
 
 _log = structlog.get_logger(__name__)
@@ -78,8 +86,9 @@ async def _batch_body(request: Request, timeout_s: float) -> bytes:
 
 
 def _decode(body: bytes, machine: str) -> tuple[Batch, BatchRows]:
-    batch = decode_batch(body)
-    return batch, rows_of(batch, machine)
+    raw = decompress_batch(body)
+    batch = parse_batch(raw)
+    return batch, rows_of(batch, machine, unknown_fields(raw))
 
 
 def _count(
@@ -94,3 +103,4 @@ def _count(
     metrics.samples.inc(rows.samples)
     metrics.diagnoses.inc(len(rows.diagnoses))
     metrics.alerts.inc(len(rows.alerts))
+    metrics.unknown_records.inc(len(rows.unknown))

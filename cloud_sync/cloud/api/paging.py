@@ -4,7 +4,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Path, Query, Request
 from psycopg.rows import class_row
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
 from cloud_sync.cloud.access.operators import authorise
 from cloud_sync.cloud.store.database import Database
@@ -17,7 +17,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 BeforeTime = Annotated[AwareDatetime | None, Query(description="only what starts before this, exclusive")]
 BeforeId = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="only those with a smaller id, exclusive")]
 
-Entry = TypeVar("Entry", bound=BaseModel)
+Entry = TypeVar("Entry")
 
 
 async def machine_page(

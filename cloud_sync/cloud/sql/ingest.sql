@@ -1,8 +1,9 @@
 -- name: insert_receipt
 -- First in the transaction. Another server with the same batch waits here for this one's commit, and then gets no row.
-INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts, gaps, clock_steps, backlog, trace_id)
+INSERT INTO receipts (agent, boot, number, windows, diagnoses, alerts, gaps, clock_steps, backlog, trace_id,
+                      schema_minor)
 VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s, %(gaps)s, %(clock_steps)s, %(backlog)s,
-        %(trace_id)s)
+        %(trace_id)s, %(schema_minor)s)
 ON CONFLICT DO NOTHING RETURNING number;
 
 -- name: note_seen
@@ -52,3 +53,7 @@ ON CONFLICT (machine, boot, number) DO UPDATE SET start_time = excluded.start_ti
 -- name: insert_clock_step
 INSERT INTO clock_steps (machine, boot, number, counter, wall_time, time_before, time_after, state_before, state_after)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
+
+-- name: insert_unknown_fields
+INSERT INTO unknown_fields (machine, record, key, schema_minor, names, fields)
+VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;

@@ -1,5 +1,5 @@
 -- name: drop_chunks
--- Times are those of the data, by the boxes' clocks; only receipts go by the centre's.
+-- Times are those of the data, by the boxes' clocks; only receipts and unknown fields go by the centre's.
 -- Whole chunks; rows of the chunk that the limit lies in stay until all of it is older.
 SELECT drop_chunks(%(table)s::regclass, older_than => now() - %(age)s);
 
@@ -20,6 +20,10 @@ DELETE FROM component_diagnoses WHERE ctid IN (
 -- name: delete_receipts
 -- The keys of the rows keep a batch that is sent again from adding anything.
 DELETE FROM receipts WHERE ctid IN (SELECT ctid FROM receipts WHERE received_at < now() - %(age)s LIMIT %(some)s);
+
+-- name: delete_unknown_fields
+DELETE FROM unknown_fields WHERE ctid IN (
+    SELECT ctid FROM unknown_fields WHERE received_at < now() - %(age)s LIMIT %(some)s);
 
 -- name: try_turn
 -- One server at a time; the number is "prune" in ASCII.

@@ -49,6 +49,7 @@ async def write_batch(
         "clock_steps": len(batch.clock_steps),
         "backlog": batch.backlog,
         "trace_id": trace_id,
+        "schema_minor": batch.schema_minor,
     }
     inserted = await (await connection.execute(_QUERIES["insert_receipt"], receipt)).fetchone()
     if inserted is not None:
@@ -58,6 +59,7 @@ async def write_batch(
             await _insert(connection, "insert_component_diagnosis", rows.components)
             await _insert(connection, "insert_gap", rows.gaps)
             await _insert(connection, "insert_clock_step", rows.clock_steps)
+            await _insert(connection, "insert_unknown_fields", rows.unknown)
             await _copy_windows(connection, rows.windows)
             await _insert(connection, "insert_window_readings", [_with_multiranges(row) for row in rows.readings])
         except (psycopg.DataError, psycopg.IntegrityError) as error:

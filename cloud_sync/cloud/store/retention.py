@@ -58,10 +58,12 @@ async def prune(
 
 
 def _limits(settings: CloudSettings) -> Iterator[tuple[str, timedelta]]:
+    longest = max(settings.keep_windows_days, settings.keep_diagnoses_days)
     for table, days in (
         ("windows", settings.keep_windows_days),
         ("diagnoses", settings.keep_diagnoses_days),
         ("component_diagnoses", settings.keep_diagnoses_days),
+        ("unknown_fields", longest if settings.keep_windows_days and settings.keep_diagnoses_days else 0),
         ("receipts", settings.keep_receipts_days),
     ):
         if days:

@@ -3,23 +3,21 @@
 Rows come sorted by key, so that two transactions with the same rows take their locks in the same order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ValidationError
 
 from cloud_sync.cloud.store.checks import MAX_INT64, is_boot, time_of, unfit
+from cloud_sync.cloud.store.documents import AlertDocument, DiagnosisDocument, read_document
 from cloud_sync.cloud.store.gap_rows import ClockStepRow, GapRow, clock_step_row, gap_row
-from cloud_sync.wire import WIRE_SCHEMA, AlertRecord, Batch, ChannelRecord, DiagnosisRecord, WindowRecord
-from edge_runtime.alert import Alert
-from edge_runtime.diagnosis import Diagnosis
+from cloud_sync.unknown_fields import UnknownFields
+from cloud_sync.wire import AlertRecord, Batch, ChannelRecord, DiagnosisRecord, WindowRecord
 from edge_runtime.errors import RefusedError
 from edge_runtime.number_ranges import NumberRanges
-
-Document = TypeVar("Document", bound=BaseModel)
 
 
 class WindowRow(NamedTuple):
@@ -85,6 +83,17 @@ class AlertRow(NamedTuple):
     document: str
 
 
+class UnknownRow(NamedTuple):
+    """What one record says beyond what is known."""
+
+    machine: str
+    record: str
+    key: str
+    schema_minor: int
+    names: list[str]
+    fields: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class BatchRows:
     """All rows of one batch."""
@@ -96,6 +105,7 @@ class BatchRows:
     alerts: list[AlertRow]
     gaps: list[GapRow]
     clock_steps: list[ClockStepRow]
+    unknown: list[UnknownRow]
 
     @property
     def samples(self) -> int:
@@ -103,21 +113,16 @@ class BatchRows:
         return sum(len(row.samples) for row in self.windows)
 
 
-def rows_of(batch: Batch, machine: str) -> BatchRows:
-    """Check a batch that `machine`'s box has sent, and turn it into rows.
+def rows_of(batch: Batch, machine: str, unknown: Sequence[UnknownFields] = ()) -> BatchRows:
+    """Check a batch that `machine`'s box has sent, and turn it into rows. `unknown` is what it says beyond its form.
 
     Raises:
-        RefusedError: something in it is about another machine (403), or isn't what it should be (422), or the box
-            speaks a newer form of the protocol (409).
+        RefusedError: something in it is about another machine (403), or isn't what it should be (422).
     """
-    if batch.schema_version > WIRE_SCHEMA:
-        raise RefusedError(
-            f"batch has schema {batch.schema_version}, this server knows {WIRE_SCHEMA}",
-            status=409,
-            hint="Upgrade hydrosight[cloud] on the server; the box keeps its batches until then.",
-        )
     if not is_boot(batch.boot) or not 0 <= batch.number <= MAX_INT64:
         raise unfit("batch", f"is named ({batch.boot[:20]!r}, {batch.number}); a boot id and a number are needed")
+    if not 0 <= batch.schema_minor <= MAX_INT64:
+        raise unfit("batch", f"schema_minor is {batch.schema_minor}, a number from 0 on is needed")
     parts = (batch.windows, batch.diagnoses, batch.alerts, batch.gaps, batch.clock_steps)
     for about in (record.machine for records in parts for record in records):
         if about != machine:
@@ -137,6 +142,10 @@ def rows_of(batch: Batch, machine: str) -> BatchRows:
         alerts=sorted((_alert(i, record) for i, record in enumerate(batch.alerts)), key=_first_three),
         gaps=sorted((gap_row(i, record) for i, record in enumerate(batch.gaps)), key=_first_three),
         clock_steps=sorted((clock_step_row(i, record) for i, record in enumerate(batch.clock_steps)), key=_first_three),
+        unknown=sorted(
+            UnknownRow(machine, item.record, item.key, batch.schema_minor, list(item.names), item.fields)
+            for item in unknown
+        ),
     )
 
 
@@ -187,7 +196,7 @@ def _samples(channel: ChannelRecord, where: str) -> npt.NDArray[np.float32]:
 def _diagnosis(index: int, record: DiagnosisRecord) -> tuple[DiagnosisRow, list[ComponentRow]]:
     where = f"diagnoses.{index}"
     start = time_of(record.start_us, f"{where}.start_us")
-    diagnosis = _parse(record.document, Diagnosis, f"{where}.document")
+    diagnosis, document = read_document(record.document, DiagnosisDocument, f"{where}.document")
     if diagnosis.window_start != start or diagnosis.machine != record.machine:
         raise unfit(
             where,
@@ -203,7 +212,7 @@ def _diagnosis(index: int, record: DiagnosisRecord) -> tuple[DiagnosisRow, list[
         diagnosis.model.name,
         diagnosis.model.version,
         diagnosis.model.sha256,
-        record.document.decode(),
+        document,
     )
     components = [
         ComponentRow(
@@ -217,7 +226,7 @@ def _diagnosis(index: int, record: DiagnosisRecord) -> tuple[DiagnosisRow, list[
 def _alert(index: int, record: AlertRecord) -> AlertRow:
     where = f"alerts.{index}"
     time = time_of(record.time_us, f"{where}.time_us")
-    alert = _parse(record.document, Alert, f"{where}.document")
+    alert, document = read_document(record.document, AlertDocument, f"{where}.document")
     if (alert.machine, alert.id, alert.state) != (record.machine, record.id, record.state):
         raise unfit(where, f"its document is about ({alert.machine!r}, {alert.id!r}, {alert.state})")
     return AlertRow(
@@ -229,14 +238,5 @@ def _alert(index: int, record: AlertRecord) -> AlertRow:
         alert.kind,
         alert.severity,
         alert.message,
-        record.document.decode(),
+        document,
     )
-
-
-def _parse(document: bytes, model: type[Document], where: str) -> Document:
-    try:
-        return model.model_validate_json(document)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        path = ".".join([where, *map(str, fault["loc"])])
-        raise unfit(path, fault["msg"]) from error

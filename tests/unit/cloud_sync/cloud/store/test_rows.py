@@ -75,6 +75,9 @@ def _step(**changes: object) -> Batch:
     return Batch("b", 0, clock_steps=(msgspec.structs.replace(clock_step("rig", 1, START_US), **changes),))
 
 
+DOCUMENT = diagnosis("rig", START_US).document[:-1]
+
+
 @pytest.mark.parametrize(
     ("batch", "where"),
     [
@@ -88,6 +91,8 @@ def _step(**changes: object) -> Batch:
         pytest.param(_window(end_us=2**63), "windows.0.end_us", id="after 9999"),
         pytest.param(_diagnosis(document=b"{}"), "diagnoses.0.document", id="not a diagnosis"),
         pytest.param(_diagnosis(document=b"\xff"), "diagnoses.0.document", id="not text"),
+        pytest.param(_diagnosis(document=DOCUMENT + b', "x": "\xff"}'), "diagnoses.0.document", id="not text beyond"),
+        pytest.param(_diagnosis(document=DOCUMENT + b', "x": ' + b"[" * 9999), "diagnoses.0.document", id="nesting"),
         pytest.param(_diagnosis(start_us=START_US + 1), "diagnoses.0", id="document of another window"),
         pytest.param(_alert(state="cleared"), "alerts.0", id="document in another state"),
         pytest.param(_alert(id="alert-2"), "alerts.0", id="document of another alert"),
@@ -115,10 +120,3 @@ def test_another_machine_is_forbidden() -> None:
         with pytest.raises(RefusedError, match="'press'") as refused:
             rows_of(batch, "rig")
         assert refused.value.status == 403
-
-
-def test_a_newer_protocol_waits_for_a_newer_centre() -> None:
-    with pytest.raises(RefusedError) as refused:
-        rows_of(Batch("b", 0, schema_version=2), "rig")
-
-    assert refused.value.status == 409
