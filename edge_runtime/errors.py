@@ -108,10 +108,11 @@ class DatabaseError(CentreError):
 
 
 class OverloadedError(CentreError):
-    """The centre has more to do than it can now; `retry_after_s` is when to come again, None for its usual answer."""
+    """The centre has more to do than it can now; `bottleneck` says where, `retry_after_s` when to come again."""
 
-    def __init__(self, message: str, *, hint: str = "", retry_after_s: int | None = None) -> None:
+    def __init__(self, message: str, *, bottleneck: str, hint: str = "", retry_after_s: int | None = None) -> None:
         super().__init__(message, hint=hint)
+        self.bottleneck = bottleneck
         self.retry_after_s = retry_after_s
 
 

@@ -55,7 +55,7 @@ class CentreMetrics:
         self.refused_for_load = Counter(
             "hydrosight_centre_refused_for_load",
             "Requests told to come again, by why: boxes, operators, inference or strangers (429: over that budget), "
-            "queue or connections (503: all at once are too many), database (503: its pool is in use).",
+            "connections, ingest, database or another bottleneck (503: all at once are too many).",
             ["reason"],
             registry=self._registry,
         )
@@ -72,6 +72,22 @@ class CentreMetrics:
         self.database_up = Gauge(
             "hydrosight_centre_database_up",
             "1 when the database answers and has this server's schema.",
+            registry=self._registry,
+        )
+
+        self.database_breaker = Gauge(
+            "hydrosight_centre_database_breaker",
+            "The circuit breaker before the database: 0 closed, 0.5 half open (trying), 1 open.",
+            registry=self._registry,
+        )
+        self.connections_in_use = Gauge(
+            "hydrosight_centre_database_connections_in_use",
+            "Connections of the pool that requests work with.",
+            registry=self._registry,
+        )
+        self.connections_wanted = Gauge(
+            "hydrosight_centre_database_connections_wanted",
+            "Requests that wait for a connection of the pool.",
             registry=self._registry,
         )
 

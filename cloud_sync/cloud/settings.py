@@ -46,6 +46,7 @@ class CloudSettings(BaseSettings):
         inference_requests_per_minute: of one operator's token, for inference, apart from the others.
         refused_tries_per_minute: enrolments and requests refused to one address, before it is told to wait.
         pool_size: connections to the database at most.
+        pool_wait_s: who waits longer than this for one of them is told to come again.
         database_timeout_s: a statement that takes longer is given up.
         body_timeout_s: a request whose body takes longer to arrive is refused.
         concurrent_ingests: batches that are decoded and written at once; each takes up to 150 MB.
@@ -73,6 +74,7 @@ class CloudSettings(BaseSettings):
     inference_requests_per_minute: Quota = 6000
     refused_tries_per_minute: Quota = 30
     pool_size: Annotated[int, Field(ge=1, le=100)] = 8
+    pool_wait_s: Seconds = 2
     database_timeout_s: Seconds = 30
     body_timeout_s: Seconds = 60
     concurrent_ingests: Annotated[int, Field(ge=1, le=64)] = 4

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -51,6 +52,12 @@ class PostgresServer:
     def kill(self) -> None:
         """End it as a power cut would; the next `start()` recovers."""
         self._process.kill()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it to the server and every one of its sessions."""
+        server = psutil.Process(self._process.pid)  # sessions are groups of their own, so killpg reaches none
+        for process in (server, *server.children(recursive=True)):
+            process.send_signal(number)
 
     def _first_start(self) -> ServerProcess:
         for _ in range(10):

@@ -91,6 +91,12 @@ class ServerProcess:
             self.kill()
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Its number, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
         if self._process is not None:

@@ -68,14 +68,14 @@ def health_api(database: Database, turns: Turns, metrics: CentreMetrics, retry_a
     @router.get("/health", summary="The server at a glance", responses={503: {"model": ServerAnswer}})
     async def health(response: Response) -> ServerAnswer:
         await database.check()
-        if not database.ready:
+        if not database.breaker.closed:
             response.status_code = 503
             response.headers.update(not_ready)
         return ServerAnswer(
-            status="ready" if database.ready else "not ready",
+            status="ready" if database.breaker.closed else "not ready",
             version=version("hydrosight"),
             schema_version=migrations()[-1].number,
-            database="up" if database.ready else database.problem,
+            database="up" if database.breaker.closed else database.breaker.problem,
             ingests_running=turns.running,
             ingests_waiting=turns.waiting,
         )
@@ -91,11 +91,11 @@ def health_api(database: Database, turns: Turns, metrics: CentreMetrics, retry_a
     )
     async def ready(response: Response) -> ReadyAnswer:
         await database.check()
-        if database.ready:
+        if database.breaker.closed:
             return ReadyAnswer(status="ready")
         response.status_code = 503
         response.headers.update(not_ready)
-        return ReadyAnswer(status="not ready", database=database.problem)
+        return ReadyAnswer(status="not ready", database=database.breaker.problem)
 
     @router.get(
         "/metrics",

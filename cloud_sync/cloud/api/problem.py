@@ -1,5 +1,6 @@
 """How the centre says no: problem details (RFC 9457) with what is wrong, where, and the remedy. Never a stack trace."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -105,10 +106,12 @@ def problem(
     return JSONResponse(content.model_dump(), status, headers, media_type=CONTENT_TYPE)
 
 
-def install(app: FastAPI, retry_after_s: int) -> None:
-    """Make every error of the app a problem response."""
+def install(app: FastAPI, retry_after_s: int, count_overload: Callable[[str], None]) -> None:
+    """Make every error of the app a problem response; `count_overload` gets the bottleneck of every overload."""
 
     async def on_error(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, OverloadedError):
+            count_overload(error.bottleneck)
         return _answer(request, error, retry_after_s)
 
     for kind in (HydrosightError, RequestValidationError, HTTPException, Exception):
