@@ -124,14 +124,15 @@ async def test_with_all_connections_in_use_some_wait_and_the_rest_are_told_at_on
         box = await asyncio.to_thread(Box, centre)
         async with await psycopg.AsyncConnection.connect(database) as blocker, httpx.AsyncClient(timeout=60) as client:
             await blocker.execute("LOCK TABLE agents")
-            answers = asyncio.as_completed(
+            requests = [
                 client.post(
                     f"{centre.url}/api/v1/ingest",
                     content=encode_batch(make_batch("rig", number)),
                     headers=dict(box.client.headers),
                 )
                 for number in range(20)
-            )
+            ]
+            answers = asyncio.as_completed(requests)
             for answer in itertools.islice(answers, 19):
                 assert_clean(refused := await answer)
                 assert "in use" in refused.json()["detail"]

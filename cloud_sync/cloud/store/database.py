@@ -77,6 +77,8 @@ class Database:
                     await connection.commit()  # here, where it can be hung up on
         except PoolTimeout as error:
             self._suspect.set()
+            if len(self._in_use) < self._pool.max_size:
+                raise DatabaseError("the database gives no connection", hint=_HINT) from error
             raise OverloadedError(
                 "all connections to the database are in use", hint="Try again later.", bottleneck="database"
             ) from error
