@@ -17,6 +17,7 @@ from agent.core import CoreThread, StoreQueues
 from agent.gap_watch import GapWatch
 from agent.housekeeping import Housekeeping
 from agent.intake import Intake
+from agent.model_notice import notices as model_notices
 from agent.models import Models
 from agent.parts import Part, Parts, Run
 from agent.pipeline import Outcome, Pipeline
@@ -25,7 +26,7 @@ from agent.recorder import Recorder
 from agent.reload import Reloader
 from agent.reload_plan import ALERTS_BROKER, CENTRE, MODEL_UPDATES, RECORDER, REMOTE
 from agent.remote.follower import Box, Follower
-from agent.remote.notice import notices
+from agent.remote.notice import notices as settings_notices
 from agent.remote.trial import TrialEvent
 from agent.remote.trial_file import TrialFile
 from agent.settings import AgentSettings, OneSource
@@ -41,8 +42,10 @@ from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.gate import Gate
 from cloud_sync.edge.settings_updates import SettingsUpdates
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
+from edge_runtime.alert import Alert
 from edge_runtime.baseline.shelf import BaselineShelf
 from edge_runtime.diagnoser import Diagnoser
+from edge_runtime.slot_state import SlotState
 from edge_runtime.slots import Slots
 from edge_runtime.utc import utc_datetime
 
@@ -235,6 +238,7 @@ class Assembly:
             core=self._core,
             status=self._status,
             recent=lambda: self._core.call(self._store.windows, limit=RECENT_WINDOWS),
+            tell=self._tell_of_models,
             client=resources.enter_context(settings.centre.link.open_blocking(UPDATE_TIMEOUT_S)),
             clock=self._clock,
         )
@@ -258,22 +262,31 @@ class Assembly:
             ),
             TrialFile(settings.remote_trial_file),
             self._clock,
-            Box(self.reloader, self.sources.health, self._notify, self._status),
+            Box(self.reloader, self.sources.health, self._tell_of_settings, self._status),
         )
         return partial(follower.run, settings.model.check_interval_s)
 
-    async def _notify(self, events: Sequence[TrialEvent]) -> None:
+    async def _tell_of_settings(self, events: Sequence[TrialEvent]) -> None:
         """Let broker and centre hear what became of a settings document."""
-        now = utc_datetime(self._clock.now_us())
-        await self._core.call(self._record_notices, events, now)
-        if self._publisher:
-            self._publisher.publish(None)
-        self._new_records.set()
+        await self._tell(partial(settings_notices, events, machine=self._machine.name, model=self.diagnoser.model))
 
-    def _record_notices(self, events: Sequence[TrialEvent], now: datetime) -> None:
-        standing = self._store.standing_alerts()
-        for alert in notices(events, standing, machine=self._machine.name, model=self.diagnoser.model, now=now):
+    async def _tell_of_models(self, state: SlotState) -> None:
+        """Let broker and centre hear what became of models."""
+        await self._tell(partial(model_notices, state, machine=self._machine.name))
+
+    async def _tell(self, notices: Callable[..., list[Alert]]) -> None:
+        """Store the box's own alerts, given those that stand and the time, and send them."""
+        now = utc_datetime(self._clock.now_us())
+        if await self._core.call(self._record_notices, notices, now):
+            if self._publisher:
+                self._publisher.publish(None)
+            self._new_records.set()
+
+    def _record_notices(self, notices: Callable[..., list[Alert]], now: datetime) -> int:
+        alerts = notices(self._store.standing_alerts(), now=now)
+        for alert in alerts:
             self._store.record_alert(alert)
+        return len(alerts)
 
     def _centre_status(self, status: UplinkStatus) -> None:
         self._status.report(CENTRE, healthy=status.healthy, message=status.message, hint=status.hint)

@@ -83,23 +83,31 @@ class ModelUpdates:
         """When the centre signed the newest state that this object has verified: it is later than that now."""
         return self._repository.signed_at
 
-    def check(self, name: str, above_release: int) -> Candidate | None:
+    def check(self, name: str, above_release: int, version: str | None = None) -> Candidate | None:
         """The newest model `name` that runs on this agent, if its release is above `above_release`.
 
+        With `version` that one alone is looked at.
+
         Raises:
-            UpdateError: the repository was refused, or all newer models need a newer agent.
+            UpdateError: the repository was refused, all newer models need a newer agent, or `version` isn't signed.
             CentreUnreachableError: the centre doesn't answer.
             CredentialError: the centre wants another credential.
         """
         with self._repository.refreshed() as updater:
             targets = updater.targets.targets
-        newer = [
+        signed = [
             candidate
             for candidate in (
                 _candidate(target) for path, target in targets.items() if path.startswith(f"{MODELS_FOLDER}{name}/")
             )
-            if candidate.release > above_release
+            if version in {None, candidate.version}
         ]
+        if version is not None and not signed:
+            raise UpdateError(
+                f"the centre offers model {name} {version}, which nobody has signed",
+                hint="Publish it with `hydrosight-cloud model publish`, or roll out a version that is.",
+            )
+        newer = [candidate for candidate in signed if candidate.release > above_release]
         fitting = [candidate for candidate in newer if candidate.model.runs_on(self._agent_version)]
         if newer and not fitting:
             first = min(newer, key=lambda candidate: candidate.release).model

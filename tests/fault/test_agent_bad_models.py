@@ -102,6 +102,12 @@ class Plant:
         until(lambda: self.agent.windows() > so_far, "another window is recorded")
 
     @property
+    def failed_models(self) -> list[str]:
+        """Versions of models that an alert says have failed on the box, and that stands."""
+        with self.agent.store() as store:
+            return [alert.model.version for alert in store.standing_alerts() if alert.kind == "model-update"]
+
+    @property
     def slots(self) -> Slots:
         """The box's model slots."""
         return Slots(self.agent.data / "models")
@@ -141,6 +147,7 @@ def test_an_update_that_fails_its_golden_windows_is_refused(plant: Plant) -> Non
     plant.another_window()
     assert plant.newest.model == before
     assert plant.slots.highest_release == release
+    assert plant.failed_models == [f"{release}.0.0"]
 
 
 def test_an_update_that_is_good_takes_over_and_is_named_in_every_diagnosis(plant: Plant) -> None:
@@ -155,6 +162,7 @@ def test_an_update_that_is_good_takes_over_and_is_named_in_every_diagnosis(plant
     plant.slots.confirm()
     plant.another_window()
     assert plant.newest.model.release == release
+    until(lambda: not plant.failed_models, "the alert about the model before is cleared")
 
 
 def test_an_update_that_fails_on_probation_is_rolled_back_and_no_window_is_lost(plant: Plant) -> None:
@@ -179,6 +187,7 @@ def test_an_update_that_fails_on_probation_is_rolled_back_and_no_window_is_lost(
     event = plant.slots.state.history[-1]
     assert event.action is SlotAction.ROLLED_BACK
     assert event.reason == wrong.message
+    until(lambda: plant.failed_models == [f"{release}.0.0"], "an alert names the model that failed")
     with plant.agent.store() as store:
         starts = sorted(window.start_us for window in store.windows(1000))
     assert starts == list(range(starts[0], starts[-1] + 1, CYCLE_US))

@@ -12,10 +12,14 @@ from agent.models import Models
 from agent.settings import AgentSettings, CentreSettings
 from agent.status import AgentStatus
 from agent.updater import PART, Updater, make_updater
+from agent.updater import Box as UpdaterBox
+from cloud_sync.model_offer import ModelOffer, OfferKind
 from cloud_sync.model_target import ModelTarget
 from edge_runtime.errors import CentreUnreachableError, ConfigurationError, UpdateError
+from edge_runtime.slot_state import SlotAction
 from edge_runtime.slots import Slots
 from tests.models.tiny_bundle import build_tiny_bundle, window_of
+from tests.rig.bad_bundles import changed_weights
 from tests.tiny_agent import MACHINE
 
 SIGNED = datetime(2090, 1, 1, tzinfo=UTC)
@@ -25,17 +29,32 @@ SIGNED = datetime(2090, 1, 1, tzinfo=UTC)
 class Offered:
     model: ModelTarget
 
+    @property
+    def version(self):
+        return self.model.version
+
 
 class Centre:
-    """Offers what it is told to, as `ModelUpdates` does."""
+    """Offers what it is told to, as `ModelUpdates` and `ModelOffers` do; bundles lie in folders named by release."""
 
     def __init__(self):
         self.offer: Path | None = None
         self.error: Exception | None = None
         self.asked = []
         self.signed_at = None
+        self.turn = ModelOffer("tiny", OfferKind.NEWEST)
+        self.turns_asked = 0
 
-    def check(self, name, above_release):
+    def ask(self, model):
+        assert model == "tiny"
+        self.turns_asked += 1
+        if isinstance(self.turn, Exception):
+            raise self.turn
+        return self.turn
+
+    def check(self, name, above_release, version=None):
+        if version is not None:
+            self.offer = self.offer.with_name(version.partition(".")[0])
         self.asked.append((name, above_release))
         if self.error:
             raise self.error
@@ -66,9 +85,9 @@ class Box:
         self.models = Models(MACHINE, Slots(tmp_path / "slots"), self.bundle(1), threads=1, probation_windows=2)
         self.current = self.models.start()
         self.clock = BoxClock(tmp_path / "floor")
-        self.updater = Updater(
-            self.centre, self.models, self.clock, lambda: self.current, self._recent, self._take_over, self.status
-        )
+        self.told = []
+        box = UpdaterBox(lambda: self.current, self._recent, self._take_over, self._tell, self.status)
+        self.updater = Updater(self.centre, self.centre, self.models, self.clock, box)
 
     def bundle(self, release):
         return build_tiny_bundle(self.folder / str(release), version=f"{release}.0.0", release=release)
@@ -78,6 +97,9 @@ class Box:
 
     async def _take_over(self, diagnoser):
         self.current = diagnoser
+
+    async def _tell(self, state):
+        self.told.append([event.action for event in state.history])
 
     @property
     def condition(self):
@@ -100,6 +122,58 @@ async def test_a_newer_model_takes_over_on_probation(box):
     assert await box.updater.check_once()
     assert box.current.bundle.manifest.release == 2
     assert box.models.slots.on_probation
+
+
+async def test_with_nothing_newer_it_does_not_ask_whose_turn_it_is(box):
+    await box.updater.check_once()
+    assert box.centre.turns_asked == 0
+
+
+async def test_until_its_turn_comes_it_stays_with_what_it_has(box):
+    box.centre.offer = box.bundle(2)
+    box.centre.turn = ModelOffer("tiny", OfferKind.NOTHING)
+    assert not await box.updater.check_once()
+    assert box.condition.healthy
+    box.centre.turn = ModelOffer("tiny", OfferKind.VERSION, "2.0.0", rollout=1)
+    assert await box.updater.check_once()
+
+
+async def test_the_version_it_is_offered_is_taken_though_a_newer_one_is_signed(box):
+    box.bundle(2)
+    box.centre.offer = box.bundle(3)
+    box.centre.turn = ModelOffer("tiny", OfferKind.VERSION, "2.0.0", rollout=1)
+    assert await box.updater.check_once()
+    assert box.current.bundle.manifest.release == 2
+
+
+async def test_an_older_version_than_it_has_had_is_not_taken(box):
+    box.centre.offer = box.bundle(2)
+    box.centre.turn = ModelOffer("tiny", OfferKind.VERSION, "1.0.0", rollout=1)
+    assert not await box.updater.check_once()
+    assert box.condition.healthy
+    assert box.current.bundle.manifest.release == 1
+
+
+async def test_without_an_answer_it_stays_with_what_it_has_and_keeps_the_signed_time(box):
+    box.centre.offer = box.bundle(2)
+    box.centre.turn = UpdateError("too old", hint="upgrade")
+    assert not await box.updater.check_once()
+    assert box.condition.hint == "upgrade"
+    assert box.current.bundle.manifest.release == 1
+    assert box.clock.at_least() == SIGNED
+
+
+async def test_a_model_that_is_refused_is_told_at_once_and_one_that_was_rolled_back_at_the_next_check(box):
+    box.centre.offer = changed_weights(box.folder / "2", machine=MACHINE, release=2)
+    await box.updater.check_once()
+    assert SlotAction.REJECTED in box.told[-1]
+
+    box.centre.offer = box.bundle(3)
+    await box.updater.check_once()
+    box.models.fall_back("bad")
+    assert SlotAction.ROLLED_BACK not in box.told[-1]
+    await box.updater.check_once()
+    assert SlotAction.ROLLED_BACK in box.told[-1]
 
 
 async def test_on_probation_nobody_is_asked(box):
@@ -197,6 +271,7 @@ def made(settings, trust_root):
             core=None,
             status=AgentStatus(),
             recent=None,
+            tell=None,
             client=client,
             clock=BoxClock(settings.clock_floor_file),
         )
