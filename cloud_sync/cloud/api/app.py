@@ -16,10 +16,12 @@ from cloud_sync.cloud.api.history import history_api
 from cloud_sync.cloud.api.ingest import ingest_api
 from cloud_sync.cloud.api.labels import label_api
 from cloud_sync.cloud.api.ledger import ledger_api
+from cloud_sync.cloud.api.models import model_api
 from cloud_sync.cloud.api.offer import offer_api
 from cloud_sync.cloud.api.openapi import TAGS, DescribedApi
 from cloud_sync.cloud.api.read import read_api
 from cloud_sync.cloud.api.request_trace import RequestTrace
+from cloud_sync.cloud.api.rollouts import rollout_api
 from cloud_sync.cloud.api.turns import Turns
 from cloud_sync.cloud.api.unknown_fields import unknown_fields_api
 from cloud_sync.cloud.load.rate_limit import RateLimit
@@ -88,6 +90,8 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(history_api(database))
     app.include_router(label_api(database))
     app.include_router(audit_api(database))
+    app.include_router(model_api(database, settings.tuf_repository))
+    app.include_router(rollout_api(database, settings.tuf_repository))
     app.include_router(health_api(database, turns, metrics, settings.retry_after_s))
     app.include_router(unknown_fields_api(database))
     if settings.tuf_repository is not None:

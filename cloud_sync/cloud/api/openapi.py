@@ -18,7 +18,7 @@ from cloud_sync.wire import Acknowledgement, Enrolment, EnrolmentRequest, Ledger
 TAGS = [
     {"name": "boxes", "description": "What boxes call: enrolment, batches, their ledger. Every body has a limit."},
     {"name": "operators", "description": "Machines and what is known of them. A viewer reads; an operator labels."},
-    {"name": "admins", "description": "Who did what."},
+    {"name": "admins", "description": "Models and their roll-outs, for viewers to read too; who did what."},
     {"name": "health", "description": "Whether this server works. For probes and Prometheus, not for strangers."},
 ]
 _MESSAGES = (EnrolmentRequest, Enrolment, Acknowledgement, Ledger, ModelOffer)

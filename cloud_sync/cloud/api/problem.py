@@ -27,7 +27,7 @@ _KINDS = {
     404: ("not-found", "There is no such thing"),
     405: ("method", "There is no such method"),
     408: ("too-slow", "The request took too long"),
-    409: ("too-new", "The box is ahead of the centre"),
+    409: ("conflict", "This doesn't fit how things stand"),
     413: ("too-large", "The request is too large"),
     415: ("not-this-form", "The body isn't of a form that is taken here"),
     422: ("unfit", "The request's content doesn't fit"),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cloud_sync.cloud.access.enrolment import create_token
-from cloud_sync.cloud.cli import access, audit, database, export, labels, models, operators, settings
+from cloud_sync.cloud.cli import access, audit, database, export, labels, models, operators, rollouts, settings
 from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, audited, in_transaction
 from cloud_sync.cloud.logs import configure_logs
@@ -28,6 +28,7 @@ app.add_typer(access.agent_app, name="agent")
 app.add_typer(operators.app, name="operator")
 app.add_typer(labels.app, name="label")
 app.add_typer(models.app, name="model")
+app.add_typer(rollouts.app, name="rollout")
 app.add_typer(settings.app, name="settings")
 app.command("audit")(audit.audit)
 app.command("export")(export.export)

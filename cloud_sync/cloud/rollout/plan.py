@@ -48,9 +48,9 @@ class Plan(BaseModel):
         canaries: machines that get `version` first, whatever their place.
         waves: shares of all machines, percent, one after the other; the last needn't be 100.
         soak_hours: how long a wave must have been open before the next one opens.
-        max_failed: share of the machines in open waves that may fail; above it the roll-out halts, percent.
+        max_failed: share of the machines in open waves that may fail; above it the roll-out is halted, percent.
         min_running: share of the machines in open waves that must run it before the next one opens, percent.
-        silent_hours: a machine that has run it and sent no diagnosis for so long counts as failed.
+        silent_hours: a machine that was offered it and has sent no diagnosis for so long keeps the next wave closed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,7 +107,7 @@ class Rollout(Plan):
         reason: why it is paused or was rolled back.
         created_by: who set it up; the audit says who did what to it since.
         wave_opened_at: since when its last open wave is open; None until it is begun.
-        judged_since: failures before that are known and accepted, as by whoever resumed it.
+        known_failures: machines that had failed when somebody let it go on.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -119,7 +119,7 @@ class Rollout(Plan):
     created_at: datetime
     created_by: str
     wave_opened_at: datetime | None
-    judged_since: datetime | None
+    known_failures: tuple[str, ...]
 
     @property
     def at_last_wave(self) -> bool:

@@ -1,9 +1,13 @@
 """Roll-outs in the database. Every function takes a connection that is in a transaction."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import psycopg
 from psycopg.rows import class_row
 
 from cloud_sync.cloud.rollout.plan import Plan, Rollout, State
+from cloud_sync.cloud.rollout.progress import MachineSeen
 from cloud_sync.cloud.store.queries import load_queries
 from edge_runtime.errors import RefusedError
 
@@ -44,14 +48,26 @@ async def newest(connection: psycopg.AsyncConnection, *, limit: int = 100) -> li
     return await _all(connection, "newest", limit=limit)
 
 
-async def activate(connection: psycopg.AsyncConnection, rollout: Rollout) -> Rollout:
-    """Begin with a planned one, or go on with a paused one.
+async def fleet_of_model(connection: psycopg.AsyncConnection, model: str) -> tuple[list[MachineSeen], datetime]:
+    """What is known of every machine with that model, by name, and what time it is by the database's clock."""
+    async with connection.cursor(row_factory=class_row(MachineSeen)) as cursor:
+        await cursor.execute(_QUERIES["fleet_of_model"], {"model": model})
+        fleet = await cursor.fetchall()
+    row = await (await connection.execute(_QUERIES["now"])).fetchone()
+    assert row is not None  # noqa: S101  it always has one
+    return fleet, row[0]
+
+
+async def activate(
+    connection: psycopg.AsyncConnection, rollout: Rollout, known_failures: Sequence[str] = ()
+) -> Rollout:
+    """Begin with a planned one, or go on with a paused one, although it has failed on these machines.
 
     Raises:
         RefusedError: it is neither (409).
     """
     _must_be(rollout, State.PLANNED, State.PAUSED)
-    return await _one(connection, "activate", id=rollout.id)
+    return await _one(connection, "activate", id=rollout.id, known_failures=list(known_failures))
 
 
 async def open_next_wave(connection: psycopg.AsyncConnection, rollout: Rollout) -> Rollout:

@@ -18,7 +18,7 @@ SELECT * FROM rollouts WHERE id = %(id)s FOR UPDATE;
 
 -- name: activate
 -- Planned or paused, it goes on; what has failed so far is known to whoever does that.
-UPDATE rollouts SET state = 'active', reason = '', judged_since = now(),
+UPDATE rollouts SET state = 'active', reason = '', known_failures = %(known_failures)s,
                     wave_opened_at = coalesce(wave_opened_at, now())
 WHERE id = %(id)s RETURNING *;
 
@@ -36,6 +36,36 @@ SET rollout = excluded.rollout, version = excluded.version, asked_at = now(),
     offered_at = CASE WHEN (model_offers.rollout, model_offers.version)
                            IS NOT DISTINCT FROM (excluded.rollout, excluded.version)
                       THEN model_offers.offered_at ELSE now() END;
+
+-- name: now
+-- The database's clock, which all servers share.
+SELECT now();
+
+-- name: fleet_of_model
+-- Every machine with a box whose newest diagnosis is of the model, or whose box has asked for it, by name.
+SELECT machines.name AS machine, asked.rollout, coalesce(asked.version, '') AS offered, asked.offered_at, asked.asked_at,
+       CASE WHEN newest.model_name = %(model)s THEN newest.model_version END AS running,
+       newest.end_time AS diagnosed_until, failures.failed
+FROM machines
+JOIN agents ON agents.machine = machines.name AND agents.revoked_at IS NULL
+LEFT JOIN model_offers AS asked ON asked.machine = machines.name AND asked.model = %(model)s
+LEFT JOIN LATERAL (SELECT model_name, model_version, end_time FROM diagnoses
+                   WHERE diagnoses.machine = machines.name ORDER BY start_time DESC LIMIT 1) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_object_agg(document -> 'model' ->> 'version', message), '{}') AS failed FROM alerts
+    WHERE alerts.machine = machines.name AND component = 'box' AND kind = 'model-update' AND state = 'raised'
+      AND document -> 'model' ->> 'name' = %(model)s
+) AS failures
+WHERE newest.model_name = %(model)s OR asked.model IS NOT NULL
+ORDER BY machines.name;
+
+-- name: machines_by_model
+-- How many machines' newest diagnosis is of which model.
+SELECT newest.model_name, newest.model_version, count(*)
+FROM machines CROSS JOIN LATERAL (
+    SELECT model_name, model_version FROM diagnoses WHERE diagnoses.machine = machines.name
+    ORDER BY start_time DESC LIMIT 1) AS newest
+GROUP BY 1, 2;
 
 -- name: model_of_machine
 -- The model that a machine's box runs, by its newest diagnosis; before the first one, the one that it asked for last.

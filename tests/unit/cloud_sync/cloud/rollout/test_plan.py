@@ -22,7 +22,7 @@ def plan(**changes: object) -> Plan:
 
 
 def rollout(number: int, version: str, state: State, wave: int = 0, **changes: object) -> Rollout:
-    fixed = {"created_at": NOW, "created_by": "kim", "wave_opened_at": NOW, "judged_since": NOW, "reason": ""}
+    fixed = {"created_at": NOW, "created_by": "kim", "wave_opened_at": NOW, "known_failures": (), "reason": ""}
     asked = plan(version=version, **changes).model_dump()
     return Rollout.model_validate(asked | fixed | {"id": number, "state": state, "wave": wave})
 
