@@ -8,7 +8,9 @@ imported only when a recording is read or written, so that a box that does neith
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +20,18 @@ import numpy as np
 from edge_runtime.errors import RecordingError
 from edge_runtime.machine import Machine
 from edge_runtime.reading import Int64Array, Series
+from edge_runtime.series_builder import SeriesBuilder
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 LabelValue = str | int | float | bool
 
 SIGNALS = "signals.parquet"
 LABELS = "labels.parquet"
 
+_ROWS_AT_ONCE = 1_000_000
 _SIGNALS_HINT = "A recording's signals.parquet has the columns time (UTC timestamp), sensor (text), value (number)."
 _LABELS_HINT = "A recording's labels.parquet has the columns start, end (UTC timestamps) and one per label."
 
@@ -125,39 +130,54 @@ def read_recording(path: Path) -> Recording:
 
 
 def _read_signals(path: Path) -> tuple[dict[str, Series], int]:
-    """Readings by sensor, and how many rows were left out because a later one has the same sensor and time."""
+    """Readings by sensor, and how many rows were left out because a later one has the same sensor and time.
+
+    Beside the readings themselves, a million rows at most are in memory at a time.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    columns = ("time", "sensor", "value")
+    builders: dict[str, SeriesBuilder] = defaultdict(SeriesBuilder)
+    rows = 0
+    with _opened(path, columns, _SIGNALS_HINT) as file:
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(columns)):
+            for name, series in _by_sensor(path, pa.Table.from_batches([batch])):
+                builders[name].add(series)
+            rows += batch.num_rows
+    if not rows:
+        raise RecordingError(f"{path}: holds no reading", hint="Record something first.")
+    built = ((name, builder.build()) for name, builder in builders.items())
+    ordered = {name: Series.ordered(one.times_us, one.values, one.statuses) for name, one in built}
+    return ordered, rows - sum(map(len, ordered.values()))
+
+
+def _by_sensor(path: Path, table: "pa.Table") -> Iterator[tuple[str, Series]]:
+    """Readings of each sensor in some rows of the signals, in their order."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.compute as pc  # noqa: PLC0415
 
-    table = _read_table(path, ("time", "sensor", "value"), _SIGNALS_HINT)
-    sensors = table["sensor"]
+    sensors = table["sensor"].combine_chunks()
     if not pa.types.is_dictionary(sensors.type):
-        sensors = _cast(path, table, "sensor", pa.string(), _SIGNALS_HINT).dictionary_encode()
-    sensors = pa.chunked_array(sensors.unify_dictionaries().chunks, sensors.type).combine_chunks()
+        sensors = _cast(path, table, "sensor", pa.string(), _SIGNALS_HINT).combine_chunks().dictionary_encode()
     if sensors.null_count:
         raise RecordingError(f"{path}: column sensor: {sensors.null_count} rows name no sensor", hint=_SIGNALS_HINT)
     times_us = _times_us(path, table, "time", _SIGNALS_HINT)
     values = pc.fill_null(_cast(path, table, "value", pa.float64(), _SIGNALS_HINT), np.nan).to_numpy()
-    if not len(values):
-        raise RecordingError(f"{path}: holds no reading", hint="Record something first.")
-    codes = sensors.indices.to_numpy().astype(np.int32)
-    if np.any(codes[1:] < codes[:-1]):
-        order = np.argsort(codes, kind="stable")
-        codes, times_us, values = codes[order], times_us[order], values[order]
+    codes = sensors.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
     names = sensors.dictionary.cast(pa.string()).to_pylist()
-    bounds = np.searchsorted(codes, np.arange(len(names) + 1))
-    series = {
-        name: Series.ordered(times_us[low:high], values[low:high])
-        for name, low, high in zip(names, bounds[:-1], bounds[1:], strict=True)
-        if high > low
-    }
-    return series, len(values) - sum(map(len, series.values()))
+    bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    for name, low, high in zip(names, bounds[:-1], bounds[1:], strict=True):
+        if high > low:
+            rows = order[low:high]
+            yield name, Series(times_us[rows], values[rows], np.zeros(len(rows), np.uint8))
 
 
 def _read_labels(path: Path) -> tuple[LabelRow, ...]:
     import pyarrow as pa  # noqa: PLC0415
 
-    table = _read_table(path, ("start", "end"), _LABELS_HINT)
+    with _opened(path, ("start", "end"), _LABELS_HINT) as file:
+        table = file.read()
     starts = _times_us(path, table, "start", _LABELS_HINT).tolist()
     ends = _times_us(path, table, "end", _LABELS_HINT).tolist()
     backwards = next((row for row, (start, end) in enumerate(zip(starts, ends, strict=True), 1) if end <= start), None)
@@ -185,23 +205,24 @@ def _label(value: LabelValue) -> LabelValue:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _read_table(path: Path, columns: Sequence[str], hint: str) -> "pa.Table":
+@contextmanager
+def _opened(path: Path, columns: Sequence[str], hint: str) -> "Iterator[pq.ParquetFile]":
+    """A Parquet file that has these columns; what goes wrong while it is read is said as a RecordingError."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        names = file.schema_arrow.names
+        missing = [name for name in columns if name not in names]
+        if missing:
+            raise RecordingError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(names)})", hint=hint)
+        yield file
     except OSError as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error}"
         raise RecordingError(f"{path}: {reason}", hint=hint) from error
     except pa.ArrowException as error:
         raise RecordingError(f"{path}: is not a Parquet file, or a damaged one: {error}", hint=hint) from error
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise RecordingError(
-            f"{path}: has no column {', '.join(missing)} (it has {', '.join(table.column_names)})", hint=hint
-        )
-    return table
 
 
 def _cast(path: Path, table: "pa.Table", column: str, wanted: "pa.DataType", hint: str) -> "pa.ChunkedArray":

@@ -61,6 +61,7 @@ class RecordingWriter:
         self._schema = pa.schema(columns)
         with ExitStack() as opened:
             partial = opened.enter_context(self._unfinished).partial
+            opened.push(self._drop_old_labels)
             with self._unfinished.errors_named():
                 self._writer = opened.enter_context(pq.ParquetWriter(partial, self._schema, **_FORM))
             self._opened = opened.pop_all()
@@ -100,8 +101,11 @@ class RecordingWriter:
             self._unfinished.discard()
         with self._unfinished.errors_named():
             self._opened.__exit__(kind, error, traceback)
-            if kind is None and self.readings:
-                (self.file.parent / LABELS).unlink(missing_ok=True)
+
+    def _drop_old_labels(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Before the signals have their name, so that they never stand beside the labels of others."""
+        if kind is None and self.readings:
+            (self.file.parent / LABELS).unlink(missing_ok=True)
 
 
 def write_recording(path: Path, series: Mapping[str, Series], labels: Sequence[LabelRow] = ()) -> None:

@@ -1,17 +1,17 @@
 """A source of recorded signals and labels, read portion by portion, so that its length doesn't matter for memory."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.machine import Machine
 from edge_runtime.reading import Series
 from edge_runtime.recording import LabelRow, Recording
 from edge_runtime.recording_writer import RecordingWriter, write_labels
+from edge_runtime.series_builder import SeriesBuilder
 from training.sources.csv_times import UNKNOWN, LocalTimes
 
 CENTRE_SCHEME = "timescaledb:"
@@ -90,16 +90,16 @@ def read_source(source: Source, report: Callable[[int], None] = lambda _: None) 
     Raises:
         RecordingError: it can't be read, or holds no reading.
     """
-    parts: dict[str, list[Series]] = {}
+    builders: dict[str, SeriesBuilder] = defaultdict(SeriesBuilder)
     repeated = 0
     for portion in source.portions():
         for name, one in portion.series.items():
-            parts.setdefault(name, []).append(one)
+            builders[name].add(one)
         repeated += portion.repeated
         report(portion.done)
-    if not parts:
+    if not builders:
         raise _empty(source)
-    series = {name: _joined(pieces) for name, pieces in parts.items()}
+    series = {name: builder.build() for name, builder in builders.items()}
     return Recording(source.path, series, source.labels(), repeated)
 
 
@@ -124,16 +124,6 @@ def import_source(source: Source, folder: Path, report: Callable[[int], None] = 
     if labels:
         write_labels(folder, labels)
     return writer.readings
-
-
-def _joined(series: list[Series]) -> Series:
-    if len(series) == 1:
-        return series[0]
-    return Series(
-        np.concatenate([one.times_us for one in series]),
-        np.concatenate([one.values for one in series]),
-        np.concatenate([one.statuses for one in series]),
-    )
 
 
 def _empty(source: Source) -> RecordingError:

@@ -239,3 +239,19 @@ def test_the_same_signals_have_the_same_hash_in_whatever_file_and_order(tmp_path
     write_recording(tmp_path / "one", one)
     assert read_recording(tmp_path / "one").sha256 == Recording(tmp_path, other).sha256
     assert Recording(tmp_path, {"A": series(1, 2.5), "B": series(3)}).sha256 != Recording(tmp_path, one).sha256
+
+
+def test_rows_are_read_some_at_a_time_and_taken_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rows = {
+        "time": pa.array([3, 1, 2, 1, 1, 9, 4]).cast(pa.timestamp("us", "UTC")),
+        "sensor": pa.array(["b", "a", "a", "b", "a", "c", "a"]),
+        "value": pa.array([3.0, 1.0, 2.0, 10.0, 1.5, 9.0, 4.0]),
+    }
+    write_signals(tmp_path, **rows)
+    whole = read_recording(tmp_path)
+    monkeypatch.setattr("edge_runtime.recording._ROWS_AT_ONCE", 2)
+    piecewise = read_recording(tmp_path)
+    assert piecewise.sha256 == whole.sha256
+    assert (piecewise.repeated, whole.repeated) == (1, 1)
+    assert piecewise.series["a"].times_us.tolist() == [1, 2, 4]
+    assert piecewise.series["a"].values.tolist() == [1.5, 2.0, 4.0]

@@ -1,5 +1,6 @@
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -67,6 +68,20 @@ def test_writing_without_labels_leaves_no_older_ones(tmp_path):
     write_recording(tmp_path, {"PS1": series(0, [1.0])})
     assert read_recording(tmp_path).labels == ()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["signals.parquet"]
+
+
+def test_signals_never_stand_beside_the_labels_of_others(tmp_path, monkeypatch):
+    write_recording(tmp_path, {"PS1": series(0, [1.0])}, [LabelRow(0, 60, {"pump": 0})])
+    beside = []
+    name_it = Path.replace
+
+    def replace(path, target):
+        beside.append((tmp_path / LABELS).exists())
+        return name_it(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    write_recording(tmp_path, {"PS1": series(0, [2.0])}, [LabelRow(0, 60, {"pump": 1})])
+    assert beside == [False, False]
 
 
 def test_without_a_reading_nothing_is_left_behind(tmp_path):
