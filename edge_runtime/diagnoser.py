@@ -107,23 +107,22 @@ class Diagnoser:
         self, windows: Sequence[Window], history: HealthHistory | None, baseline: MachineBaseline | None
     ) -> list[Diagnosis]:
         started = self._timer()
-        observed = [self._observe(window, baseline) for window in windows]
-        output = self._backend.run(join_graphs([item.graph for item in observed]))
+        observed = [self.observe(window, baseline) for window in windows]
+        outputs = infer(self._backend, observed)
         inference_ms = 1e3 * (self._timer() - started) / len(windows)
-        nodes = len(self._machine.components)
         return [
-            self._assemble(item, _rows(output, number * nodes, nodes), history, inference_ms)
-            for number, item in enumerate(observed)
+            self.conclude(item, output, inference_ms, history) for item, output in zip(observed, outputs, strict=True)
         ]
 
-    def _observe(self, window: Window, baseline: MachineBaseline | None) -> "_Observation":
+    def observe(self, window: Window, baseline: MachineBaseline | None = None) -> "Observation":
+        """All that can be said of a window before the model is asked; see `diagnose`."""
         window, faults = check_sensors(self._machine, window)
         own = compare(self._machine, baseline, profile(window)) if baseline else None
         expected = expectations(self._machine, self._manifest.baseline, own)
         graph = build_graph(self._machine, window, own)
         regions = self._bundle.regions
         seen = fingerprints(window) if regions else {}
-        return _Observation(
+        return Observation(
             window=window,
             sensor_faults=faults,
             graph=graph,
@@ -133,13 +132,10 @@ class Diagnoser:
             baseline=_reference(baseline, own) if baseline and own else None,
         )
 
-    def _assemble(
-        self,
-        observed: "_Observation",
-        output: ModelOutput,
-        history: HealthHistory | None,
-        inference_ms: float,
+    def conclude(
+        self, observed: "Observation", output: ModelOutput, inference_ms: float, history: HealthHistory | None = None
     ) -> Diagnosis:
+        """The diagnosis of a window of this machine, from what the model answered; see `diagnose`."""
         window = observed.window
         components = tuple(
             self._component(node, component, observed, output, history)
@@ -168,7 +164,7 @@ class Diagnoser:
         self,
         node: int,
         component: Component,
-        observed: "_Observation",
+        observed: "Observation",
         output: ModelOutput,
         history: HealthHistory | None,
     ) -> ComponentDiagnosis:
@@ -219,7 +215,7 @@ class Diagnoser:
 
 
 @dataclass(frozen=True, slots=True)
-class _Observation:
+class Observation:
     """A window whose sensors were checked, what it lacks, and what to expect of a healthy machine in it."""
 
     window: Window
@@ -231,6 +227,18 @@ class _Observation:
     baseline: BaselineReference | None
 
 
+def infer(backend: Backend, observed: Sequence[Observation]) -> list[ModelOutput]:
+    """What the model answers to each, with one inference; they may be of different machines.
+
+    Raises:
+        BackendError: the engine failed.
+    """
+    output = backend.run(join_graphs([item.graph for item in observed]))
+    ends = np.cumsum([item.graph.nodes for item in observed])[:-1]
+    parts = zip(np.split(output.level_logits, ends), np.split(output.fault_logits, ends), strict=True)
+    return [ModelOutput(*part) for part in parts]
+
+
 def _reference(baseline: MachineBaseline, own: Comparison) -> BaselineReference:
     return BaselineReference(
         version=baseline.version,
@@ -238,11 +246,6 @@ def _reference(baseline: MachineBaseline, own: Comparison) -> BaselineReference:
         regime=own.words,
         windows=own.regime.windows if own.regime else 0,
     )
-
-
-def _rows(output: ModelOutput, first: int, count: int) -> ModelOutput:
-    rows = slice(first, first + count)
-    return ModelOutput(output.level_logits[rows], output.fault_logits[rows])
 
 
 def _fault_probabilities(

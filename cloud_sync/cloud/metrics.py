@@ -69,6 +69,24 @@ class CentreMetrics:
             "Records of committed batches with fields that this centre doesn't know, and keeps.",
             registry=self._registry,
         )
+        self.inference_waiting = Gauge(
+            "hydrosight_centre_inference_waiting",
+            "Windows that wait to be diagnosed, by lane: single or range.",
+            ["lane"],
+            registry=self._registry,
+        )
+        self.inference_batch_windows = Histogram(
+            "hydrosight_centre_inference_batch_windows",
+            "Windows that were diagnosed together.",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=self._registry,
+        )
+        self.inference_seconds = Histogram(
+            "hydrosight_centre_inference_seconds",
+            "From a request for one window to its answer.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self._registry,
+        )
         self.database_up = Gauge(
             "hydrosight_centre_database_up",
             "1 when the database answers and has this server's schema.",

@@ -50,6 +50,14 @@ class CloudSettings(BaseSettings):
         database_timeout_s: a statement that takes longer is given up.
         body_timeout_s: a request whose body takes longer to arrive is refused.
         concurrent_ingests: batches that are decoded and written at once; each takes up to 150 MB.
+        inference_bundle: folder of the model that diagnoses all machines' windows here, instead of the signed ones.
+        inference_processes: that diagnose; each takes a core and about 150 MB. 0: this server doesn't.
+        inference_max_batch: windows that are diagnosed together at most.
+        inference_max_wait_ms: how long one waits for others while a process is free; more than 0 pays on a GPU.
+        inference_max_waiting: windows that wait for single requests, and as many for ranges; more are refused.
+        inference_timeout_s: a window whose turn doesn't come within that is refused.
+        inference_max_windows: of one range; more are refused.
+        concurrent_batch_inferences: ranges at once; each takes up to 20 MB.
         credential_days: how long a box's credential is valid; the box renews it after two thirds of that. 0: for ever.
         retry_after_s: what boxes are told to wait when the database is down.
         keep_windows_days: older windows are deleted; 0 keeps all.
@@ -78,6 +86,14 @@ class CloudSettings(BaseSettings):
     database_timeout_s: Seconds = 30
     body_timeout_s: Seconds = 60
     concurrent_ingests: Annotated[int, Field(ge=1, le=64)] = 4
+    inference_bundle: Path | None = None
+    inference_processes: Annotated[int, Field(ge=0, le=64)] = 2
+    inference_max_batch: Annotated[int, Field(ge=1, le=1024)] = 16
+    inference_max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 0
+    inference_max_waiting: Annotated[int, Field(ge=64, le=10_000)] = 256
+    inference_timeout_s: Seconds = 10
+    inference_max_windows: Annotated[int, Field(ge=1, le=10_000_000)] = 50_000
+    concurrent_batch_inferences: Annotated[int, Field(ge=1, le=64)] = 2
     credential_days: Annotated[float, Field(ge=0, le=3650)] = 90
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 5
     keep_windows_days: Days = 0

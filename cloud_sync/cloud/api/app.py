@@ -13,6 +13,7 @@ from cloud_sync.cloud.api.enrol import enrol_api
 from cloud_sync.cloud.api.gaps import gap_api
 from cloud_sync.cloud.api.health import health_api
 from cloud_sync.cloud.api.history import history_api
+from cloud_sync.cloud.api.inference import inference_api
 from cloud_sync.cloud.api.ingest import ingest_api
 from cloud_sync.cloud.api.labels import label_api
 from cloud_sync.cloud.api.ledger import ledger_api
@@ -24,6 +25,8 @@ from cloud_sync.cloud.api.request_trace import RequestTrace
 from cloud_sync.cloud.api.rollouts import rollout_api
 from cloud_sync.cloud.api.turns import Turns
 from cloud_sync.cloud.api.unknown_fields import unknown_fields_api
+from cloud_sync.cloud.inference.engine import InferenceEngine, batch_limits
+from cloud_sync.cloud.inference.model_shelf import ModelShelf
 from cloud_sync.cloud.load.rate_limit import RateLimit
 from cloud_sync.cloud.load.rate_limiter import open_rate_limiter
 from cloud_sync.cloud.metrics import CentreMetrics
@@ -57,6 +60,9 @@ def create_app(settings: CloudSettings) -> FastAPI:
     metrics.ingests.labels("running").set_function(lambda: turns.running)
     metrics.ingests.labels("waiting").set_function(lambda: turns.waiting)
 
+    shelf = ModelShelf(settings)
+    engine = InferenceEngine(batch_limits(settings), metrics, processes=settings.inference_processes)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
@@ -68,6 +74,8 @@ def create_app(settings: CloudSettings) -> FastAPI:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await engine.close()
+        shelf.close()
         await database.close()
         await limiter.close()
 
@@ -89,6 +97,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(gap_api(database))
     app.include_router(history_api(database))
     app.include_router(label_api(database))
+    app.include_router(inference_api(database, settings, shelf, engine, metrics))
     app.include_router(audit_api(database))
     app.include_router(model_api(database, settings.tuf_repository))
     app.include_router(rollout_api(database, settings.tuf_repository))

@@ -33,6 +33,7 @@ _KINDS = {
     422: ("unfit", "The request's content doesn't fit"),
     429: ("too-many", "Too many requests"),
     500: ("internal", "The centre has a fault"),
+    501: ("not-here", "This server doesn't do that"),
     503: ("unavailable", "The centre can't answer now"),
 }
 _OTHER = ("http", "The request fails")
