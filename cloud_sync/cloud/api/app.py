@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -30,8 +31,10 @@ from cloud_sync.cloud.inference.model_shelf import ModelShelf
 from cloud_sync.cloud.load.rate_limit import RateLimit
 from cloud_sync.cloud.load.rate_limiter import open_rate_limiter
 from cloud_sync.cloud.metrics import CentreMetrics
+from cloud_sync.cloud.rollout.watch import HALT_EVERY_S, halt_failing
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
+from cloud_sync.cloud.store.retention import PRUNE_EVERY_S, prune_and_log
 from edge_runtime.errors import ConfigurationError
 
 
@@ -68,7 +71,8 @@ def create_app(settings: CloudSettings) -> FastAPI:
         await database.open()
         tasks = [
             asyncio.create_task(database.watch(), name="database watch"),
-            asyncio.create_task(database.keep_pruned(), name="retention"),
+            asyncio.create_task(database.regularly(PRUNE_EVERY_S, "retention", partial(prune_and_log, settings))),
+            asyncio.create_task(database.regularly(HALT_EVERY_S, "roll-outs", halt_failing)),
         ]
         yield
         for task in tasks:

@@ -31,11 +31,6 @@ class State(StrEnum):
     """Its last wave stood the test; it goes on serving the machines that it reaches, new ones too."""
     ROLLED_BACK = "rolled_back"
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it can still go on; a model has one such roll-out at most."""
-        return self in {State.PLANNED, State.ACTIVE, State.PAUSED}
-
 
 class Plan(BaseModel):
     """What is to be rolled out, and how carefully.

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -21,7 +21,6 @@ from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.breaker import Breaker
 from cloud_sync.cloud.store.ingest import prepare_connection
 from cloud_sync.cloud.store.migrate import migrate
-from cloud_sync.cloud.store.retention import prune
 from edge_runtime.errors import DatabaseError, OverloadedError
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +29,6 @@ _NOT_YET = "not connected yet"
 _PROBE_CLOSED_S = 5.0
 _PROBE_OPEN_S = 0.5
 _PROBE_TIMEOUT_S = 3.0
-_PRUNE_EVERY_S = 3600.0
 
 
 class Database:
@@ -42,7 +40,6 @@ class Database:
 
     def __init__(self, settings: CloudSettings) -> None:
         self.breaker = Breaker(_NOT_YET, _HINT)
-        self._settings = settings
         self._url = settings.connection_string()
         self._connection_settings = _connection_settings(settings)
         self._suspect = asyncio.Event()
@@ -115,18 +112,21 @@ class Database:
             self._suspect.clear()
             await self.check()
 
-    async def keep_pruned(self) -> None:
-        """Delete for ever what is older than the settings keep: every hour, first after one."""
+    async def regularly(
+        self, every_s: float, what: str, work: Callable[[psycopg.AsyncConnection], Awaitable[None]]
+    ) -> None:
+        """Do `work` for ever while the database is up, first after `every_s`, on a connection of its own."""
         while True:
-            await asyncio.sleep(_PRUNE_EVERY_S)
+            await asyncio.sleep(every_s)
             if not self.breaker.closed:
                 continue
             try:
                 async with await self._connect() as connection:
-                    for item in await prune(connection, self._settings):
-                        _log.info("pruned", table=item.table, count=item.count, unit=item.unit)
+                    await work(connection)
             except psycopg.Error as error:
-                _log.warning("pruning failed; the next try is in an hour", problem=_first_line(error))
+                _log.warning(
+                    "regular work failed; the next time it is tried again", what=what, problem=_first_line(error)
+                )
 
     async def close(self) -> None:
         """Give up all connections."""

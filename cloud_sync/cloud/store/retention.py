@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
+import structlog
 
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.migrate import schema_status
 from cloud_sync.cloud.store.queries import load_queries
 
+PRUNE_EVERY_S = 3600.0
 ROWS_AT_ONCE = 5_000
 
 _QUERIES = load_queries("retention.sql")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,12 @@ async def prune(
         if count:
             done.append(Pruned(table, count, unit))
     return tuple(done)
+
+
+async def prune_and_log(settings: CloudSettings, connection: psycopg.AsyncConnection) -> None:
+    """Delete what is too old, as a server does by itself, and say so in the log."""
+    for item in await prune(connection, settings):
+        _log.info("pruned", table=item.table, count=item.count, unit=item.unit)
 
 
 def _limits(settings: CloudSettings) -> Iterator[tuple[str, timedelta]]:

@@ -1,13 +1,16 @@
 """A signed model goes to a fleet wave by wave; real boxes take it, refuse it, go back, and the roll-out heeds them."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 
+from cloud_sync.cloud.rollout.watch import halt_failing
 from edge_runtime.errors import HydrosightError
 from edge_runtime.slot_state import SlotAction
 from tests.fleet import Fleet, FleetBox
@@ -111,6 +114,21 @@ def test_a_model_that_boxes_refuse_goes_no_further(fleet: Fleet, model: str, box
     shown = fleet.command("rollout", "status", str(number))
     assert shown.exit_code == 0
     assert "The next wave stays closed: 1 of 1 machines failed" in shown.stdout
+
+    asyncio.run(halt(fleet))
+    halted = fleet.admin.get(path).json()["rollout"]
+    assert (halted["state"], halted["reason"].partition(" (")[0]) == ("paused", "halted: 1 of 1 machines failed")
+    assert fleet.admin.get("/api/v1/audit").json()[0]["who"] == "centre"
+
+    assert fleet.admin.post(f"{path}/activate").json()["known_failures"] == [boxes[0].machine]
+    asyncio.run(halt(fleet))
+    assert fleet.admin.get(path).json()["rollout"]["state"] == "active"
+
+
+async def halt(fleet: Fleet) -> None:
+    """What every server does every few minutes."""
+    async with await psycopg.AsyncConnection.connect(fleet.centre.database_url, autocommit=True) as connection:
+        await halt_failing(connection)
 
 
 def test_a_model_that_boxes_give_up_is_rolled_back_with_its_old_content_as_a_higher_release(
