@@ -46,7 +46,7 @@ class Secret:
         """
         prefix, _, rest = text.partition("_")
         identity, _, random = rest.partition("_")
-        if prefix != kind or not identity or not random or not text.isascii():
+        if prefix != kind or not identity or not random or not text.isascii() or not text.isprintable():
             raise CredentialError(f"not {_MEANING[kind]}", hint=_REMEDY[kind])
         return cls(kind, identity, random)
 

@@ -43,7 +43,7 @@ def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metric
         description="msgpack of a batch in zstd frames, as cloud_sync/wire.py has it. A batch that is here already is "
         "acknowledged again and adds nothing.",
         response_model=None,
-        responses={200: {"content": message(Acknowledgement)}, **problems(409, 415)},
+        responses={200: {"content": message(Acknowledgement)}, **problems(403, 409, 415)},
         openapi_extra={
             "requestBody": {
                 "required": True,

@@ -1,0 +1,125 @@
+"""Whatever is asked of the API, by whomever: no 500, and what is answered is what the description says.
+
+`HYDROSIGHT_FUZZ_EXAMPLES=500` asks for so many examples of each route, with all phases; the default is a handful.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from cloud_sync.cloud.api.app import create_app
+from cloud_sync.cloud.settings import CloudSettings
+from cloud_sync.edge.enrol import enrol
+from cloud_sync.edge.link import Link
+from cloud_sync.wire import CONTENT_TYPE
+from tests.integration.cloud.conftest import send
+from tests.servers.batches import make_batch
+from tests.servers.centre import Centre
+from tests.servers.odd_values import ODD_JSON, odd_bodies, places, put
+from tests.servers.postgres import PostgresServer, fresh_database
+
+EXAMPLES = int(os.environ.get("HYDROSIGHT_FUZZ_EXAMPLES", "3"))
+MACHINE_FILE = (Path(__file__).parents[3] / "configs" / "machines" / "zema.yaml").read_text()
+DESCRIPTION: dict[str, Any] = create_app(CloudSettings(database_url="postgresql:///nowhere")).openapi()
+SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
+ROUTES = [(path, method) for path, operations in DESCRIPTION["paths"].items() for method in operations]
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+]
+schemathesis.openapi.media_type(CONTENT_TYPE, odd_bodies())
+
+
+@dataclass(frozen=True)
+class Fuzzed:
+    """A centre with something of everything in it, and the headers of whoever may ask it."""
+
+    centre: Centre
+    callers: dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(request: pytest.FixtureRequest) -> Iterator[Fuzzed]:
+    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE")
+    if server_url is None:
+        server: PostgresServer = request.getfixturevalue("_postgres")
+        server.start()
+        server_url = server.url
+    unlimited = dict.fromkeys(
+        ("box_requests_per_minute", "operator_requests_per_minute", "inference_requests_per_minute",
+         "refused_tries_per_minute"), "0"
+    )  # fmt: skip
+    with fresh_database(server_url) as url, tempfile.TemporaryDirectory(prefix="hydrosight-fuzzing-") as folder:
+        centre = Centre(url, Path(folder) / "centre.log", **unlimited)
+        try:
+            yield Fuzzed(centre, _callers(centre))
+        finally:
+            centre.stop()
+
+
+def _callers(centre: Centre) -> dict[str, dict[str, str]]:
+    box = enrol(Link(centre.url), centre.token("rig"), "rig", "0.1.0", MACHINE_FILE)
+    for number in range(2):
+        assert send(centre.url, box.credential, make_batch("rig", number)).status_code == 200
+    tokens = {"box": box.credential, "nobody": ""}
+    for role in ("viewer", "admin"):
+        tokens[role] = json.loads(centre.run("operator", "create", role, "--role", role, "--json").stdout)["token"]
+    return {name: {"Authorization": f"Bearer {token}"} if token else {} for name, token in tokens.items()}
+
+
+@pytest.mark.parametrize(("path", "method"), ROUTES, ids=[f"{method.upper()} {path}" for path, method in ROUTES])
+def test_every_answer_is_as_described(fuzzed: Fuzzed, path: str, method: str) -> None:
+    operation = SCHEMA[path][method.upper()]
+    known = {"path_parameters": {"machine": "rig"}} if "{machine}" in path else {}
+    cases = st.one_of(
+        operation.as_strategy(mode, **parameters)
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        for parameters in ({}, known)
+    )
+
+    @settings(
+        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=cases, where=st.integers(0, 99), odd=st.sampled_from(ODD_JSON))
+    def ask(case: Case, where: int, odd: Any) -> None:
+        _spoil(case, where, odd)
+        for caller in fuzzed.callers.values():
+            answer = case.call(base_url=fuzzed.centre.url, headers=caller, session=session)
+            case.validate_response(answer, checks=CHECKS)
+
+    with requests.Session() as session:
+        ask()
+
+
+def _spoil(case: Case, where: int, odd: Any) -> None:
+    """Put something odd in one place of the request, in half of the cases."""
+    parts = {"path": dict(case.path_parameters or {}), "query": dict(case.query or {}), "body": case.body}
+    found = list(places({name: part for name, part in parts.items() if isinstance(part, (dict, list))}))
+    inner = [way for way in found if len(way) > 1]
+    if where % 2 or not inner:
+        return
+    way = inner[where // 2 % len(inner)]
+    text = str(odd).encode(errors="replace").decode()
+    # An empty segment, or one of dots, is another route's path.
+    put(parts, way, {"path": quote(text.strip("./"), safe="") or "0", "query": text, "body": odd}[way[0]])
+    case.path_parameters, case.query = parts["path"], parts["query"]
+    if way[0] == "body":
+        case.body = json.dumps(parts["body"]).encode()
