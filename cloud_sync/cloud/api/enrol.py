@@ -18,6 +18,7 @@ from cloud_sync.wire import Enrolment, EnrolmentRequest, decode_json
 from edge_runtime.errors import CredentialError, RefusedError, WireError
 
 _MAX_BODY_BYTES = 2**20
+_EXAMPLE = EnrolmentRequest("hse_1d0c1c5f5e3a_…", "press-7", "0.2.0", "name: press-7\ncomponents: …\n")
 _log = structlog.get_logger(__name__)
 
 
@@ -31,7 +32,7 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
         description="For a box that has none yet. A machine has one box: the credential of the one before ends.",
         response_model=None,
         responses={200: {"content": message(Enrolment)}, **problems(401, 403, 429, 503)},
-        openapi_extra={"requestBody": {"required": True, "content": message(EnrolmentRequest)}},
+        openapi_extra={"requestBody": {"required": True, "content": message(EnrolmentRequest, _EXAMPLE)}},
     )
     async def enrol(request: Request) -> Response:
         body = await read_body(request, _MAX_BODY_BYTES, settings.body_timeout_s)

@@ -51,9 +51,12 @@ class DescribedApi(FastAPI):
         return self.openapi_schema or {}
 
 
-def message(form: type[msgspec.Struct]) -> dict[str, Any]:
+def message(form: type[msgspec.Struct], example: msgspec.Struct | None = None) -> dict[str, Any]:
     """How a body of this form is described, as JSON."""
-    return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=form.__name__)}}}
+    described: dict[str, Any] = {"schema": {"$ref": _REFERENCE.format(name=form.__name__)}}
+    if example is not None:
+        described["example"] = msgspec.to_builtins(example)
+    return {"application/json": described}
 
 
 def _operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:

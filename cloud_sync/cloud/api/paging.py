@@ -4,17 +4,17 @@ from typing import Annotated, TypeVar
 
 from fastapi import Path, Query, Request
 from psycopg.rows import class_row
-from pydantic import AwareDatetime
 
 from cloud_sync.cloud.access.operators import authorise
 from cloud_sync.cloud.store.database import Database
+from cloud_sync.cloud.store.fields import Moment
 from cloud_sync.cloud.store.fleet import machine_file
 from edge_runtime.machine import Name
 
 MachineName = Annotated[Name, Path(description="as in its machine file", examples=["press-7"])]
 PartName = Annotated[Name | None, Query(description="only this one")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-BeforeTime = Annotated[AwareDatetime | None, Query(description="only what starts before this, exclusive")]
+BeforeTime = Annotated[Moment | None, Query(description="only what starts before this, exclusive")]
 BeforeId = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="only those with a smaller id, exclusive")]
 
 Entry = TypeVar("Entry")

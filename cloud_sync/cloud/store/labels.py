@@ -5,8 +5,9 @@ from typing import Annotated
 
 import psycopg
 from psycopg.rows import class_row
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from cloud_sync.cloud.store.fields import Moment, PlainText
 from cloud_sync.cloud.store.queries import load_queries
 from edge_runtime.errors import ConfigurationError, RefusedError
 from edge_runtime.machine import Machine
@@ -14,7 +15,7 @@ from edge_runtime.yaml_file import YamlText
 
 _QUERIES = load_queries("labels.sql")
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Text = Annotated[PlainText, StringConstraints(min_length=1, max_length=64)]
 
 
 class Finding(BaseModel):
@@ -27,13 +28,27 @@ class Finding(BaseModel):
         note: how it was found: an inspection, a part that was changed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "condition": "valve",
+                    "level": "80",
+                    "start": "2026-03-01T08:00:00Z",
+                    "end": "2026-03-01T12:00:00Z",
+                    "note": "spool measured",
+                }
+            ]
+        },
+    )
 
     condition: Text
     level: Text | None
-    start: AwareDatetime
-    end: AwareDatetime
-    note: Annotated[str, Field(max_length=2000)] = ""
+    start: Moment
+    end: Moment
+    note: Annotated[PlainText, Field(max_length=2000)] = ""
 
     @model_validator(mode="after")
     def _has_length(self) -> "Finding":
