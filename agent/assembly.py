@@ -38,6 +38,7 @@ from agent.sync_desk import SyncDesk
 from agent.tuning import Tuning
 from agent.updater import RECENT_WINDOWS, make_updater, read_trust_root
 from agent.view import SyncView
+from cloud_sync.box_time import BoxTime
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.gate import Gate
 from cloud_sync.edge.settings_updates import SettingsUpdates
@@ -222,6 +223,7 @@ class Assembly:
             Gate(centre.limits, jitter, time.monotonic()),
             report=self._centre_status,
             jitter=jitter,
+            box_time=lambda: BoxTime(self._clock.now_us(), self._clock.since_us, self._clock.state.value),
         )
         self._uplink_now = uplink
         return lambda: uplink.run(self._new_records)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from edge_runtime.clock import ClockAssessment, ClockState, assess, raise_floor, read_floor
-from edge_runtime.timeline import ClockLook, ClockStep, Timeline, begin, go_on
+from edge_runtime.timeline import STEP_US, ClockLook, ClockStep, Timeline, begin, go_on
 from edge_runtime.utc import microseconds, utc_datetime
 
 # It can't be earlier than when this file was made or installed.
@@ -49,11 +49,17 @@ class BoxClock:
         self._look = look
         self._monotonic_us = monotonic_us
         self._timeline = begin(look(), self._floor_us)
+        self._since_us = self.now_us()
 
     @property
     def state(self) -> ClockState:
         """How far it could be trusted at the last step."""
         return self._timeline.state
+
+    @property
+    def since_us(self) -> int:
+        """The time at which it was last set, as far as this run of the agent knows; it has gone on evenly since."""
+        return self._since_us
 
     def now_us(self) -> int:
         """The time, microseconds since 1970, UTC. It goes on evenly between two calls of `follow`."""
@@ -76,12 +82,14 @@ class BoxClock:
         look = self._look()
         timeline, step = go_on(earlier or begin(look, self._floor_us), look, self._floor_us)
         self._timeline = timeline
-        now_us = timeline.time_us(look.monotonic_us)
+        self._since_us = now_us = timeline.time_us(look.monotonic_us)
         return step or ClockStep(look.monotonic_us, look.wall_us, now_us, now_us, timeline.state, timeline.state)
 
     def follow(self) -> ClockStep | None:
         """Look at the wall clock and follow it as far as it can be trusted; gives the step that this took, if any."""
         self._timeline, step = go_on(self._timeline, self._look(), self._floor_us)
+        if step is not None and abs(step.shift_us) >= STEP_US:
+            self._since_us = step.after_us
         return step
 
     def assess(self) -> ClockAssessment:

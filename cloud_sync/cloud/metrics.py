@@ -64,6 +64,11 @@ class CentreMetrics:
             "1 while requests are counted in Redis, for all servers together.",
             registry=self._registry,
         )
+        self.misdated_records = Counter(
+            "hydrosight_centre_misdated_records",
+            "Windows and diagnoses of committed batches that were set apart, because their time can't be right.",
+            registry=self._registry,
+        )
         self.unknown_records = Counter(
             "hydrosight_centre_unknown_records",
             "Records of committed batches with fields that this centre doesn't know, and keeps.",

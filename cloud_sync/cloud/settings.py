@@ -59,6 +59,7 @@ class CloudSettings(BaseSettings):
         inference_max_windows: of one range; more are refused.
         concurrent_batch_inferences: ranges at once; each takes up to 20 MB.
         credential_days: how long a box's credential is valid; the box renews it after two thirds of that. 0: for ever.
+        clock_tolerance_minutes: how far a box's clock may be off before what it stamps is set apart.
         retry_after_s: what boxes are told to wait when the database is down.
         keep_windows_days: older windows are deleted; 0 keeps all.
         keep_diagnoses_days: older diagnoses are; 0 keeps all. Their aggregates stay where TimescaleDB keeps them.
@@ -95,6 +96,7 @@ class CloudSettings(BaseSettings):
     inference_max_windows: Annotated[int, Field(ge=1, le=10_000_000)] = 50_000
     concurrent_batch_inferences: Annotated[int, Field(ge=1, le=64)] = 2
     credential_days: Annotated[float, Field(ge=0, le=3650)] = 90
+    clock_tolerance_minutes: Annotated[float, Field(ge=1, le=1_000_000)] = 60
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 5
     keep_windows_days: Days = 0
     keep_diagnoses_days: Days = 0

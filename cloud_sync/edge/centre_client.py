@@ -7,6 +7,8 @@ from typing import Self
 import httpx
 import structlog
 
+from cloud_sync.box_time import HEADER as CLOCK_HEADER
+from cloud_sync.box_time import BoxTime
 from cloud_sync.edge.centre import raise_for_answer, unreachable
 from cloud_sync.edge.link import Link
 from cloud_sync.trace import HEADER, traceparent
@@ -47,8 +49,11 @@ class CentreClient:
         credential: str,
         answer: type[Message],
         trace_id: str | None = None,
+        box_time: BoxTime | None = None,
     ) -> Message:
         """Send a request and wait for its answer, which is JSON of that form. With a trace id it is part of that trace.
+
+        `box_time`: what time it is at the box, for a centre that compares it with its own.
 
         Raises:
             CentreUnreachableError: no answer, not the centre's, or a passing fault; to be tried again.
@@ -59,6 +64,8 @@ class CentreClient:
         headers = {"Content-Type": content_type, "Authorization": f"Bearer {credential}"}
         if trace_id is not None:
             headers[HEADER] = traceparent(trace_id)
+        if box_time is not None:
+            headers[CLOCK_HEADER] = box_time.header()
         try:
             async with (
                 asyncio.timeout(self._link.timeout_s * _DEADLINES),

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import structlog
 
+from cloud_sync.box_time import BoxTime
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import read_credential
 from cloud_sync.edge.gate import Gate, Permit
@@ -78,6 +79,7 @@ class Uplink:
         monotonic: clock of waits, s.
         now: the box's local time, with its zone.
         sleep: `asyncio.sleep`, or a test's.
+        box_time: what the centre is told of the box's time with every batch; None tells it nothing.
 
     Attributes:
         state: what it is at now.
@@ -96,6 +98,7 @@ class Uplink:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        box_time: Callable[[], BoxTime] | None = None,
     ) -> None:
         self.state = UplinkState()
         self._client = client
@@ -108,6 +111,7 @@ class Uplink:
         self._monotonic = monotonic
         self._now = now
         self._sleep = sleep
+        self._box_time = box_time
         self._said = "unknown"
         self._rotates_from_s = 0.0
 
@@ -169,7 +173,8 @@ class Uplink:
         credential = (await asyncio.to_thread(read_credential, self._credential_file)).credential
         trace_id = batch_trace_id(batch.boot, batch.number)
         acknowledgement = await self._client.post(
-            _PATH, batch.body, CONTENT_TYPE, credential, Acknowledgement, trace_id
+            *(_PATH, batch.body, CONTENT_TYPE, credential, Acknowledgement, trace_id),
+            box_time=self._box_time() if self._box_time else None,
         )
         if (acknowledgement.boot, acknowledgement.number) != (batch.boot, batch.number):
             raise CentreUnreachableError(

@@ -18,6 +18,7 @@ from cloud_sync.cloud.api.inference import inference_api
 from cloud_sync.cloud.api.ingest import ingest_api
 from cloud_sync.cloud.api.labels import label_api
 from cloud_sync.cloud.api.ledger import ledger_api
+from cloud_sync.cloud.api.misdated import misdated_api
 from cloud_sync.cloud.api.models import model_api
 from cloud_sync.cloud.api.offer import offer_api
 from cloud_sync.cloud.api.openapi import TAGS, DescribedApi
@@ -107,6 +108,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(rollout_api(database, settings.tuf_repository))
     app.include_router(health_api(database, turns, metrics, settings.retry_after_s))
     app.include_router(unknown_fields_api(database))
+    app.include_router(misdated_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from datetime import timedelta
 
 import msgspec
 import structlog
 from fastapi import APIRouter, Request, Response, Security
 
+from cloud_sync.box_time import HEADER, BoxTime
 from cloud_sync.cloud.access import credentials
 from cloud_sync.cloud.access.secret import bearer
 from cloud_sync.cloud.api.body import read_body
@@ -17,7 +19,7 @@ from cloud_sync.cloud.api.turns import Turns
 from cloud_sync.cloud.metrics import CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
-from cloud_sync.cloud.store.ingest import write_batch
+from cloud_sync.cloud.store.ingest import Delivery, Written, write_batch
 from cloud_sync.cloud.store.rows import BatchRows, rows_of
 from cloud_sync.unknown_fields import unknown_fields
 from cloud_sync.wire import (
@@ -59,12 +61,17 @@ def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metric
                     connection, bearer(request.headers.get("authorization")), settings.credential_lifetime
                 )
             machine = identity.machine
+            said = Delivery(
+                request.state.trace_id,
+                BoxTime.read(request.headers.get(HEADER)),
+                timedelta(minutes=settings.clock_tolerance_minutes),
+            )
             body = await _batch_body(request, settings.body_timeout_s)
             started = time.monotonic()
             async with turns.turn():
                 batch, rows = await asyncio.to_thread(_decode, body, identity.machine)
                 async with database.transaction() as connection:
-                    acknowledgement = await write_batch(connection, identity, batch, rows, request.state.trace_id)
+                    written = await write_batch(connection, identity, batch, rows, said)
         except (CredentialError, RefusedError, WireError) as error:
             metrics.batches.labels("refused").inc()
             _log.warning("batch refused", machine=machine, reason=str(error))
@@ -73,8 +80,8 @@ def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metric
             metrics.batches.labels("failed").inc()
             raise
         metrics.ingest_seconds.observe(time.monotonic() - started)
-        _count(metrics, acknowledgement, len(body), rows, backlog=batch.backlog)
-        return Response(msgspec.json.encode(acknowledgement), media_type="application/json")
+        _count(metrics, written, len(body), backlog=batch.backlog)
+        return Response(msgspec.json.encode(written.acknowledgement), media_type="application/json")
 
     return router
 
@@ -91,16 +98,15 @@ def _decode(body: bytes, machine: str) -> tuple[Batch, BatchRows]:
     return batch, rows_of(batch, machine, unknown_fields(raw))
 
 
-def _count(
-    metrics: CentreMetrics, acknowledgement: Acknowledgement, size: int, rows: BatchRows, *, backlog: bool
-) -> None:
-    if acknowledgement.duplicate:
+def _count(metrics: CentreMetrics, written: Written, size: int, *, backlog: bool) -> None:
+    if written.acknowledgement.duplicate:
         metrics.batches.labels("duplicate").inc()
         return
     metrics.batches.labels("committed").inc()
     metrics.bytes.inc(size)
     metrics.backlog_batches.inc(backlog)
-    metrics.samples.inc(rows.samples)
-    metrics.diagnoses.inc(len(rows.diagnoses))
-    metrics.alerts.inc(len(rows.alerts))
-    metrics.unknown_records.inc(len(rows.unknown))
+    metrics.samples.inc(written.rows.samples)
+    metrics.diagnoses.inc(len(written.rows.diagnoses))
+    metrics.alerts.inc(len(written.rows.alerts))
+    metrics.unknown_records.inc(len(written.rows.unknown))
+    metrics.misdated_records.inc(written.misdated)

@@ -19,6 +19,7 @@ from cloud_sync.cloud.settings import load_settings
 from cloud_sync.cloud.store.fleet import read_fleet
 from edge_runtime.errors import HydrosightError
 
+_SLOW_NETWORK_S = 60.0
 app = typer.Typer(
     help="Run the centre: enrol boxes, take in what they send, show the fleet, publish models.", no_args_is_help=True
 )
@@ -87,7 +88,7 @@ def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     machines, now = in_transaction(config, read_fleet), datetime.now(UTC)
     show_list(
         machines,
-        ("machine", "agent", "last seen", "model", "health", "alerts", "lag"),
+        ("machine", "agent", "last seen", "model", "health", "alerts", "lag", "clock"),
         lambda status: (
             status.machine,
             status.agent or "not enrolled",
@@ -96,10 +97,20 @@ def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             "–" if status.overall_health is None else f"{status.overall_health:.2f}",
             str(status.standing_alerts),
             "–" if status.lag_s is None else _span(status.lag_s),
+            _clock(status.clock_offset_s),
         ),
         nothing="No machines yet. Enrol the first: hydrosight-cloud enroll MACHINE",
         as_json=as_json,
     )
+
+
+def _clock(offset_s: float | None) -> str:
+    """How far a box's clock is off; differences that a slow network may make are none."""
+    if offset_s is None:
+        return "–"
+    if abs(offset_s) < _SLOW_NETWORK_S:
+        return "right"
+    return f"{_span(abs(offset_s))} {'ahead' if offset_s > 0 else 'behind'}"
 
 
 def _span(seconds: float) -> str:

@@ -7,7 +7,9 @@ VALUES (%(agent)s, %(boot)s, %(number)s, %(windows)s, %(diagnoses)s, %(alerts)s,
 ON CONFLICT DO NOTHING RETURNING number;
 
 -- name: note_seen
-UPDATE agents SET last_seen_at = now() WHERE id = %(agent)s;
+UPDATE agents SET last_seen_at = now(), clock_state = %(state)s,
+    clock_offset_s = %(box_us)s::int8 / 1e6 - extract(epoch FROM now())
+WHERE id = %(agent)s;
 
 -- name: create_incoming
 -- Where COPY, which knows no ON CONFLICT, puts a batch's windows: in memory mostly, and never in the WAL. Made once for
@@ -41,8 +43,8 @@ INSERT INTO component_diagnoses (machine, start_time, component, health, level, 
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
 
 -- name: insert_alert
-INSERT INTO alerts (machine, id, state, time, component, kind, severity, message, document)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
+INSERT INTO alerts (machine, id, state, time, component, kind, severity, message, document, misdated)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING;
 
 -- name: insert_gap
 -- A box that learns what time it is sends its gaps again with their right times.

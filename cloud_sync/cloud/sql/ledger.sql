@@ -7,7 +7,7 @@ SELECT name FROM machines WHERE name = %(machine)s;
 
 -- name: boots
 -- One row a boot. `received`: numbers in windows that are there whole. `expired`: in windows from before the oldest that
--- is there, which retention has taken. `twice`: in more than one window. Of ranges in order of their beginnings, one
+-- is there, which retention has taken. Windows set apart for their time are there as well. `twice`: in more than one window. Of ranges in order of their beginnings, one
 -- overlaps an earlier one where it begins before the furthest end so far.
 WITH present AS MATERIALIZED (
     SELECT start_time, count(*) AS channels FROM windows WHERE machine = %(machine)s GROUP BY start_time
@@ -15,6 +15,8 @@ WITH present AS MATERIALIZED (
     SELECT start_time, boots, numbers, coalesce(present.channels, 0) >= window_readings.channels AS whole,
            start_time < (SELECT min(start_time) FROM present) AS expired
     FROM window_readings LEFT JOIN present USING (start_time) WHERE machine = %(machine)s
+    UNION ALL
+    SELECT start_time, boots, numbers, true, false FROM misdated_records WHERE machine = %(machine)s
 ), ranges AS (
     SELECT boot, start_time, whole, expired, held,
            max(upper(held)) OVER (PARTITION BY boot, whole OR expired ORDER BY lower(held), upper(held)

@@ -1,8 +1,11 @@
 -- name: fleet
--- One row a machine: its active box, its newest diagnosis and how many alerts stand. `machine` null asks for all.
+-- One row a machine: its active box and how far its clock is ahead, its newest diagnosis, how many alerts stand and how
+-- much was set apart for its time. `machine` null asks for all.
 SELECT machines.name AS machine, agents.id AS agent, agents.agent_version, agents.last_seen_at AS last_seen,
        newest.model_version, newest.overall_health, newest.end_time AS diagnosed_until,
-       standing.alerts AS standing_alerts, extract(epoch FROM now() - newest.end_time)::float8 AS lag_s
+       standing.alerts AS standing_alerts, extract(epoch FROM now() - newest.end_time)::float8 AS lag_s,
+       agents.clock_state, agents.clock_offset_s,
+       (SELECT count(*) FROM misdated_records WHERE misdated_records.machine = machines.name) AS misdated
 FROM machines
 LEFT JOIN agents ON agents.machine = machines.name AND agents.revoked_at IS NULL
 LEFT JOIN LATERAL (
@@ -39,9 +42,10 @@ WHERE machine = %(machine)s
 ORDER BY start_time DESC, sensor;
 
 -- name: alerts
--- The newest state of each alert, the latest first; `standing` leaves out those that are cleared.
+-- The newest state of each alert, the latest first, with one whose time can't be right where it came; `standing` leaves
+-- out those that are cleared.
 SELECT document::text FROM (
-    SELECT DISTINCT ON (id) state, time, document FROM alerts WHERE machine = %(machine)s
+    SELECT DISTINCT ON (id) state, CASE WHEN misdated THEN received_at ELSE time END AS time, document FROM alerts WHERE machine = %(machine)s
     ORDER BY id, state  -- 'cleared' sorts before 'raised'
 ) AS newest
 WHERE NOT %(standing)s OR state = 'raised'

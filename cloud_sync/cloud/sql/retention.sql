@@ -1,5 +1,6 @@
 -- name: drop_chunks
--- Times are those of the data, by the boxes' clocks; only receipts and unknown fields go by the centre's.
+-- Times are those of the data, by the boxes' clocks; but receipts, unknown fields and what has a time that
+-- can't be right go by the centre's.
 -- Whole chunks; rows of the chunk that the limit lies in stay until all of it is older.
 SELECT drop_chunks(%(table)s::regclass, older_than => now() - %(age)s);
 
@@ -24,6 +25,10 @@ DELETE FROM receipts WHERE ctid IN (SELECT ctid FROM receipts WHERE received_at 
 -- name: delete_unknown_fields
 DELETE FROM unknown_fields WHERE ctid IN (
     SELECT ctid FROM unknown_fields WHERE received_at < now() - %(age)s LIMIT %(some)s);
+
+-- name: delete_misdated_records
+DELETE FROM misdated_records WHERE ctid IN (
+    SELECT ctid FROM misdated_records WHERE received_at < now() - %(age)s LIMIT %(some)s);
 
 -- name: try_turn
 -- One server at a time; the number is "prune" in ASCII.

@@ -21,6 +21,9 @@ class MachineStatus:
         last_seen: when the box last handed over a batch, by the database's clock.
         lag_s: how far the end of the newest diagnosed window lies behind now, seconds.
         standing_alerts: raised and not cleared.
+        clock_state: how far the box trusts its clock: synced, bounded or suspect; None when it doesn't say.
+        clock_offset_s: how far its clock was ahead of the database's with its last batch, seconds; negative behind.
+        misdated: windows and diagnoses that were set apart, because their time can't be right.
     """
 
     machine: str
@@ -32,6 +35,9 @@ class MachineStatus:
     diagnosed_until: datetime | None
     standing_alerts: int
     lag_s: float | None
+    clock_state: str | None
+    clock_offset_s: float | None
+    misdated: int
 
 
 async def read_fleet(connection: psycopg.AsyncConnection, machine: str | None = None) -> list[MachineStatus]:

@@ -6,11 +6,15 @@ only what is missing. Together: at least once on the wire, exactly once in the t
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 import psycopg
 
+from cloud_sync.box_time import BoxTime
 from cloud_sync.cloud.access.credentials import AgentIdentity
 from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.misdated import MisdatedRow, insert_misdated, read_clock, set_apart
 from cloud_sync.cloud.store.multiranges import to_multirange
 from cloud_sync.cloud.store.queries import load_queries
 from cloud_sync.cloud.store.rows import BatchRows, ReadingsRow, WindowRow
@@ -28,12 +32,40 @@ async def prepare_connection(connection: psycopg.AsyncConnection) -> None:
     await connection.commit()
 
 
-async def write_batch(
-    connection: psycopg.AsyncConnection, identity: AgentIdentity, batch: Batch, rows: BatchRows, trace_id: str = ""
-) -> Acknowledgement:
-    """Write all rows of `batch`; nothing when it was committed before. The caller commits, then answers.
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a request says beside its batch.
 
-    `trace_id` goes with the receipt.
+    Attributes:
+        trace_id: goes with the receipt.
+        box_time: what time it is at the box; None where it doesn't say.
+        clock_tolerance: how far a box's clock may be off.
+    """
+
+    trace_id: str = ""
+    box_time: BoxTime | None = None
+    clock_tolerance: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch.
+
+    Attributes:
+        acknowledgement: for the box, once it is committed.
+        rows: what went into the tables of what is known; of a duplicate, what would have.
+        misdated: how many of its windows and diagnoses were set apart, because their time can't be right.
+    """
+
+    acknowledgement: Acknowledgement
+    rows: BatchRows
+    misdated: int = 0
+
+
+async def write_batch(
+    connection: psycopg.AsyncConnection, identity: AgentIdentity, batch: Batch, rows: BatchRows, said: Delivery
+) -> Written:
+    """Write all rows of `batch`; nothing when it was committed before. The caller commits, then answers.
 
     Raises:
         RefusedError: PostgreSQL can't hold a value, such as a NUL character in a text (422).
@@ -48,28 +80,35 @@ async def write_batch(
         "gaps": len(batch.gaps),
         "clock_steps": len(batch.clock_steps),
         "backlog": batch.backlog,
-        "trace_id": trace_id,
+        "trace_id": said.trace_id,
         "schema_minor": batch.schema_minor,
     }
     inserted = await (await connection.execute(_QUERIES["insert_receipt"], receipt)).fetchone()
+    misdated: list[MisdatedRow] = []
     if inserted is not None:
         try:
+            await _insert(connection, "insert_clock_step", rows.clock_steps)
+            clock = await read_clock(connection, identity.machine, said.box_time, said.clock_tolerance)
+            rows, misdated = set_apart(batch, rows, clock)
             await _insert(connection, "insert_alert", rows.alerts)
             await _insert(connection, "insert_diagnosis", rows.diagnoses)
             await _insert(connection, "insert_component_diagnosis", rows.components)
             await _insert(connection, "insert_gap", rows.gaps)
-            await _insert(connection, "insert_clock_step", rows.clock_steps)
             await _insert(connection, "insert_unknown_fields", rows.unknown)
             await _copy_windows(connection, rows.windows)
             await _insert(connection, "insert_window_readings", [_with_multiranges(row) for row in rows.readings])
+            await insert_misdated(connection, misdated)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise RefusedError(
                 f"a value doesn't fit the database: {error.diag.message_primary or error}",
                 status=422,
                 hint="The box sends what doesn't fit; it sets the record aside. See: hydrosight sync dead-letters",
             ) from error
-    await connection.execute(_QUERIES["note_seen"], {"agent": identity.agent})
-    return Acknowledgement(batch.boot, batch.number, duplicate=inserted is None, rotate=identity.rotate)
+    state = said.box_time.state if said.box_time else None
+    seen = {"agent": identity.agent, "box_us": said.box_time.now_us if said.box_time else None, "state": state}
+    await connection.execute(_QUERIES["note_seen"], seen)
+    acknowledgement = Acknowledgement(batch.boot, batch.number, duplicate=inserted is None, rotate=identity.rotate)
+    return Written(acknowledgement, rows, len(misdated))
 
 
 async def _insert(connection: psycopg.AsyncConnection, query: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -67,12 +67,14 @@ async def prune_and_log(settings: CloudSettings, connection: psycopg.AsyncConnec
 
 
 def _limits(settings: CloudSettings) -> Iterator[tuple[str, timedelta]]:
-    longest = max(settings.keep_windows_days, settings.keep_diagnoses_days)
+    kept = (settings.keep_windows_days, settings.keep_diagnoses_days)
+    longest = max(kept) if all(kept) else 0
     for table, days in (
         ("windows", settings.keep_windows_days),
         ("diagnoses", settings.keep_diagnoses_days),
         ("component_diagnoses", settings.keep_diagnoses_days),
-        ("unknown_fields", longest if settings.keep_windows_days and settings.keep_diagnoses_days else 0),
+        ("unknown_fields", longest),
+        ("misdated_records", longest),
         ("receipts", settings.keep_receipts_days),
     ):
         if days:

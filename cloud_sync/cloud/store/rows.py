@@ -70,7 +70,7 @@ class ComponentRow(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """One alert raised or cleared."""
+    """One alert raised or cleared. `misdated`: its time can't be right."""
 
     machine: str
     id: str
@@ -81,6 +81,7 @@ class AlertRow(NamedTuple):
     severity: str
     message: str
     document: str
+    misdated: bool = False
 
 
 class UnknownRow(NamedTuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cloud_sync.box_time import HEADER, BoxTime
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
@@ -32,8 +33,10 @@ def operator(centre: Centre) -> Iterator[httpx.Client]:
         yield client
 
 
-def send(url: str, credential: str, batch: Batch | bytes) -> httpx.Response:
+def send(url: str, credential: str, batch: Batch | bytes, box_time: BoxTime | None = None) -> httpx.Response:
     """Hand over one batch."""
     body = encode_batch(batch) if isinstance(batch, Batch) else batch
     headers = {"Authorization": f"Bearer {credential}", "Content-Type": CONTENT_TYPE}
+    if box_time is not None:
+        headers[HEADER] = box_time.header()
     return httpx.post(f"{url}/api/v1/ingest", content=body, headers=headers, timeout=30)

@@ -64,3 +64,20 @@ def test_a_floor_that_cannot_be_written_is_told(box, tmp_path):
 
 def test_the_kernel_is_asked():
     assert kernel_says_synchronised() in {True, False}
+
+
+def test_it_knows_since_when_it_has_gone_on_evenly(box, tmp_path):
+    """What was stamped before that went by another time."""
+    clock = BoxClock(tmp_path / "floor", monotonic_us=lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
+    clock.resume(None, 0)
+    began_us = clock.since_us
+    assert began_us <= clock.now_us()
+
+    box.synchronised = False
+    clock.follow()
+    assert clock.since_us == began_us
+
+    box.now_s += 86_400
+    step = clock.follow()
+    assert step is not None
+    assert clock.since_us == step.after_us > began_us
