@@ -21,7 +21,7 @@ along as they lie in its store, each a frame of its own, without decompressing a
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import zstandard
@@ -34,6 +34,8 @@ CONTENT_TYPE = "application/vnd.hydrosight.batch+msgpack+zstd"
 MAX_COMPRESSED_BYTES = 8 * 2**20
 MAX_BATCH_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**20
+_MAX_WINDOW_BYTES = 8 * 2**20
+"""What every zstd decoder should support (RFC 8878, 3.1.1.1.2), and as much memory as a frame may ask for."""
 _FIXMAP, _MAX_FIXMAP = 0x80, 0x0F  # msgpack's map of up to 15 entries: its number is in the low bits
 
 
@@ -69,12 +71,16 @@ class WindowRecord(msgspec.Struct, frozen=True):
     readings: tuple[ReadingRange, ...] = ()
 
 
+Document = Annotated[bytes, msgspec.Meta(max_length=2**20)]
+"""A JSON document, of some kilobytes if it is meant well: parsed it takes many times its size."""
+
+
 class DiagnosisRecord(msgspec.Struct, frozen=True):
     """One diagnosis: `document` is the JSON of `edge_runtime.diagnosis.Diagnosis`. Unique by (machine, start_us)."""
 
     machine: str
     start_us: int
-    document: bytes
+    document: Document
 
 
 class AlertRecord(msgspec.Struct, frozen=True):
@@ -84,7 +90,7 @@ class AlertRecord(msgspec.Struct, frozen=True):
     id: str
     state: str
     time_us: int
-    document: bytes
+    document: Document
 
 
 class GapRecord(msgspec.Struct, frozen=True):
@@ -281,7 +287,9 @@ def decompress_batch(body: bytes) -> bytes:
     """
     try:
         zstandard.get_frame_parameters(body)  # an empty body would pass for no frames at all
-        reader = zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True)
+        reader = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).stream_reader(
+            body, read_across_frames=True
+        )
         chunks, size = [], 0
         while chunk := reader.read(_CHUNK_BYTES):
             chunks.append(chunk)
@@ -322,7 +330,7 @@ def decode_msgpack(raw: bytes, message: type[Message]) -> Message:
     """
     try:
         return msgspec.msgpack.decode(raw, type=message)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error
 
 
@@ -334,5 +342,5 @@ def decode_json(raw: bytes, message: type[Message]) -> Message:
     """
     try:
         return msgspec.json.decode(raw, type=message)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error

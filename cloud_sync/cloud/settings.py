@@ -50,6 +50,12 @@ class CloudSettings(BaseSettings):
         database_timeout_s: a statement that takes longer is given up.
         body_timeout_s: a request whose body takes longer to arrive is refused.
         concurrent_ingests: batches that are decoded and written at once; each takes up to 150 MB.
+        ingest_memory_mb: compressed batches in memory at once; more wait before their body is read.
+        ingest_wait_s: who waits longer than this for his turn is told to come again.
+        max_connections: more are answered 503.
+        head_timeout_s: a connection that takes longer to send the head of a request is cut.
+        head_bytes: a request's line and headers at most.
+        keep_alive_s: a connection without requests is closed.
         inference_bundle: folder of the model that diagnoses all machines' windows here, instead of the signed ones.
         inference_processes: that diagnose; each takes a core and about 150 MB. 0: this server doesn't.
         inference_max_batch: windows that are diagnosed together at most.
@@ -87,6 +93,12 @@ class CloudSettings(BaseSettings):
     database_timeout_s: Seconds = 30
     body_timeout_s: Seconds = 60
     concurrent_ingests: Annotated[int, Field(ge=1, le=64)] = 4
+    ingest_memory_mb: Annotated[int, Field(ge=8, le=65_536)] = 256
+    ingest_wait_s: Seconds = 20
+    max_connections: Annotated[int, Field(ge=1, le=65_536)] = 4096
+    head_timeout_s: Seconds = 10
+    head_bytes: Annotated[int, Field(ge=1024, le=2**20)] = 16_384
+    keep_alive_s: Annotated[int, Field(ge=1, le=3600)] = 30
     inference_bundle: Path | None = None
     inference_processes: Annotated[int, Field(ge=0, le=64)] = 2
     inference_max_batch: Annotated[int, Field(ge=1, le=1024)] = 16

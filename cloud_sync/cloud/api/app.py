@@ -15,7 +15,7 @@ from cloud_sync.cloud.api.gaps import gap_api
 from cloud_sync.cloud.api.health import health_api
 from cloud_sync.cloud.api.history import history_api
 from cloud_sync.cloud.api.inference import inference_api
-from cloud_sync.cloud.api.ingest import ingest_api
+from cloud_sync.cloud.api.ingest import INGEST, ingest_api
 from cloud_sync.cloud.api.labels import label_api
 from cloud_sync.cloud.api.ledger import ledger_api
 from cloud_sync.cloud.api.misdated import misdated_api
@@ -25,10 +25,11 @@ from cloud_sync.cloud.api.openapi import TAGS, DescribedApi
 from cloud_sync.cloud.api.read import read_api
 from cloud_sync.cloud.api.request_trace import RequestTrace
 from cloud_sync.cloud.api.rollouts import rollout_api
-from cloud_sync.cloud.api.turns import Turns
 from cloud_sync.cloud.api.unknown_fields import unknown_fields_api
 from cloud_sync.cloud.inference.engine import InferenceEngine, batch_limits
 from cloud_sync.cloud.inference.model_shelf import ModelShelf
+from cloud_sync.cloud.load.body_limit import BodyLimit
+from cloud_sync.cloud.load.ingest_load import IngestLoad
 from cloud_sync.cloud.load.rate_limit import RateLimit
 from cloud_sync.cloud.load.rate_limiter import open_rate_limiter
 from cloud_sync.cloud.metrics import CentreMetrics
@@ -36,6 +37,7 @@ from cloud_sync.cloud.rollout.watch import HALT_EVERY_S, halt_failing
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.retention import PRUNE_EVERY_S, prune_and_log
+from cloud_sync.wire import MAX_COMPRESSED_BYTES
 from edge_runtime.errors import ConfigurationError
 
 
@@ -46,23 +48,23 @@ class _Folder(StaticFiles):
         return
 
 
-def create_app(settings: CloudSettings) -> FastAPI:
+def create_app(settings: CloudSettings, metrics: CentreMetrics | None = None) -> FastAPI:
     """The service for these settings.
 
     Raises:
         ConfigurationError: no database is set, or the folder of models isn't there.
     """
     database = Database(settings)
-    metrics = CentreMetrics()
+    metrics = metrics or CentreMetrics()
     limiter = open_rate_limiter(settings)
     metrics.rate_limits_shared.set_function(lambda: float(limiter.shared))
     metrics.database_up.set_function(lambda: float(database.breaker.closed))
     metrics.database_breaker.set_function(lambda: database.breaker.state.openness)
     metrics.connections_in_use.set_function(lambda: database.connections_in_use)
     metrics.connections_wanted.set_function(lambda: database.connections_wanted)
-    turns = Turns(settings.concurrent_ingests)
-    metrics.ingests.labels("running").set_function(lambda: turns.running)
-    metrics.ingests.labels("waiting").set_function(lambda: turns.waiting)
+    load = IngestLoad.for_settings(settings)
+    metrics.ingests.labels("running").set_function(lambda: load.turns.running)
+    metrics.ingests.labels("waiting").set_function(lambda: load.turns.waiting)
 
     shelf = ModelShelf(settings)
     engine = InferenceEngine(batch_limits(settings), metrics, processes=settings.inference_processes)
@@ -91,11 +93,12 @@ def create_app(settings: CloudSettings) -> FastAPI:
         openapi_tags=TAGS,
         lifespan=lifespan,
     )
+    app.add_middleware(BodyLimit, limits={INGEST: MAX_COMPRESSED_BYTES}, timeout_s=settings.body_timeout_s)
     app.add_middleware(RateLimit, limiter=limiter, metrics=metrics)
     app.add_middleware(RequestTrace)
     problem.install(app, settings.retry_after_s, lambda bottleneck: metrics.refused_for_load.labels(bottleneck).inc())
     app.include_router(enrol_api(database, settings, metrics))
-    app.include_router(ingest_api(database, settings, turns, metrics))
+    app.include_router(ingest_api(database, settings, load, metrics))
     app.include_router(ledger_api(database))
     app.include_router(offer_api(database, settings))
     app.include_router(read_api(database))
@@ -106,7 +109,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.include_router(audit_api(database))
     app.include_router(model_api(database, settings.tuf_repository))
     app.include_router(rollout_api(database, settings.tuf_repository))
-    app.include_router(health_api(database, turns, metrics, settings.retry_after_s))
+    app.include_router(health_api(database, load.turns, metrics, settings.retry_after_s))
     app.include_router(unknown_fields_api(database))
     app.include_router(misdated_api(database))
     if settings.tuf_repository is not None:

@@ -7,17 +7,16 @@ from fastapi import APIRouter, Request, Response, Security
 from cloud_sync.cloud.access import credentials
 from cloud_sync.cloud.access import enrolment as access
 from cloud_sync.cloud.access.secret import bearer
-from cloud_sync.cloud.api.body import read_body
 from cloud_sync.cloud.api.openapi import message
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import BOX
+from cloud_sync.cloud.load.body_limit import MAX_JSON_BYTES
 from cloud_sync.cloud.metrics import CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.wire import Enrolment, EnrolmentRequest, decode_json
 from edge_runtime.errors import CredentialError, RefusedError, WireError
 
-_MAX_BODY_BYTES = 2**20
 _EXAMPLE = EnrolmentRequest("hse_1d0c1c5f5e3a_…", "press-7", "0.2.0", "name: press-7\ncomponents: …\n")
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +34,7 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
         openapi_extra={"requestBody": {"required": True, "content": message(EnrolmentRequest, _EXAMPLE)}},
     )
     async def enrol(request: Request) -> Response:
-        body = await read_body(request, _MAX_BODY_BYTES, settings.body_timeout_s)
+        body = await request.body()
         try:
             enrolment_request = decode_json(body, EnrolmentRequest)
             _check(enrolment_request)
@@ -71,7 +70,7 @@ def enrol_api(database: Database, settings: CloudSettings, metrics: CentreMetric
 def _check(request: EnrolmentRequest) -> None:
     for name, text, limit in (
         ("agent_version", request.agent_version, 64),
-        ("machine_file", request.machine_file, _MAX_BODY_BYTES),
+        ("machine_file", request.machine_file, MAX_JSON_BYTES),
     ):
         if "\0" in text or len(text) > limit:
             raise RefusedError(

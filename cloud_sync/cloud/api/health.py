@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
-from cloud_sync.cloud.api.turns import Turns
+from cloud_sync.cloud.load.turns import Turns
 from cloud_sync.cloud.metrics import CONTENT_TYPE, CentreMetrics
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.migrate import migrations

@@ -11,11 +11,10 @@ from fastapi import APIRouter, Request, Response, Security
 from cloud_sync.box_time import HEADER, BoxTime
 from cloud_sync.cloud.access import credentials
 from cloud_sync.cloud.access.secret import bearer
-from cloud_sync.cloud.api.body import read_body
 from cloud_sync.cloud.api.openapi import message
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import BOX
-from cloud_sync.cloud.api.turns import Turns
+from cloud_sync.cloud.load.ingest_load import IngestLoad
 from cloud_sync.cloud.metrics import CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
@@ -32,10 +31,11 @@ from cloud_sync.wire import (
 )
 from edge_runtime.errors import CredentialError, DatabaseError, RefusedError, WireError
 
+INGEST = "/api/v1/ingest"
 _log = structlog.get_logger(__name__)
 
 
-def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metrics: CentreMetrics) -> APIRouter:
+def ingest_api(database: Database, settings: CloudSettings, load: IngestLoad, metrics: CentreMetrics) -> APIRouter:
     """The route of ingest."""
     router = APIRouter(prefix="/api/v1", tags=["boxes"], dependencies=[Security(BOX)])
 
@@ -56,7 +56,7 @@ def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metric
     async def ingest(request: Request) -> Response:
         machine = None
         try:
-            async with database.transaction() as connection:  # before the body: strangers don't get to send megabytes
+            async with load.doors.turn(), database.transaction() as connection:  # before the body is read
                 identity = await credentials.authenticate(
                     connection, bearer(request.headers.get("authorization")), settings.credential_lifetime
                 )
@@ -66,12 +66,16 @@ def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metric
                 BoxTime.read(request.headers.get(HEADER)),
                 timedelta(minutes=settings.clock_tolerance_minutes),
             )
-            body = await _batch_body(request, settings.body_timeout_s)
-            started = time.monotonic()
-            async with turns.turn():
-                batch, rows = await asyncio.to_thread(_decode, body, identity.machine)
-                async with database.transaction() as connection:
-                    written = await write_batch(connection, identity, batch, rows, said)
+            _check_form(request)
+            async with load.bodies.turn(_declared_size(request)):
+                body = await request.body()
+                started = time.monotonic()
+                async with load.turns.turn():
+                    raw = await asyncio.to_thread(decompress_batch, body)
+                    async with load.parsing.turn(len(raw)):
+                        batch, rows = await asyncio.to_thread(_parse, raw, identity.machine)
+                        async with database.transaction() as connection:
+                            written = await write_batch(connection, identity, batch, rows, said)
         except (CredentialError, RefusedError, WireError) as error:
             metrics.batches.labels("refused").inc()
             _log.warning("batch refused", machine=machine, reason=str(error))
@@ -86,14 +90,17 @@ def ingest_api(database: Database, settings: CloudSettings, turns: Turns, metric
     return router
 
 
-async def _batch_body(request: Request, timeout_s: float) -> bytes:
+def _check_form(request: Request) -> None:
     if request.headers.get("content-type", "").partition(";")[0].strip() != CONTENT_TYPE:
         raise RefusedError("the body isn't a batch", status=415, hint=f"Send it as Content-Type: {CONTENT_TYPE}")
-    return await read_body(request, MAX_COMPRESSED_BYTES, timeout_s)
 
 
-def _decode(body: bytes, machine: str) -> tuple[Batch, BatchRows]:
-    raw = decompress_batch(body)
+def _declared_size(request: Request) -> int:
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() else MAX_COMPRESSED_BYTES
+
+
+def _parse(raw: bytes, machine: str) -> tuple[Batch, BatchRows]:
     batch = parse_batch(raw)
     return batch, rows_of(batch, machine, unknown_fields(raw))
 
