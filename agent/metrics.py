@@ -1,4 +1,4 @@
-"""The agent's figures for Prometheus. docs/box.md names each, with its unit."""
+"""The agent's figures for Prometheus. docs/metrics.md names each, with its unit."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,6 +12,8 @@ from agent.store.wear import Wear
 from agent.sync_desk import SyncFigures
 from agent.view import HealthView
 from edge_runtime.diagnosis import Diagnosis
+
+_DAY_S = 86_400.0
 
 
 def metrics_text(view: HealthView) -> bytes:
@@ -46,14 +48,14 @@ class _Metrics(Collector):
                 "hydrosight_outbox_pending", "Records waiting for the centre", statistics.outbox_pending
             )
             budget = GaugeMetricFamily(
-                "hydrosight_outage_days",
-                "Days without the centre until the first of a class is shed",
+                "hydrosight_outage_seconds",
+                "Time without the centre until the first of a class is shed",
                 labels=["class", "copy"],
             )
             for shedding in statistics.budget:
                 if shedding.days is not None:
                     kept = "unsent" if shedding.lost else "kept"
-                    budget.add_metric([shedding.record_class, kept], shedding.days)
+                    budget.add_metric([shedding.record_class, kept], shedding.days * _DAY_S)
             yield budget
             yield GaugeMetricFamily("hydrosight_disk_free_bytes", "Free space beside the store", statistics.free_bytes)
             yield GaugeMetricFamily(
@@ -146,7 +148,7 @@ def _trend_metrics(diagnosis: Diagnosis) -> Iterator[Metric]:
         "hydrosight_component_loss_per_day", "Health lost a day, where that is a trend", labels=["component"]
     )
     remaining = GaugeMetricFamily(
-        "hydrosight_component_remaining_days", "Days until health falls below 0.5", labels=["component", "quantile"]
+        "hydrosight_component_remaining_seconds", "Time until health falls below 0.5", labels=["component", "quantile"]
     )
     for component in diagnosis.components:
         trend = component.trend
@@ -156,6 +158,6 @@ def _trend_metrics(diagnosis: Diagnosis) -> Iterator[Metric]:
         life = trend.remaining_life
         for quantile, days in (("0.1", life.p10_days), ("0.5", life.p50_days), ("0.9", life.p90_days)):
             if days is not None:
-                remaining.add_metric([component.component, quantile], days)
+                remaining.add_metric([component.component, quantile], days * _DAY_S)
     yield loss
     yield remaining

@@ -1,4 +1,4 @@
-"""What the centre counts, for Prometheus; docs/cloud.md explains each."""
+"""What the centre counts, for Prometheus; docs/metrics.md explains each."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 

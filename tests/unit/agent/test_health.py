@@ -119,8 +119,8 @@ def test_a_trend_is_served_where_there_is_one(client, status, significant):
     status.diagnosed(diagnosis(0).model_copy(update={"components": (wearing, valve)}), alerts=0)
     lines = client.get("/metrics").text.splitlines()
     assert ('hydrosight_component_loss_per_day{component="pump"} 0.02' in lines) == significant
-    days = [line for line in lines if line.startswith("hydrosight_component_remaining_days{")]
-    assert len(days) == (2 if significant else 0), "what lies beyond the horizon is absent"
+    times = [line for line in lines if line.startswith("hydrosight_component_remaining_seconds{")]
+    assert len(times) == (2 if significant else 0), "what lies beyond the horizon is absent"
 
 
 def test_another_path_gets_a_list_of_those_there_are(client):
