@@ -15,6 +15,7 @@ from cloud_sync.cloud.api.paging import Limit
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.rollout import acts, store
+from cloud_sync.cloud.rollout.compare import Comparison, compare
 from cloud_sync.cloud.rollout.plan import Rollout
 from cloud_sync.cloud.rollout.status import RolloutStatus, status_of
 from cloud_sync.cloud.store.database import Database
@@ -69,6 +70,14 @@ def rollout_api(database: Database, repository: FilePath | None) -> APIRouter:
         async with database.transaction() as connection:
             await authorise(connection, request)
             return await status_of(connection, await store.find(connection, number))
+
+    @router.get(
+        "/{number}/comparison", summary="Its version beside the others that ran meanwhile", responses=problems(404)
+    )
+    async def comparison(request: Request, number: Number) -> Comparison:
+        async with database.transaction() as connection:
+            await authorise(connection, request)
+            return await compare(connection, await store.find(connection, number))
 
     @router.post("/{number}/activate", summary="Begin with a planned roll-out, or go on with a paused one",
                  responses=problems(404, 409))  # fmt: skip

@@ -14,6 +14,8 @@ from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, in_transaction, this_account
 from cloud_sync.cloud.registry.models import Registry
 from cloud_sync.cloud.rollout import acts, store
+from cloud_sync.cloud.rollout.compare import Comparison, compare
+from cloud_sync.cloud.rollout.comparison import Estimate
 from cloud_sync.cloud.rollout.plan import Plan, Rollout, State
 from cloud_sync.cloud.rollout.progress import MachineProgress, Stage
 from cloud_sync.cloud.rollout.status import RolloutStatus, status_of
@@ -29,6 +31,13 @@ Number = Annotated[int, typer.Argument(help="Number of the roll-out, as `rollout
 RepositoryOption = Annotated[
     Path | None, typer.Option(help="Directory of the signed repository. Default: the setting tuf_repository.")
 ]
+
+_FIGURES = {
+    "abstention": "not judged",
+    "confidence": "confidence",
+    "alerts_per_day": "alerts a machine and day",
+    "agreement": "right by labels",
+}
 
 
 @app.command()
@@ -165,6 +174,35 @@ def roll_back(
     )
 
 
+@app.command("compare")
+def compare_versions(number: Number, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Compare its version with the other one of its split, or with all that ran meanwhile; canaries are left out.
+
+    Intervals (95 %) count each machine once: windows of one machine are alike.
+    """
+
+    async def do(connection: psycopg.AsyncConnection) -> Comparison:
+        return await compare(connection, await store.find(connection, number))
+
+    said = in_transaction(config, do)
+    if as_json:
+        typer.echo(said.model_dump_json())
+        return
+    if not said.verdicts:
+        typer.echo("There is nothing to compare yet: fewer than two versions have sent diagnoses since it was set up.")
+        return
+    table = Table("", *(one.version for one in said.versions))
+    table.add_row("machines", *(str(one.machines) for one in said.versions))
+    table.add_row("windows", *(f"{one.windows:,}" for one in said.versions))
+    for name, words in _FIGURES.items():
+        table.add_row(words, *(_estimate(getattr(one, name)) for one in said.versions))
+    console = Console()
+    console.print(table)
+    for version, verdicts in said.verdicts.items():
+        for name, what in verdicts.items():
+            console.print(f"{_FIGURES[name]} against {version}: {what}", highlight=False)
+
+
 def _act(
     config: Path | None,
     number: int,
@@ -240,6 +278,13 @@ def _next(status: RolloutStatus) -> list[str]:
             ]
         case _:
             return []
+
+
+def _estimate(figure: Estimate) -> str:
+    if figure.value is None:
+        return "–"
+    interval = "" if figure.low is None else f" ({figure.low:.3f} – {figure.high:.3f})"
+    return f"{figure.value:.3f}{interval} of {figure.count:,.4g}"
 
 
 def _wave(rollout: Rollout) -> str:

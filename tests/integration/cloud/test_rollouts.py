@@ -3,8 +3,9 @@
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -159,13 +160,34 @@ def test_a_model_that_boxes_give_up_is_rolled_back_with_its_old_content_as_a_hig
     assert {act["who"] for act in acts} == {"kim"}
 
 
-def test_two_versions_side_by_side(fleet: Fleet, model: str, boxes: list[FleetBox]) -> None:
+def test_two_versions_are_compared(fleet: Fleet, model: str, boxes: list[FleetBox]) -> None:
     fleet.publish(fleet.bundle(3, model))
-    deploy(fleet, model, boxes, "1.3.0", against="1.2.0", split=50, canaries=[])
+    number = deploy(fleet, model, boxes, "1.3.0", against="1.2.0", split=50, canaries=[])["id"]
 
     sides = [box.check() for box in boxes]
-    assert set(sides) <= {"1.2.0", "1.3.0"}
+    assert set(sides) == {"1.2.0", "1.3.0"}
+    for box in boxes:
+        box.diagnose(level="1")
+        box.diagnose(level="2")
     assert sides == [box.check() for box in boxes]
+
+    now = datetime.now(UTC)
+    span = {"start": f"{now - timedelta(hours=1):%FT%TZ}", "end": f"{now + timedelta(hours=1):%FT%TZ}"}
+    found = {"condition": "pump", "level": "2", **span}
+    assert fleet.admin.post(f"/api/v1/machines/{boxes[0].machine}/labels", json=found).status_code == 201
+
+    said = fleet.admin.get(f"{ADMIN}/rollouts/{number}/comparison").json()
+    assert [one["version"] for one in said["versions"]] == ["1.2.0", "1.3.0"]
+    assert {one["version"]: one["machines"] for one in said["versions"]} == Counter(sides)
+    assert sum(one["windows"] for one in said["versions"]) == 6
+    assert all(one["abstention"]["value"] == 0.5 for one in said["versions"])
+    assert all(one["confidence"]["value"] == pytest.approx(0.9) for one in said["versions"])
+    labelled = {one["version"]: one["agreement"] for one in said["versions"]}[sides[0]]
+    assert (labelled["value"], labelled["count"], labelled["machines"]) == (0.5, 2, 1)
+    assert "5 are needed" in said["verdicts"]["1.2.0"]["abstention"]
+
+    shown = fleet.command("rollout", "compare", str(number)).stdout
+    assert "not judged against 1.2.0: can't be told" in shown
 
 
 def test_without_a_centre_that_answers_boxes_stay_with_what_they_run(
