@@ -11,7 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +45,14 @@ class LabelRow:
         end_us: first microsecond after.
         values: label column → value; a missing value is left out.
         stable: False where the machine may not have settled into the labelled state.
+        place: file and row that it comes from, where messages should name them.
     """
 
     start_us: int
     end_us: int
     values: Mapping[str, LabelValue]
     stable: bool = True
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What is wrong with a recording as training data, and what to do about it: each problem by place and remedy."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.errors import TrainingError
 from edge_runtime.machine import Machine, Sensor
 from edge_runtime.reading import Float64Array
-from edge_runtime.recording import LabelRow, Recording
+from edge_runtime.recording import LabelRow, LabelValue, Recording
 from edge_runtime.unit_conversion import CONVERSIONS
 from edge_runtime.utc import utc_datetime
 
@@ -48,6 +48,25 @@ class Problem:
     remedy: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Label rows by number, and how problems of them are said: the first of each kind, and how many are like it."""
+
+    where: str
+    rows: Mapping[int, LabelRow]
+
+    def place(self, number: int) -> str:
+        """What to call a row."""
+        return self.rows[number].place or f"label row {number}"
+
+    def problem(self, severity: Severity, numbers: Sequence[int], what: str, remedy: str) -> Problem:
+        """The problem that all these rows have, at least one."""
+        first = self.rows[numbers[0]]
+        place = first.place or f"{self.where}: label row {numbers[0]}"
+        like_it = f" (and {len(numbers) - 1} of the other rows)" if len(numbers) > 1 else ""
+        return Problem(severity, f"{place} (from {_time(first.start_us)})", what + like_it, remedy)
+
+
 def refuse_errors(problems: Iterable[Problem]) -> None:
     """Raise the first problem that is an error.
 
@@ -78,19 +97,22 @@ def label_problems(machine: Machine, recording: Recording, *, stable_only: bool 
         yield Problem(Severity.ERROR, where, what, remedy)
         return
     yield from _column_problems(machine, where, columns)
-    silent = [number for number, row in rows.items() if not set(row.values) & set(conditions)]
-    if silent:
-        what = f"says nothing of any condition, as {len(silent)} of {len(rows)} rows do: they teach nothing"
+    labelled = _Rows(where, rows)
+    if silent := [number for number, row in rows.items() if not set(row.values) & set(conditions)]:
+        what = "says nothing of any condition, so it teaches nothing"
         remedy = "Label them, or leave them out: unlabelled windows count as healthy where a baseline is learned."
-        yield Problem(Severity.WARNING, _at(where, silent[0], rows[silent[0]]), what, remedy)
+        yield labelled.problem(Severity.WARNING, silent, what, remedy)
+    foreign: dict[tuple[str, LabelValue], list[int]] = {}
     for number, row in rows.items():
-        for name in set(row.values) & set(conditions):
-            levels = [str(level.label) for level in conditions[name].levels]
-            if str(row.values[name]) not in levels:
-                what = f"{name} = {row.values[name]!r} isn't a level of that condition, which has: {', '.join(levels)}"
-                remedy = f"Add the level to machine {machine.name!r}, or mend the label."
-                yield Problem(Severity.ERROR, _at(where, number, row), what, remedy)
-    yield from _window_problems(machine, recording, rows)
+        for name, value in row.values.items():
+            if name in conditions and str(value) not in [str(level.label) for level in conditions[name].levels]:
+                foreign.setdefault((name, value), []).append(number)
+    for (name, value), numbers in foreign.items():
+        levels = ", ".join(str(level.label) for level in conditions[name].levels)
+        what = f"{name} = {value!r} isn't a level of that condition, which has: {levels}"
+        remedy = f"Add the level to machine {machine.name!r}, or mend the label."
+        yield labelled.problem(Severity.ERROR, numbers, what, remedy)
+    yield from _window_problems(machine, recording, labelled)
 
 
 def class_problems(machine: Machine, recording: Recording) -> Iterator[Problem]:
@@ -163,28 +185,40 @@ def _column_problems(machine: Machine, where: str, columns: Iterable[str]) -> It
             yield Problem(Severity.ERROR, where, what, remedy)
 
 
-def _window_problems(machine: Machine, recording: Recording, rows: dict[int, LabelRow]) -> Iterator[Problem]:
-    where = str(recording.path)
+def _window_problems(machine: Machine, recording: Recording, labelled: _Rows) -> Iterator[Problem]:
+    rows = labelled.rows
     in_time = sorted(rows.items(), key=lambda item: item[1].start_us)
     latest, until = in_time[0][0], in_time[0][1].end_us
+    overlaps: list[tuple[int, str]] = []
     for number, row in in_time[1:]:
         if row.start_us < until:
-            what = f"begins before row {latest} ends ({_time(until)}), so the windows overlap"
-            yield Problem(Severity.ERROR, _at(where, number, row), what, "Shorten one of them, or leave one out.")
+            overlaps.append((number, f"begins before {labelled.place(latest)} ends ({_time(until)})"))
         if row.end_us > until:
             latest, until = number, row.end_us
+    if overlaps:
+        what = f"{overlaps[0][1]}, so the windows overlap"
+        remedy = "Shorten one of them, or leave one out."
+        yield labelled.problem(Severity.ERROR, [number for number, _ in overlaps], what, remedy)
     known = [series for name, series in recording.series.items() if name in machine.sensor_index]
-    for number, row in rows.items():
-        if not any(np.isfinite(series.between(row.start_us, row.end_us).values).any() for series in known):
-            span = f"{_time(recording.first_us)} to {_time(recording.last_us)}"
-            what = f"no sensor of the machine has a reading in it; signals go from {span}"
-            remedy = "Are both in the same time zone? Otherwise take the row out."
-            yield Problem(Severity.ERROR, _at(where, number, row), what, remedy)
+    silent = [
+        number
+        for number, row in rows.items()
+        if not any(np.isfinite(series.between(row.start_us, row.end_us).values).any() for series in known)
+    ]
+    if silent:
+        span = f"{_time(recording.first_us)} to {_time(recording.last_us)}"
+        what = f"no sensor of the machine has a reading in it; signals go from {span}"
+        remedy = "Are both in the same time zone? Otherwise take the row out."
+        yield labelled.problem(Severity.ERROR, silent, what, remedy)
+    if elsewhere := [number for number, row in rows.items() if row.start_us % (row.end_us - row.start_us)]:
+        what = "doesn't begin where a box begins windows: at whole multiples of their length since 1970"
+        remedy = "Let them begin there, where the work cycle does: a model has no answer where that begins elsewhere."
+        yield labelled.problem(Severity.WARNING, elsewhere, what, remedy)
     lengths = sorted({(row.end_us - row.start_us) / 1e6 for row in rows.values()})
     if lengths[-1] > lengths[0] * 1.5:
         what = f"windows are {lengths[0]:g} s to {lengths[-1]:g} s long"
         remedy = "A box cuts windows of one length: label windows as long as those."
-        yield Problem(Severity.WARNING, where, what, remedy)
+        yield Problem(Severity.WARNING, labelled.where, what, remedy)
 
 
 def _fitting_units(sensor: Sensor, values: Float64Array) -> list[str]:
@@ -210,10 +244,6 @@ def _meant(name: str, names: Iterable[str]) -> str:
     lower = {other.lower(): other for other in names}
     close = get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
     return f": is {lower[close[0]]} meant?" if close else ""
-
-
-def _at(where: str, number: int, row: LabelRow) -> str:
-    return f"{where}: label row {number} (from {_time(row.start_us)})"
 
 
 def _time(time_us: int) -> str:

@@ -107,6 +107,8 @@ seen, for each number of the component's own signals that are missing; the netwo
 
 - One machine, one duty cycle, faults that were set and didn't grow. For another machine it has to be trained, or at
   least calibrated, again.
+- Windows begin at whole multiples of their length since 1970, in training as on a box. A machine whose work cycle then
+  begins at another place of the window than in training is unlike it, and gets no answer.
 - Far outside of the ranges and courses that the signals had in training it is silent, and nearer it is less sure
   (`novelty.npz`). It can't know faults that leave all signals within them.
 - The 90 % sets keep their promise on states like those they were calibrated on. The coverage measured above, on groups

@@ -209,7 +209,7 @@ def _measure(
         seeds=(request.seed,),
         resources=resources,
         contenders=QUICK_CONTENDERS,
-        report=lambda done, total: report(f"protocols: {done} of {total} folds"),
+        report=lambda done, total: report(f"protocols: {done} of {total} folds") if total else None,
     )
     split = Split(CROSS_FIT, group_folds(data.groups, config.calibration_folds), data.groups)
     trials = [

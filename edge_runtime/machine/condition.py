@@ -3,16 +3,26 @@
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from edge_runtime.machine.part import MachinePart, Name
 from edge_runtime.vocabulary import FaultMode, Ne107State
 
 
+def _no_truth_value(label: object) -> object:
+    if isinstance(label, bool):
+        what = f"is {label} to YAML, which reads yes, no, on and off so: write it in quotes"
+        raise ValueError(what)  # noqa: TRY004 - what pydantic takes for a fault of the value
+    return label
+
+
+Label = Annotated[int | str, BeforeValidator(_no_truth_value)]
+
+
 class Level(MachinePart):
     """One degree of a condition: the value that labels use, its health (1 = as new) and NE 107 state."""
 
-    label: int | str
+    label: Label
     health: Annotated[float, Field(ge=0, le=1)]
     state: Ne107State
 

@@ -68,7 +68,11 @@ def _print(summary: RecordingSummary, problems: Sequence[Problem]) -> None:
         console.print(f"{kind} {escape(problem.where)}: {escape(problem.what)}", highlight=False, soft_wrap=True)
         console.print(f"  [bold]What to do:[/] {escape(problem.remedy)}", highlight=False, soft_wrap=True)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    console.print(f"{errors} errors, {len(problems) - errors} warnings", highlight=False)
+    console.print(f"{_count(errors, 'error')}, {_count(len(problems) - errors, 'warning')}", highlight=False)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _sensor_table(summary: RecordingSummary) -> Table:

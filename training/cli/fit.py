@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from edge_runtime.bundle import CARD_FILE
 from training.cli.options import (
     Accelerator,
     Accumulate,
@@ -101,3 +102,5 @@ def fit(  # noqa: PLR0917 - options, given by name
     for report in result.reports:
         console.print(protocol_table(report))
     console.print(f"Bundle: {result.bundle.path}")
+    say(f"What it is worth: {result.bundle.path / CARD_FILE}")
+    say(f"On a box: hydrosight model install {result.bundle.path} --config AGENT.yaml")

@@ -1,5 +1,6 @@
 """Tables of measured protocols for a terminal: a row a contender, a column a condition."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
 def protocol_table(report: "ProtocolReport") -> Table:
     """Macro-F1 of the model, its parts and every simple model; the best of a column is bold."""
-    inflated = "  [red]inflated: near copies of the tested windows were trained on[/]" if report.inflated else ""
+    inflated = "\n[red]inflated: near copies of the tested windows were trained on[/]" if report.inflated else ""
     table = Table(
-        title=f"{escape(report.name)}: macro-F1 [95 % over groups: {report.groups}], {report.windows} windows, "
-        f"{report.folds} folds, {len(report.seeds)} seeds{inflated}",
+        title=f"{escape(report.name)}: macro-F1 [95 % interval over groups]{inflated}\n"
+        f"{report.windows} windows, {report.groups} groups, {report.folds} folds, {_seeds(report.seeds)}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )
@@ -43,8 +44,8 @@ def protocol_table(report: "ProtocolReport") -> Table:
 def ablation_table(report: "AblationReport") -> Table:
     """Macro-F1 of the network alone and of the whole model, with each part taken out or put in."""
     table = Table(
-        title=f"{escape(report.name)}: macro-F1 and what an ablation changes it by, {report.folds} folds, "
-        f"{len(report.seeds)} seeds",
+        title=f"{escape(report.name)}: macro-F1 and what an ablation changes it by\n"
+        f"{report.folds} folds, {_seeds(report.seeds)}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )
@@ -60,3 +61,7 @@ def ablation_table(report: "AblationReport") -> Table:
             cells.append("–" if found is None else f"{found.macro_f1.value:.3f} ({found.difference.value:+.3f})")
         table.add_row(ablation, *cells)
     return table
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds"

@@ -80,7 +80,8 @@ def _rows(
             if name != "stable" and cells[index] and cells[index] not in NOT_MEASURED
         }
         stable = "stable" not in texts or _flag(block.cells("stable"), index)
-        rows.append(LabelRow(start[index], end[index], values, stable=stable))
+        place = f"{block.path}: row {block.rows[index]}"
+        rows.append(LabelRow(start[index], end[index], values, stable=stable, place=place))
     return rows
 
 

@@ -172,6 +172,7 @@ def test_what_does_not_fit_the_whole_is_located(content, where, message):
         (changed("components", 0, "nameplate", to={"pressure_bar": 0}), "greater than 0"),
         (changed("components", to=[]), "at least 1 item"),
         (changed("conditions", 0, "levels", 1, "label", to="0"), "repeat a label"),
+        (changed("conditions", 0, "levels", 1, "label", to=False), "write it in quotes"),
         (changed("conditions", 0, "levels", 1, "health", to=1), "must go from healthy to failed"),
         (changed("name", to="a b"), "match pattern"),
     ],

@@ -47,7 +47,7 @@ def test_good_labels_have_no_problem(machine: Machine):
         ((row(0, pump=0), row(1, pump=7)), "pump = 7 isn't a level of .*: 0, 1, 2", "level"),
         ((row(0, pump=0, filter=1),), "label column filter names a component .* no condition", "Add a"),
         ((row(0, pump=0, Valve=100),), "label column Valve is no condition .*: is valve meant?", "Name it"),
-        ((row(1, pump=0), row(0.5, pump=2)), "begins before row 2 ends .*overlap", "Shorten"),
+        ((row(1, pump=0), row(0.5, pump=2)), "begins before label row 2 ends .*overlap", "Shorten"),
         ((row(0, pump=0), row(60, pump=2)), "no sensor .* has a reading in it; signals go from 1970", "time zone"),
     ],
     ids=["none", "unstable", "foreign", "level", "component", "misspelt", "overlap", "elsewhere"],
@@ -66,20 +66,41 @@ def test_problems_of_single_rows_name_the_row_and_its_time(machine: Machine):
     assert problem.where == "press: label row 2 (from 1970-01-01T00:01:00Z)"
 
 
+def test_windows_that_begin_where_no_box_begins_one_are_pointed_out(machine: Machine):
+    rows = (row(0, pump=0), row(1.5, pump=1), row(3, pump=2), row(4.25, pump=2))
+    (problem,) = label_problems(machine, recording(*rows))
+    assert (problem.severity, problem.where.split(" (")[0]) == (Severity.WARNING, "press: label row 2")
+    assert "whole multiples of their length since 1970 (and 1 of the other rows)" in problem.what
+
+
+def test_rows_with_the_same_problem_are_one_problem(machine: Machine):
+    rows = [row(number, pump=7 if number % 2 else 0) for number in range(8)]
+    (problem,) = label_problems(machine, recording(*rows))
+    assert problem.where == "press: label row 2 (from 1970-01-01T00:01:00Z)"
+    assert problem.what.endswith("0, 1, 2 (and 3 of the other rows)")
+
+
+def test_rows_of_a_file_are_called_by_file_and_row(machine: Machine):
+    rows = (replace(row(0, pump=0), place="labels.csv: row 2"), replace(row(0.5, pump=2), place="labels.csv: row 3"))
+    (problem,) = errors(label_problems(machine, recording(*rows)))
+    assert problem.where == "labels.csv: row 3 (from 1970-01-01T00:00:30Z)"
+    assert problem.what.startswith("begins before labels.csv: row 2 ends")
+
+
 def test_all_problems_are_found_not_the_first_alone(machine: Machine):
     found = recording(row(0, pump=0, Valve=1), row(1, pump=7), row(1.5, pump=8))
     assert len(errors(label_problems(machine, found))) == 4
 
 
 def test_windows_of_unequal_length_are_pointed_out(machine: Machine):
-    (problem,) = label_problems(machine, recording(row(0, pump=0), row(1, pump=1, minutes=5)))
+    (problem,) = label_problems(machine, recording(row(0, pump=0), row(5, pump=1, minutes=5)))
     assert (problem.severity, problem.what) == (Severity.WARNING, "windows are 60 s to 300 s long")
 
 
 def test_rows_that_say_nothing_of_any_condition_are_pointed_out(machine: Machine):
     (problem,) = label_problems(machine, recording(row(0, pump=0), row(1, shift="late"), row(2)))
     assert (problem.severity, problem.where) == (Severity.WARNING, "press: label row 2 (from 1970-01-01T00:01:00Z)")
-    assert "as 2 of 3 rows do" in problem.what
+    assert "and 1 of the other rows" in problem.what
 
 
 def test_one_class_only_is_an_error_where_nothing_else_can_be_learned(machine: Machine):
@@ -127,8 +148,9 @@ def test_a_window_of_gaps_or_of_sensors_that_the_machine_lacks_is_empty(machine:
 
 def test_every_window_within_a_long_one_overlaps_it(machine: Machine):
     rows = (row(0, minutes=5, pump=0), row(1, pump=0), row(3, pump=2))
-    found = [problem for problem in errors(label_problems(machine, recording(*rows))) if "overlap" in problem.what]
-    assert [problem.where.split(" (")[0] for problem in found] == ["press: label row 2", "press: label row 3"]
+    (problem,) = errors(label_problems(machine, recording(*rows)))
+    assert problem.where.startswith("press: label row 2 (")
+    assert problem.what.endswith("so the windows overlap (and 1 of the other rows)")
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def test_labels_lie_beside_the_signals(tmp_path: Path):
         assert (first.start_us, first.end_us) == (START_US, START_US + 60_000_000)
         assert (first.values, first.stable) == ({"pump": 2, "valve": "worn"}, True)
         assert (second.values, second.stable) == ({}, False)
+        assert second.place == f"{tmp_path / 'labels.csv'}: row 3"
 
 
 @pytest.mark.parametrize(
