@@ -1,5 +1,6 @@
 """Every query of every dashboard runs on a centre's database, as the role that Grafana has."""
 
+import asyncio
 import functools
 import json
 import re
@@ -10,6 +11,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from cloud_sync.cloud.rollout import store
+from cloud_sync.cloud.rollout.plan import Plan
+from cloud_sync.cloud.rollout.serving import offer
 from cloud_sync.wire import Enrolment
 from tests.integration.cloud.conftest import send
 from tests.servers.batches import make_batch
@@ -50,6 +54,7 @@ def filled_in(template: str) -> str:
 def reader(postgres_url: str, centre: Centre, box: Enrolment) -> Iterator[psycopg.Connection]:
     assert send(centre.url, box.credential, make_batch("rig", 0, windows=3)).status_code == 200
     script = (GRAFANA / "reader.sql").read_text().replace(":'password'", f"'{PASSWORD}'")
+    asyncio.run(roll_out(postgres_url))
     with psycopg.connect(postgres_url, autocommit=True) as owner:
         owner.execute(script.encode())
     try:
@@ -60,6 +65,14 @@ def reader(postgres_url: str, centre: Centre, box: Enrolment) -> Iterator[psycop
     finally:
         with psycopg.connect(postgres_url, autocommit=True) as owner:
             owner.execute(f"DROP OWNED BY {READER}; DROP ROLE {READER}".encode())
+
+
+async def roll_out(url: str) -> None:
+    """Set a roll-out up that the machine is the canary of, and let its box ask."""
+    plan = Plan(model="zema-rig", version="1.1.0", canaries=("rig",))
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await store.activate(connection, await store.set_up(connection, plan, "kim"))
+        await offer(connection, "rig", "zema-rig")
 
 
 def test_every_query_runs_and_shows_something(reader: psycopg.Connection) -> None:
