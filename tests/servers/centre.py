@@ -33,6 +33,12 @@ class Centre:
         """The port, the same for the centre's whole life; 0 before it was started."""
         return int(self.url.rpartition(":")[2] or 0)
 
+    @property
+    def pid(self) -> int:
+        """Of the server's process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         with self._log.open("a") as log:

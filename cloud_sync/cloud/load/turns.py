@@ -58,7 +58,7 @@ class Turns:
         except (TimeoutError, asyncio.CancelledError) as error:
             if mine in self._queue:
                 self._queue.remove(mine)
-            else:  # it came at the same moment
+            elif not mine[0].cancelled():  # it came at the same moment
                 self._free += weight
             self._hand_on()
             if isinstance(error, asyncio.CancelledError):
@@ -72,5 +72,6 @@ class Turns:
     def _hand_on(self) -> None:
         while self._queue and self._queue[0][1] <= self._free:
             future, weight = self._queue.popleft()
-            self._free -= weight
-            future.set_result(None)
+            if not future.done():  # one that has given up may not have come to leave the queue yet
+                self._free -= weight
+                future.set_result(None)

@@ -51,6 +51,23 @@ async def test_who_waits_too_long_is_told_and_the_next_gets_the_turn() -> None:
         assert turns.running == 1
 
 
+async def test_one_that_gives_up_at_the_very_moment_its_turn_comes_leaves_it_to_the_next() -> None:
+    turns, served = Turns(1, 60, "test"), []
+
+    async def work(name: str) -> None:
+        async with turns.turn():
+            served.append(name)
+
+    async with turns.turn():
+        gone, late = asyncio.create_task(work("gone")), asyncio.create_task(work("late"))
+        await asyncio.sleep(0)
+        gone.cancel()
+    await asyncio.wait([gone, late])
+
+    assert gone.cancelled()
+    assert served == ["late"]
+
+
 async def test_whatever_happens_to_those_who_wait_no_turn_is_lost() -> None:
     """Some are cancelled, some time out, some fail in their turn, at moments of chance."""
     dice, turns = random.Random(1), Turns(5, 0.002, "test")

@@ -1,0 +1,41 @@
+"""All boxes of a fleet come back at the same moment."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import psycopg
+
+from cloud_sync.edge.retry import RetryPolicy
+from cloud_sync.wire import encode_batch
+from tests.servers.batches import SENSORS, make_batch
+from tests.servers.centre import Centre
+from tests.servers.fleet import enrol_all, send_all
+
+BOXES = int(os.environ.get("HYDROSIGHT_FLEET_BOXES", "60"))
+BATCHES = 2
+
+
+async def test_every_box_is_taken_or_told_to_come_again_and_every_batch_is_there_once(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """The centre has room for few: most are told to wait at least once."""
+    settings = {"ingest_wait_s": "0.2", "box_requests_per_minute": "60", "retry_after_s": "1", "pool_size": "5"}
+    centre = await asyncio.to_thread(Centre, postgres_url, tmp_path / "centre.log", **settings)
+    machines = [f"rig-{number}" for number in range(BOXES)]
+    try:
+        credentials = await enrol_all(postgres_url, centre.url, machines)
+        bodies = {m: [encode_batch(make_batch(m, n, windows=1)) for n in range(BATCHES)] for m in machines}
+        result = await send_all(centre.url, credentials, bodies, RetryPolicy(base_s=0.2))
+    finally:
+        await asyncio.to_thread(centre.stop)
+
+    assert result.answers[200] == BOXES * BATCHES
+    assert set(result.answers) <= {200, 429, 503}
+    assert result.answers[503] > 0
+    assert result.without_retry_after == 0
+    assert '"database down"' not in centre.log
+    assert "Traceback" not in centre.log
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT count(*) FROM receipts").fetchone() == (BOXES * BATCHES,)
+        assert connection.execute("SELECT count(*) FROM windows").fetchone() == (BOXES * BATCHES * len(SENSORS),)
