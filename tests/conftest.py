@@ -11,7 +11,7 @@ import structlog
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgres import PostgresServer, fresh_database
 
-_SERVER_FIXTURES = {"mosquitto", "postgres_server", "postgres_url"}
+_SERVER_FIXTURES = {"mosquitto", "postgres_server", "postgres_url", "module_postgres_url"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,9 +67,21 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     It is on the server that HYDROSIGHT_TEST_DATABASE names by URL (one with TimescaleDB, say), if that is set, else on
     the tests' own.
     """
-    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE")
-    if server_url is None:
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        server_url = server.url
-    with fresh_database(server_url) as url:
+    with fresh_database(_server_url(request)) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def module_postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same, for all tests of a module that leave it as they found it."""
+    with fresh_database(_server_url(request)) as url:
+        yield url
+
+
+def _server_url(request: pytest.FixtureRequest) -> str:
+    named = os.environ.get("HYDROSIGHT_TEST_DATABASE")
+    if named is not None:
+        return named
+    server: PostgresServer = request.getfixturevalue("_postgres")
+    server.start()
+    return server.url

@@ -12,7 +12,10 @@ _QUERIES = load_queries("audit.sql")
 
 
 class Act(BaseModel):
-    """One entry: `act` in words such as "operator create", `subject` whom or what it is about."""
+    """One entry: `act` in words such as "operator create", `subject` whom or what it is about.
+
+    `tenant` is null where it is about the centre itself.
+    """
 
     id: int
     at: datetime
@@ -20,11 +23,18 @@ class Act(BaseModel):
     act: str
     subject: str
     detail: str
+    tenant: str | None
 
 
-async def note(connection: psycopg.AsyncConnection, who: str, act: str, subject: str, detail: str = "") -> None:
-    """Add an entry; it stands if the transaction does."""
-    await connection.execute(_QUERIES["note"], {"who": who, "act": act, "subject": subject, "detail": detail})
+async def note(
+    connection: psycopg.AsyncConnection, who: str, act: str, subject: str, detail: str = "", tenant: str | None = None
+) -> None:
+    """Add an entry; it stands if the transaction does.
+
+    `tenant`: whose machine or operator it is about; by default that of whoever the transaction is limited to.
+    """
+    values = {"who": who, "act": act, "subject": subject, "detail": detail, "tenant": tenant}
+    await connection.execute(_QUERIES["note"], values)
 
 
 async def newest_acts(connection: psycopg.AsyncConnection, *, limit: int, before: int | None = None) -> list[Act]:

@@ -1,6 +1,7 @@
 """Credentials of boxes: issued at enrolment, shown with every batch, replaced in time by one that the box asks for.
 
-Every function takes a connection that is in a transaction. Expiry is judged by the database's clock, which all servers
+Every function takes a connection that is in a transaction; once a box is known, the rest of it is limited to its
+machine. Expiry is judged by the database's clock, which all servers
 share; what a box's clock says doesn't matter.
 """
 
@@ -10,6 +11,7 @@ from datetime import timedelta
 import psycopg
 from psycopg.rows import class_row
 
+from cloud_sync.cloud.access.scope import BoxScope
 from cloud_sync.cloud.access.secret import Secret, SecretKind
 from cloud_sync.cloud.store.queries import load_queries
 from cloud_sync.wire import Enrolment
@@ -30,6 +32,11 @@ class AgentIdentity:
     agent: str
     machine: str
     rotate: bool = False
+
+    @property
+    def scope(self) -> BoxScope:
+        """What transactions on its behalf are limited to."""
+        return BoxScope(self.machine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,16 @@ async def issue(
 async def authenticate(
     connection: psycopg.AsyncConnection, credential: str, lifetime: timedelta | None = None
 ) -> AgentIdentity:
-    """Who presents this credential. When it is new, the box's other ones end.
+    """Who presents this credential; the rest of the transaction is limited to its machine.
+
+    When the credential is new, the box's other ones end.
 
     Raises:
         CredentialError: nobody, or it was revoked, has expired or was replaced.
     """
     secret = Secret.parse(credential, SecretKind.AGENT)
     found = await _find(connection, secret, lifetime)
+    await BoxScope(found.machine).enter(connection)
     if found.unused:
         await connection.execute(_QUERIES["use"], {"id": secret.id})
         await connection.execute(_QUERIES["replace_others"], {"id": secret.id, "agent": found.agent})

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 import psycopg
 
 from cloud_sync.cloud.access import credentials
+from cloud_sync.cloud.access.scope import BoxScope
 from cloud_sync.cloud.access.secret import Secret, SecretKind
+from cloud_sync.cloud.access.tenants import add_machine
 from cloud_sync.cloud.store.queries import load_queries
 from cloud_sync.wire import Enrolment, EnrolmentRequest
 from edge_runtime.errors import CredentialError, RefusedError
@@ -27,10 +29,19 @@ class EnrolmentToken:
     expires_at: datetime
 
 
-async def create_token(connection: psycopg.AsyncConnection, machine: str, valid_for: timedelta) -> EnrolmentToken:
-    """Make a token that enrols one box, once, for `machine`; the machine is made known with it."""
+async def create_token(
+    connection: psycopg.AsyncConnection, machine: str, valid_for: timedelta, tenant: str | None = None
+) -> EnrolmentToken:
+    """Make a token that enrols one box, once, for `machine`.
+
+    The machine is made known with it, as the tenant's; without one it is the first tenant's, `default`. A known one
+    stays whose it is.
+
+    Raises:
+        ConfigurationError: there is no such tenant, or the machine is another's.
+    """
     secret = Secret.generate(SecretKind.ENROLMENT)
-    await connection.execute(_QUERIES["upsert_machine"], {"machine": machine})
+    await add_machine(connection, machine, tenant)
     cursor = await connection.execute(
         _QUERIES["insert_token"],
         {"id": secret.id, "machine": machine, "secret_sha256": secret.sha256, "valid_for": valid_for},
@@ -67,9 +78,10 @@ async def enrol(
             status=403,
             hint=f"Name the machine {machine!r}, or make a token: hydrosight-cloud enroll {request.machine}",
         )
+    await BoxScope(machine).enter(connection)
     credential = Secret.generate(SecretKind.AGENT)
     await connection.execute(_QUERIES["use_token"], {"id": token.id})
-    await connection.execute(_QUERIES["upsert_machine"], {"machine": machine})
+    await connection.execute(_QUERIES["lock_machine"], {"machine": machine})
     await connection.execute(_QUERIES["set_machine_file"], {"machine": machine, "machine_file": request.machine_file})
     await connection.execute(_QUERIES["revoke_agents_of_machine"], {"machine": machine})
     await connection.execute(

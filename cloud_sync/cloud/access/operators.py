@@ -9,6 +9,7 @@ from fastapi import Request
 from psycopg.rows import class_row
 from pydantic import BaseModel
 
+from cloud_sync.cloud.access.scope import OperatorScope
 from cloud_sync.cloud.access.secret import Secret, SecretKind, bearer
 from cloud_sync.cloud.store.queries import load_queries
 from edge_runtime.errors import ConfigurationError, CredentialError, RefusedError
@@ -38,6 +39,7 @@ class Operator:
 
     name: str
     role: Role
+    scope: OperatorScope
 
 
 class OperatorStatus(BaseModel):
@@ -50,19 +52,28 @@ class OperatorStatus(BaseModel):
     expired: bool
 
 
-async def authorise(connection: psycopg.AsyncConnection, request: Request, needed: Role = Role.VIEWER) -> Operator:
-    """Who asks, if they may.
+async def authorise(
+    connection: psycopg.AsyncConnection, request: Request, needed: Role = Role.VIEWER, *, of_centre: bool = False
+) -> Operator:
+    """Who asks, if they may; the rest of the transaction is limited to what they see.
+
+    Args:
+        connection: of a transaction that has just begun.
+        request: with the token.
+        needed: role that this takes.
+        of_centre: whether it is about all tenants, and takes an operator of the whole centre.
 
     Raises:
         CredentialError: the token is nobody's, was revoked or has expired.
-        RefusedError: its role doesn't include `needed` (403).
+        RefusedError: its role doesn't include `needed`, or it is of one tenant or for some machines alone (403).
     """
     secret = Secret.parse(bearer(request.headers.get("authorization")), SecretKind.OPERATOR)
     row = await (await connection.execute(_QUERIES["find"], {"id": secret.id})).fetchone()
     secret.check(None if row is None else row[1])
     assert row is not None  # noqa: S101  check() refused None
-    operator = Operator(str(row[0]), Role(row[2]))
-    for unfit, why in ((row[3], "was revoked"), (row[4], "has expired")):
+    name, _, role, revoked, expired, tenant, machines = row
+    operator = Operator(str(name), Role(role), OperatorScope(tenant, tuple(machines or ())))
+    for unfit, why in ((revoked, "was revoked"), (expired, "has expired")):
         if unfit:
             raise CredentialError(
                 f"the token of operator {operator.name!r} {why}",
@@ -74,6 +85,13 @@ async def authorise(connection: psycopg.AsyncConnection, request: Request, neede
             status=403,
             hint=f"Ask for a token of that role: hydrosight-cloud operator create NAME --role {needed}",
         )
+    if of_centre and not operator.scope.is_whole_centre:
+        raise RefusedError(
+            f"{operator.name!r} sees {operator.scope}, this is about the whole centre",
+            status=403,
+            hint="Ask for a token of the whole centre: hydrosight-cloud operator create NAME --all-tenants",
+        )
+    await operator.scope.enter(connection)
     return operator
 
 

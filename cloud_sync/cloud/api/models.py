@@ -32,7 +32,10 @@ class Deployment(Plan):
 
 
 def model_api(database: Database, repository: Path | None) -> APIRouter:
-    """Routes for models; a viewer lists them, an admin deploys. `repository` is that of the signed models."""
+    """Routes for models. A viewer lists them; an admin deploys, one of the whole centre: roll-outs reach all tenants.
+
+    `repository` is that of the signed models.
+    """
     router = APIRouter(
         prefix="/api/v1/admin", tags=["admins"], dependencies=[Security(PERSON)], responses=problems(409)
     )
@@ -46,7 +49,7 @@ def model_api(database: Database, repository: Path | None) -> APIRouter:
     @router.post("/model/deploy", summary="Roll out a signed model", status_code=201)
     async def deploy(request: Request, deployment: Deployment) -> Rollout:
         async with database.transaction() as connection:
-            admin = await authorise(connection, request, Role.ADMIN)
+            admin = await authorise(connection, request, Role.ADMIN, of_centre=True)
             signed = await published(repository)
             return await acts.deploy(connection, deployment.plan, signed, admin.name, start=deployment.start)
 

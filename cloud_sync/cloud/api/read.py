@@ -5,10 +5,10 @@ from datetime import datetime
 from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi import APIRouter, Query, Request, Response, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.access.operators import Operator, authorise
+from cloud_sync.cloud.access.operators import authorise
 from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, PartName
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
@@ -49,21 +49,18 @@ class MachineAnswer(BaseModel):
 
 def read_api(database: Database) -> APIRouter:
     """Routes for reading; all need a viewer's token."""
-
-    async def viewer(request: Request) -> Operator:
-        async with database.transaction() as connection:
-            return await authorise(connection, request)
-
-    router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON), Depends(viewer)])
+    router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON)])
 
     @router.get("", summary="All machines at a glance")
-    async def machines() -> list[MachineStatus]:
+    async def machines(request: Request) -> list[MachineStatus]:
         async with database.transaction() as connection:
+            await authorise(connection, request)
             return await read_fleet(connection)
 
     @router.get("/{machine}", summary="One machine", responses=problems(404))
-    async def one_machine(machine: MachineName) -> MachineAnswer:
+    async def one_machine(request: Request, machine: MachineName) -> MachineAnswer:
         async with database.transaction() as connection:
+            await authorise(connection, request)
             text = await machine_file(connection, machine)
             return MachineAnswer(status=(await read_fleet(connection, machine))[0], machine_file=text)
 
@@ -73,8 +70,10 @@ def read_api(database: Database) -> APIRouter:
         response_model=None,
         responses={200: {"model": list[Diagnosis]}, **problems(404)},
     )
-    async def diagnoses(machine: MachineName, limit: Limit = 100, before: BeforeTime = None) -> Response:
-        return _json_array(await _documents("diagnoses", machine, limit=limit, before=before))
+    async def diagnoses(
+        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
+    ) -> Response:
+        return _json_array(await _documents(request, "diagnoses", machine, limit=limit, before=before))
 
     @router.get(
         "/{machine}/diagnoses/latest",
@@ -82,8 +81,8 @@ def read_api(database: Database) -> APIRouter:
         response_model=None,
         responses={200: {"model": Diagnosis}, **problems(404)},
     )
-    async def latest(machine: MachineName) -> Response:
-        documents = await _documents("diagnoses", machine, limit=1, before=None)
+    async def latest(request: Request, machine: MachineName) -> Response:
+        documents = await _documents(request, "diagnoses", machine, limit=1, before=None)
         if not documents:
             raise RefusedError(f"machine {machine!r} has no diagnosis yet", status=404, hint="Is its box running?")
         return Response(documents[0], media_type="application/json")
@@ -94,15 +93,20 @@ def read_api(database: Database) -> APIRouter:
         response_model=None,
         responses={200: {"model": list[Alert]}, **problems(404)},
     )
-    async def alerts(machine: MachineName, limit: Limit = 100, standing: bool = False) -> Response:
-        return _json_array(await _documents("alerts", machine, limit=limit, standing=standing))
+    async def alerts(request: Request, machine: MachineName, limit: Limit = 100, standing: bool = False) -> Response:
+        return _json_array(await _documents(request, "alerts", machine, limit=limit, standing=standing))
 
     @router.get("/{machine}/windows", summary="Windows with their samples", responses=problems(404))
     async def windows(
-        machine: MachineName, limit: WindowLimit = 10, before: BeforeTime = None, sensor: PartName = None
+        request: Request,
+        machine: MachineName,
+        limit: WindowLimit = 10,
+        before: BeforeTime = None,
+        sensor: PartName = None,
     ) -> list[WindowAnswer]:
         values = {"machine": machine, "limit": limit, "before": before, "sensor": sensor}
         async with database.transaction() as connection:
+            await authorise(connection, request)
             await machine_file(connection, machine)
             async with connection.cursor(binary=True) as cursor:
                 await cursor.execute(_QUERIES["windows"], values)
@@ -123,8 +127,9 @@ def read_api(database: Database) -> APIRouter:
             for (start, end), channels in groupby(rows, key=lambda row: (row[0], row[1]))
         ]
 
-    async def _documents(query: str, machine: str, **values: object) -> list[str]:
+    async def _documents(request: Request, query: str, machine: str, **values: object) -> list[str]:
         async with database.transaction() as connection:
+            await authorise(connection, request)
             await machine_file(connection, machine)
             cursor = await connection.execute(_QUERIES[query], {"machine": machine, **values})
             return [row[0] for row in await cursor.fetchall()]

@@ -1,4 +1,7 @@
-"""/api/v1/admin/rollouts: how roll-outs stand, and what becomes of them. A viewer looks, an admin acts."""
+"""/api/v1/admin/rollouts: how roll-outs stand, and what becomes of them. A viewer looks, an admin acts.
+
+Roll-outs reach machines of all tenants: both must be of the whole centre.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,20 +58,20 @@ def rollout_api(database: Database, repository: FilePath | None) -> APIRouter:
     @asynccontextmanager
     async def acting(request: Request, number: int) -> AsyncIterator[tuple[psycopg.AsyncConnection, Rollout, str]]:
         async with database.transaction() as connection:
-            admin = await authorise(connection, request, Role.ADMIN)
+            admin = await authorise(connection, request, Role.ADMIN, of_centre=True)
             yield connection, await store.find(connection, number), admin.name
 
     @router.get("", summary="Roll-outs, the latest first")
     async def rollouts(request: Request, limit: Limit = 100) -> list[Rollout]:
         async with database.transaction() as connection:
-            await authorise(connection, request)
+            await authorise(connection, request, of_centre=True)
             return await store.newest(connection, limit=limit)
 
     @router.get("/{number}", summary="One roll-out: its machines, and what stands against it",
                 responses=problems(404))  # fmt: skip
     async def status(request: Request, number: Number) -> RolloutStatus:
         async with database.transaction() as connection:
-            await authorise(connection, request)
+            await authorise(connection, request, of_centre=True)
             return await status_of(connection, await store.find(connection, number))
 
     @router.get(
@@ -76,7 +79,7 @@ def rollout_api(database: Database, repository: FilePath | None) -> APIRouter:
     )
     async def comparison(request: Request, number: Number) -> Comparison:
         async with database.transaction() as connection:
-            await authorise(connection, request)
+            await authorise(connection, request, of_centre=True)
             return await compare(connection, await store.find(connection, number))
 
     @router.post("/{number}/activate", summary="Begin with a planned roll-out, or go on with a paused one",

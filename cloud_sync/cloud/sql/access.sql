@@ -1,7 +1,6 @@
--- name: upsert_machine
--- The machine of a new token. Updating it in any case locks its row, so that two enrolments of a machine take turns.
-INSERT INTO machines (name) VALUES (%(machine)s)
-ON CONFLICT (name) DO UPDATE SET name = excluded.name;
+-- name: lock_machine
+-- So that two enrolments of a machine take turns.
+SELECT FROM machines WHERE name = %(machine)s FOR UPDATE;
 
 -- name: insert_token
 -- Times are the database's, the one clock that all servers share.

@@ -24,7 +24,7 @@ BEGIN
             CONTINUE WHEN EXISTS (SELECT FROM timescaledb_information.continuous_aggregates
                                   WHERE view_schema = current_schema AND view_name = aggregate.name);
             BEGIN
-                EXECUTE format('DROP VIEW IF EXISTS %I', aggregate.name);
+                EXECUTE format('DROP VIEW IF EXISTS %I CASCADE', aggregate.name);  -- isolation.sql makes its views anew
                 EXECUTE format('CREATE MATERIALIZED VIEW %I WITH (timescaledb.continuous, '
                                'timescaledb.materialized_only = false) AS ', aggregate.name)
                     || format(aggregate.query, format('time_bucket(%L::interval, start_time)', aggregate.width))

@@ -18,6 +18,10 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_windows (
     machine text, start_time timestamptz, sensor text, end_time timestamptz, step_us bigint, samples real[]
 ) ON COMMIT DELETE ROWS;
 
+-- name: grant_incoming
+-- Whoever opens the connection owns the table; what comes in on a box's behalf has the box's rights.
+GRANT SELECT, INSERT ON incoming_windows TO hydrosight_box;
+
 -- name: copy_incoming
 COPY incoming_windows (machine, start_time, sensor, end_time, step_us, samples) FROM STDIN (FORMAT BINARY);
 

@@ -4,7 +4,9 @@ VALUES (%(id)s, %(name)s, %(secret_sha256)s, %(role)s, now() + %(valid_for)s::in
 RETURNING expires_at;
 
 -- name: find
-SELECT name, secret_sha256, role, revoked_at IS NOT NULL, coalesce(expires_at <= now(), false)
+-- Whoever belongs to the only tenant that there is belongs to the whole centre: the tenant is null.
+SELECT name, secret_sha256, role, revoked_at IS NOT NULL, coalesce(expires_at <= now(), false),
+       CASE WHEN EXISTS (SELECT FROM tenants WHERE tenants.name <> operators.tenant) THEN tenant END, machines
 FROM operators WHERE id = %(id)s;
 
 -- name: revoke

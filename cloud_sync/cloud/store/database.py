@@ -17,6 +17,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from cloud_sync.cloud.access.scope import ENTRY_ROLE
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.breaker import Breaker
 from cloud_sync.cloud.store.ingest import prepare_connection
@@ -53,7 +54,7 @@ class Database:
             max_size=settings.pool_size,
             timeout=settings.pool_wait_s,
             reconnect_timeout=1,  # the watch tries again itself; a long back-off would delay the way back
-            configure=prepare_connection,
+            configure=_prepare_connection,
             check=self._check_connection,
             open=False,
         )
@@ -61,6 +62,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[psycopg.AsyncConnection]:
         """A connection in a transaction, committed at the end of the block, rolled back if it raises.
+
+        It can check secrets and nothing else; `authenticate`, `authorise` and a scope's `enter` open what is behind.
 
         Raises:
             DatabaseError: no connection, or it was lost, or a statement took too long, or the commit isn't certain.
@@ -85,7 +88,6 @@ class Database:
 
     async def open(self) -> None:
         """Connect, if the database is there."""
-        await self._pool.open(wait=False)
         await self.check()
 
     @property
@@ -157,7 +159,10 @@ class Database:
         return True
 
     async def _prepare(self) -> None:
-        """Connect anew, bring the schema up to date; unlike the pool's, this connection's failure says why."""
+        """Connect anew, bring the schema up to date; unlike the pool's, this connection's failure says why.
+
+        The pool opens after the first time: its connections take a role that comes with the schema.
+        """
         if self._probe_connection is not None:
             await self._probe_connection.close()
             self._probe_connection = None
@@ -167,6 +172,7 @@ class Database:
         if not self.breaker.closed:
             for migration in await migrate(connection):
                 _log.info("schema migrated", number=migration.number, name=migration.name)
+        await self._pool.open(wait=False)
 
     async def _check_connection(self, connection: psycopg.AsyncConnection) -> None:
         with self._using(connection):
@@ -211,6 +217,13 @@ def _hang_up(connection: psycopg.AsyncConnection) -> None:
         socket.socket(fileno=os.dup(connection.pgconn.socket)) as line,
     ):
         line.shutdown(socket.SHUT_RDWR)
+
+
+async def _prepare_connection(connection: psycopg.AsyncConnection) -> None:
+    """Let every transaction begin as a role that can only check secrets, although the connection is the owner's."""
+    await prepare_connection(connection)
+    await connection.execute(f"SET ROLE {ENTRY_ROLE}")
+    await connection.commit()
 
 
 def _connection_settings(settings: CloudSettings) -> dict[str, Any]:

@@ -29,6 +29,7 @@ async def prepare_connection(connection: psycopg.AsyncConnection) -> None:
     """What `write_batch` needs of a new connection."""
     register_float32_arrays(connection)
     await connection.execute(_QUERIES["create_incoming"])
+    await connection.execute(_QUERIES["grant_incoming"])
     await connection.commit()
 
 

@@ -14,13 +14,17 @@ from edge_runtime.utc import microseconds
 _QUERIES = load_queries("ledger.sql")
 
 
+async def hold_still(connection: psycopg.AsyncConnection) -> None:
+    """What follows in the transaction, which has just begun, is read as of one moment."""
+    await connection.execute(_QUERIES["snapshot"])
+
+
 async def read_ledger(connection: psycopg.AsyncConnection, machine: str) -> Ledger:
-    """Everything of one moment. `connection` is at the beginning of a transaction.
+    """Everything that is held of a machine. In a transaction that is to be consistent call `hold_still` first.
 
     Raises:
         RefusedError: there is no such machine (404).
     """
-    await connection.execute(_QUERIES["snapshot"])
     if not await _rows(connection, "machine", {"machine": machine}):
         raise RefusedError(
             f"there is no machine {machine!r}", status=404, hint="GET /api/v1/machines lists those that there are."

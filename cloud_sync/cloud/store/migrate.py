@@ -1,7 +1,8 @@
 """Bring a database to this program's schema: numbered files, forward only, each in a transaction of its own.
 
 Servers that start together take turns by an advisory lock. Where TimescaleDB is there, the large tables then become
-hypertables (`sql/hypertables.sql`), also in a database that gained it later.
+hypertables (`sql/hypertables.sql`), also in a database that gained it later. Last come the roles and policies that keep
+tenants and boxes apart (`sql/isolation.sql`).
 """
 
 import re
@@ -51,7 +52,8 @@ async def migrate(connection: psycopg.AsyncConnection) -> list[Migration]:
     """Apply what is missing, and return it. `connection` must be in autocommit mode.
 
     Raises:
-        DatabaseError: a newer program has migrated this database further than this one knows.
+        DatabaseError: a newer program has migrated this database further than this one knows, or the roles that keep
+            tenants apart aren't there and this one may not make them.
     """
     done = []
     for migration in migrations():
@@ -66,6 +68,7 @@ async def migrate(connection: psycopg.AsyncConnection) -> list[Migration]:
         await connection.execute(_QUERIES["lock"])
         await connection.execute(read_sql("hypertables.sql"))
         await connection.execute(read_sql("aggregates.sql"))
+        await _isolate(connection)
     if (status := await schema_status(connection)).ahead:
         raise DatabaseError(
             f"the database's schema is at {status.applied[-1]}, this program knows {migrations()[-1].number}",
@@ -85,6 +88,18 @@ async def schema_status(connection: psycopg.AsyncConnection) -> SchemaStatus:
         hypertables = tuple(str(row[0]) for row in rows)
     pending = tuple(migration for migration in migrations() if migration.number not in applied)
     return SchemaStatus(applied, pending, hypertables)
+
+
+async def _isolate(connection: psycopg.AsyncConnection) -> None:
+    try:
+        await connection.execute(read_sql("isolation.sql"))
+    except psycopg.errors.InsufficientPrivilege as error:
+        user = connection.info.user
+        raise DatabaseError(
+            f"role {user!r} can't set up what keeps tenants apart: {error.diag.message_primary}",
+            hint=f"As the server's administrator: ALTER ROLE {user} CREATEROLE, or make the roles as docs/tenants.md "
+            "shows. It must own the database as well.",
+        ) from error
 
 
 async def _applied(connection: psycopg.AsyncConnection) -> tuple[int, ...]:

@@ -72,7 +72,7 @@ async def test_views_become_continuous_aggregates_when_timescaledb_comes_later(p
         names = [row[0] for row in await (await connection.execute(aggregates)).fetchall()]
         assert names == ["completeness_by_day", "completeness_by_hour", "health_by_day", "health_by_hour"]
 
-        await connection.execute("DROP MATERIALIZED VIEW health_by_hour")
+        await connection.execute("DROP MATERIALIZED VIEW health_by_hour CASCADE")
         await connection.execute("CREATE VIEW health_by_hour AS SELECT 1")
         await migrate(connection)
 
