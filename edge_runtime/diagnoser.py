@@ -21,7 +21,7 @@ from edge_runtime.diagnosis import BaselineReference, ComponentDiagnosis, Diagno
 from edge_runtime.evidence import Expectation, evidence, expectations
 from edge_runtime.fault_table import is_possible
 from edge_runtime.graph import Float32Array, GraphSample, Int64Array
-from edge_runtime.graph_builder import build_graph, join_graphs
+from edge_runtime.graph_builder import build_graphs, join_graphs
 from edge_runtime.machine import Component, Condition, Machine
 from edge_runtime.missing_signals import missing_signals
 from edge_runtime.novelty import Novelty, fingerprints
@@ -107,30 +107,35 @@ class Diagnoser:
         self, windows: Sequence[Window], history: HealthHistory | None, baseline: MachineBaseline | None
     ) -> list[Diagnosis]:
         started = self._timer()
-        observed = [self.observe(window, baseline) for window in windows]
+        observed = self.observe(windows, baseline)
         outputs = infer(self._backend, observed)
         inference_ms = 1e3 * (self._timer() - started) / len(windows)
         return [
             self.conclude(item, output, inference_ms, history) for item, output in zip(observed, outputs, strict=True)
         ]
 
-    def observe(self, window: Window, baseline: MachineBaseline | None = None) -> "Observation":
-        """All that can be said of a window before the model is asked; see `diagnose`."""
-        window, faults = check_sensors(self._machine, window)
-        own = compare(self._machine, baseline, profile(window)) if baseline else None
-        expected = expectations(self._machine, self._manifest.baseline, own)
-        graph = build_graph(self._machine, window, own)
-        regions = self._bundle.regions
-        seen = fingerprints(window) if regions else {}
-        return Observation(
-            window=window,
-            sensor_faults=faults,
-            graph=graph,
-            missing=missing_signals(self._machine, graph),
-            novelty={name: region.novelty(self._machine, seen) for name, region in regions.items()},
-            expected=expected,
-            baseline=_reference(baseline, own) if baseline and own else None,
-        )
+    def observe(self, windows: Sequence[Window], baseline: MachineBaseline | None = None) -> "list[Observation]":
+        """All that can be said of windows before the model is asked; see `diagnose`."""
+        machine, regions = self._machine, self._bundle.regions
+        checked = [check_sensors(machine, window) for window in windows]
+        windows = [window for window, _ in checked]
+        own = [compare(machine, baseline, profile(window)) if baseline else None for window in windows]
+        graphs = build_graphs(machine, windows, own)
+        observed = []
+        for (window, faults), comparison, graph in zip(checked, own, graphs, strict=True):
+            seen = fingerprints(window) if regions else {}
+            observed.append(
+                Observation(
+                    window=window,
+                    sensor_faults=faults,
+                    graph=graph,
+                    missing=missing_signals(machine, graph),
+                    novelty={name: region.novelty(machine, seen) for name, region in regions.items()},
+                    expected=expectations(machine, self._manifest.baseline, comparison),
+                    baseline=_reference(baseline, comparison) if baseline and comparison else None,
+                )
+            )
+        return observed
 
     def conclude(
         self, observed: "Observation", output: ModelOutput, inference_ms: float, history: HealthHistory | None = None

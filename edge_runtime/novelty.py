@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.machine import Machine
-from edge_runtime.resampling import resample
 from edge_runtime.window import Window
 
 PARTS = 10
@@ -180,7 +179,7 @@ class TrainedRegion:
 
 def fingerprints(window: Window) -> dict[str, Float64Array]:
     """Of each channel, by sensor, float64 [ENTRIES]; NaN where the window has nothing."""
-    signals = resample(window)
+    signals = window.resampled
     there = np.isfinite(signals)
     values = np.where(there, signals, 0.0)
     counts = there.reshape(len(signals), PARTS, -1).sum(2)

@@ -73,7 +73,8 @@ def check_sensors(machine: Machine, window: Window) -> tuple[Window, tuple[Senso
             faults.append(fault)
         stuck = fault is not None and fault.kind is SensorFaultKind.STUCK
         channels.append(_blanked(channel) if stuck else channel)
-    return Window(window.machine, window.start_us, window.end_us, tuple(channels)), tuple(faults)
+    changed = any(fault.kind is SensorFaultKind.STUCK for fault in faults)
+    return replace(window, channels=tuple(channels)) if changed else window, tuple(faults)
 
 
 def _fault(sensor: Sensor, channel: ChannelWindow, length_us: int) -> SensorFault | None:

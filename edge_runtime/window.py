@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.quality import Reason
+from edge_runtime.resampling import resample
 
 Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Window:
     def length_us(self) -> int:
         """How long it is."""
         return self.end_us - self.start_us
+
+    @cached_property
+    def resampled(self) -> Float64Array:
+        """All signals on one grid, whatever rate each came at, float64 [S, SAMPLES]; see `resampling`."""
+        return resample([(channel.step_us, channel.values) for channel in self.channels], self.length_us)
 
     @cached_property
     def completeness(self) -> float:

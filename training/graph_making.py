@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from edge_runtime.graph import GraphSample
-from edge_runtime.graph_builder import build_graph
+from edge_runtime.graph_builder import build_graphs
 from edge_runtime.machine import Machine
 from edge_runtime.window import Window
 from training.feature_cache import FeatureCache, graphs_key
@@ -68,10 +68,10 @@ def _made(machine: Machine, runs: Sequence[tuple[Window, ...]], making: GraphMak
 
 def _run(machine: Machine, windows: tuple[Window, ...], cache: FeatureCache | None) -> Graphs:
     if cache is None:
-        return tuple(build_graph(machine, window) for window in windows)
+        return build_graphs(machine, windows, [None] * len(windows))
     key = graphs_key(machine, windows)
     graphs = cache.get(key)
     if graphs is None:
-        graphs = tuple(build_graph(machine, window) for window in windows)
+        graphs = build_graphs(machine, windows, [None] * len(windows))
         cache.put(key, graphs)
     return graphs

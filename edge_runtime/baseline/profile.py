@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.features.sequence import window_means
-from edge_runtime.resampling import SAMPLES, resample
+from edge_runtime.resampling import SAMPLES
 from edge_runtime.window import Window
 
 PARTS = 20
@@ -47,7 +47,7 @@ class WindowProfile:
 def profile(window: Window) -> WindowProfile:
     """The profile of a window whose stuck sensors were turned into gaps (`check_sensors`)."""
     length_us = window.length_us
-    parts = window_means(resample(window), length_us / SAMPLES, length_us, PARTS)
+    parts = window_means(window.resampled, length_us / SAMPLES, length_us, PARTS)
     return WindowProfile(window.start_us, window.end_us, np.column_stack([mean_of_known(parts), parts]))
 
 

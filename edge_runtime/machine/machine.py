@@ -132,6 +132,11 @@ class Machine(MachinePart):
             for component in self.components
         }
 
+    @cached_property
+    def condition_by_component(self) -> dict[str, Condition]:
+        """Component name → the condition that labels it, where there is one."""
+        return {condition.component: condition for condition in self.conditions}
+
     def sensor(self, name: str) -> Sensor:
         """The sensor of that name.
 
@@ -142,4 +147,4 @@ class Machine(MachinePart):
 
     def condition_of(self, component: str) -> Condition | None:
         """The condition that labels this component, if any."""
-        return next((condition for condition in self.conditions if condition.component == component), None)
+        return self.condition_by_component.get(component)

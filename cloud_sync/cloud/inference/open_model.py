@@ -1,8 +1,9 @@
 """A model that is open: windows of any machines diagnosed together, by the code of the box."""
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from cloud_sync.cloud.inference.answer import InferenceAnswer, answer_of
 from cloud_sync.cloud.inference.job import Job, ServingModel
@@ -15,6 +16,15 @@ from edge_runtime.yaml_file import YamlText
 
 Answer = InferenceAnswer | HydrosightError
 """About one window, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OfMachine:
+    """Which of the jobs are about a machine."""
+
+    numbers: list[int]
+    machine: Machine
+    diagnoser: Diagnoser
 
 
 class OpenModel:
@@ -40,30 +50,40 @@ class OpenModel:
     def answer(self, jobs: Sequence[Job]) -> list[Answer]:
         """Diagnose together; in order of the jobs. A machine file that is wrong is an error for its windows alone."""
         answers: dict[int, Answer] = {}
-        ready: list[tuple[int, Machine, Diagnoser]] = []
+        by_machine: dict[str, list[int]] = defaultdict(list)
         for number, job in enumerate(jobs):
+            by_machine[job.machine_file].append(number)
+        ready: list[_OfMachine] = []
+        for numbers in by_machine.values():
             try:
-                ready.append((number, *self._diagnoser(job)))
+                ready.append(_OfMachine(numbers, *self._diagnoser(jobs[numbers[0]])))
             except ConfigurationError as error:
-                answers[number] = error
+                answers |= dict.fromkeys(numbers, error)
         if ready:
             answers |= self._together(jobs, ready)
         return [answers[number] for number in range(len(jobs))]
 
-    def _together(self, jobs: Sequence[Job], ready: list[tuple[int, Machine, Diagnoser]]) -> dict[int, Answer]:
+    def _together(self, jobs: Sequence[Job], ready: Sequence[_OfMachine]) -> dict[int, Answer]:
+        """Answers to the jobs of several machines, with one inference."""
         started = time.perf_counter()
-        observed = [diagnoser.observe(jobs[number].window.of(machine)) for number, machine, diagnoser in ready]
+        observed = [
+            seen
+            for item in ready
+            for seen in item.diagnoser.observe([jobs[number].window.of(item.machine) for number in item.numbers])
+        ]
         try:
             outputs = infer(self._backend, observed)
         except BackendError as error:
-            if len(ready) == 1:
-                return {ready[0][0]: error}
+            if len(observed) == 1:
+                return {ready[0].numbers[0]: error}
             # One window that the engine fails on doesn't take the others with it.
-            return {number: answer for one in ready for number, answer in self._together(jobs, [one]).items()}
-        each_ms = 1e3 * (time.perf_counter() - started) / len(ready)
+            alone = [replace(item, numbers=[number]) for item in ready for number in item.numbers]
+            return {number: answer for one in alone for number, answer in self._together(jobs, [one]).items()}
+        each_ms = 1e3 * (time.perf_counter() - started) / len(observed)
+        asked = [(number, item) for item in ready for number in item.numbers]
         return {
-            number: answer_of(diagnoser.conclude(seen, output, each_ms), jobs[number], machine)
-            for (number, machine, diagnoser), seen, output in zip(ready, observed, outputs, strict=True)
+            number: answer_of(item.diagnoser.conclude(seen, output, each_ms), jobs[number], item.machine)
+            for (number, item), seen, output in zip(asked, observed, outputs, strict=True)
         }
 
     def _diagnoser(self, job: Job) -> tuple[Machine, Diagnoser]:

@@ -25,7 +25,7 @@ _RATED = {field: number for number, field in enumerate(RATED_FIELDS)}
 
 @dataclass(frozen=True)
 class Operation:
-    """A window at n components, on one grid of s samples; NaN is what isn't known.
+    """Windows at n components, on one grid of s samples; NaN is what isn't known.
 
     What a residual divides by may be zero: what isn't finite in the end isn't known.
 

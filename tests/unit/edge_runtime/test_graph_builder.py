@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from edge_runtime.baseline.deviation import DEVIATIONS
 from edge_runtime.features.classic import CLASSIC
 from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.graph import EDGE_FEATURES, GraphSample
-from edge_runtime.graph_builder import build_graph, join_graphs
+from edge_runtime.graph_builder import build_graph, build_graphs, join_graphs
 from edge_runtime.machine import Component, Connection, Machine, Nameplate, Placement, Sensor
 from edge_runtime.machine_file import load_machine
 from edge_runtime.reading import Series
@@ -186,6 +187,28 @@ def test_joined_graphs_stay_apart():
     assert {name: getattr(joined, name).dtype for name in GraphSample.INPUTS} == {
         name: getattr(one, name).dtype for name in GraphSample.INPUTS
     }
+
+
+def test_graphs_made_together_are_those_made_alone_whatever_stands_beside_them():
+    machine = load_machine(CONFIGS / "machines" / "zema.yaml")
+    recording = read_recording(CONFIGS / "recordings" / "zema-full-rate")
+    random = np.random.default_rng(5)
+    windows = []
+    for number in range(12):
+        row = recording.labels[number % len(recording.labels)]
+        length_us = (row.end_us - row.start_us) // (1 + number // 8)  # the last ones are shorter
+        whole = cut_window(machine, recording.series, row.start_us, row.start_us + length_us)
+        gaps = [random.random(len(channel.values)) < random.choice([0, 0, 0.3, 1.0]) for channel in whole.channels]
+        channels = tuple(
+            replace(channel, values=np.where(gap, np.float32("nan"), channel.values))
+            for channel, gap in zip(whole.channels, gaps, strict=True)
+        )
+        windows.append(replace(whole, channels=channels))
+    together = build_graphs(machine, windows, [None] * len(windows))
+    for window_alone, graph in zip(windows, together, strict=True):
+        alone = build_graph(machine, window_alone)
+        for name in GraphSample.INPUTS:
+            np.testing.assert_array_equal(getattr(graph, name), getattr(alone, name), err_msg=name)
 
 
 def test_one_graph_joined_is_itself_and_none_is_an_error():

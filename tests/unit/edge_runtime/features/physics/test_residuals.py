@@ -11,7 +11,6 @@ from edge_runtime.features.physics.residuals import LARGEST, physics_residuals
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import read_recording
-from edge_runtime.resampling import resample
 from edge_runtime.vocabulary import ComponentType, FaultMode, Quantity
 from edge_runtime.window import Window
 from edge_runtime.windowing import cut_window
@@ -24,7 +23,7 @@ PART = 1
 
 def computed(machine: Machine, window: Window) -> np.ndarray:
     """Residuals [N, R], NaN where masked."""
-    residuals, mask = physics_residuals(machine, window, resample(window))
+    (residuals,), (mask,) = physics_residuals(machine, [window], window.resampled[None])
     assert residuals.shape == mask.shape == (len(machine.components), len(PHYSICS))
     assert residuals.dtype == mask.dtype == np.float32
     assert not residuals[mask == 0].any()
