@@ -104,6 +104,21 @@ def roll_back(
     _show_published(model, as_json=as_json)
 
 
+@app.command()
+def withdraw(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[str, typer.Argument(help="The version that nobody shall be offered any more.")],
+    repository: RepositoryOption,
+    keys: KeysOption,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign that a model is offered no more. Boxes that run it go on with it."""
+    signing_keys = Keys(keys, read_passphrase(passphrase_file))
+    model = Registry(repository).withdraw(name, version, signing_keys, now=_now())
+    typer.echo(model.model_dump_json() if as_json else f"Withdrawn: {name} {version}, release {model.release}.")
+
+
 @app.command("list")
 def list_models(repository: RepositoryOption, as_json: JsonOption = False) -> None:
     """Show what is published, and until when the signatures count."""

@@ -93,6 +93,31 @@ class Registry:
                 (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
                 return self._offer(open_bundle(folder, agent_version=agent_version), keys, now)
 
+    def withdraw(self, name: str, version: str, keys: Keys, *, now: datetime) -> ModelTarget:
+        """Offer a model no more: from then on nobody can bring it to a box, not even who holds the centre.
+
+        Boxes that run it go on. One with the highest release of its name stays: the next one has to be above it.
+
+        Raises:
+            UpdateError: no such model is published, or it has the highest release of its name.
+        """
+        with self._repository.changing():
+            targets = self._repository.targets()
+            target = targets.targets.pop(f"{MODELS_FOLDER}{name}/{version}.tar", None)
+            if target is None:
+                raise UpdateError(
+                    f"model {name} {version} is not published", hint="See `hydrosight-cloud model list` for what is."
+                )
+            model = ModelTarget.model_validate(target.custom)
+            if model.release > _highest_release(targets, name):
+                raise UpdateError(
+                    f"model {name} {version} has the highest release, {model.release}; without it the number would be "
+                    "given out again",
+                    hint=f"First publish what takes its place: hydrosight-cloud model roll-back {name} --to OLD --as NEW",
+                )
+            self._repository.commit(keys, now=now, targets=targets)
+            return model
+
     def refresh(self, keys: Keys, *, now: datetime) -> None:
         """Sign snapshot and timestamp anew, before they expire. Needs the online keys alone."""
         with self._repository.changing():

@@ -30,6 +30,28 @@ def test_the_newest_release_above_the_present_is_offered(model_centre: Centre, b
     assert (candidate.version, candidate.release) == ("3.0.0", 3)
 
 
+def test_one_version_alone_can_be_asked_for(model_centre: Centre, box: ModelUpdates) -> None:
+    for release in (1, 2, 3):
+        model_centre.publish(release)
+    assert box.check("rig", 1, "2.0.0").release == 2
+    assert box.check("rig", 2, "2.0.0") is None
+    assert box.check("rig", 2, "1.0.0") is None
+    with pytest.raises(UpdateError, match=r"offers model rig 9\.9\.9, which nobody has signed") as refusal:
+        box.check("rig", 1, "9.9.9")
+    assert "model publish" in refusal.value.hint
+
+
+def test_a_withdrawn_model_is_not_taken_whoever_offers_it(model_centre: Centre, box: ModelUpdates) -> None:
+    for release in (1, 2, 3):
+        model_centre.publish(release)
+    candidate = box.check("rig", 1, "2.0.0")
+    model_centre.registry.withdraw("rig", "2.0.0", model_centre.keys, now=model_centre.now)
+    with pytest.raises(UpdateError, match="no longer offered"):
+        box.download(candidate)
+    with pytest.raises(UpdateError, match="nobody has signed"):
+        box.check("rig", 1, "2.0.0")
+
+
 def test_models_of_another_name_are_left_alone(model_centre: Centre, box: ModelUpdates) -> None:
     model_centre.publish(9, name="rig-2")
     model_centre.publish(8, name="press")

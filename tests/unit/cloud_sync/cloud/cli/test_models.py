@@ -44,6 +44,9 @@ def test_from_keys_to_roll_back(tmp_path: Path, at: tuple[str | Path, ...]) -> N
     ]
     assert set(listed["expires"]) == {"root", "targets", "snapshot", "timestamp"}
 
+    assert json.loads(run("withdraw", "rig", "1.2.0", *at, "--json"))["release"] == 2
+    assert [model["version"] for model in json.loads(run("list", *at[:2], "--json"))["models"]] == ["1.1.0", "1.2.1"]
+
 
 def test_people_see_models_and_expiry(tmp_path: Path, at: tuple[str | Path, ...]) -> None:
     assert "Nothing is published yet" in run("list", *at[:2])

@@ -114,6 +114,24 @@ def test_roll_back_offers_the_old_content_as_the_newest_release(tmp_path: Path, 
     assert open_bundle(folder).model_path.read_bytes() == b"good"
 
 
+def test_a_withdrawn_model_is_offered_no_more_and_its_release_not_given_out_again(
+    tmp_path: Path, registry: Registry, keys: Keys
+) -> None:
+    for release in (1, 2):
+        bundle = write_bundle(tmp_path / str(release), version=f"1.{release}.0", release=release)
+        registry.publish(bundle, keys, now=NOW)
+
+    with pytest.raises(UpdateError, match="has the highest release, 2") as refusal:
+        registry.withdraw("rig", "1.2.0", keys, now=NOW)
+    assert "model roll-back rig" in refusal.value.hint
+    with pytest.raises(UpdateError, match=r"1\.9\.0 is not published"):
+        registry.withdraw("rig", "1.9.0", keys, now=NOW)
+
+    registry.roll_back("rig", to="1.1.0", version="1.2.1", keys=keys, now=NOW)
+    assert registry.withdraw("rig", "1.2.0", keys, now=NOW).release == 2
+    assert [model.version for model in registry.models()] == ["1.1.0", "1.2.1"]
+
+
 @pytest.mark.parametrize(
     ("to", "version", "message"),
     [
