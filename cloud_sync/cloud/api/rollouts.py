@@ -59,7 +59,7 @@ def rollout_api(database: Database, repository: FilePath | None) -> APIRouter:
     async def acting(request: Request, number: int) -> AsyncIterator[tuple[psycopg.AsyncConnection, Rollout, str]]:
         async with database.transaction() as connection:
             admin = await authorise(connection, request, Role.ADMIN, of_centre=True)
-            yield connection, await store.find(connection, number), admin.name
+            yield connection, await store.locked(connection, number), admin.name
 
     @router.get("", summary="Roll-outs, the latest first")
     async def rollouts(request: Request, limit: Limit = 100) -> list[Rollout]:

@@ -211,7 +211,7 @@ def _act(
     as_json: bool,
 ) -> None:
     async def do(connection: psycopg.AsyncConnection) -> RolloutStatus:
-        return await status_of(connection, await act(connection, await store.find(connection, number)))
+        return await status_of(connection, await act(connection, await store.locked(connection, number)))
 
     _show(in_transaction(config, do), as_json=as_json)
 

@@ -113,7 +113,7 @@ class Registry:
                 raise UpdateError(
                     f"model {name} {version} has the highest release, {model.release}; without it the number would be "
                     "given out again",
-                    hint=f"First publish what takes its place: hydrosight-cloud model roll-back {name} --to OLD --as NEW",
+                    hint=f"First publish what follows it: hydrosight-cloud model roll-back {name} --to OLD --as NEW",
                 )
             self._repository.commit(keys, now=now, targets=targets)
             return model

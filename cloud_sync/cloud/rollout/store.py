@@ -30,12 +30,21 @@ async def set_up(connection: psycopg.AsyncConnection, plan: Plan, who: str) -> R
 
 
 async def find(connection: psycopg.AsyncConnection, number: int) -> Rollout:
-    """One roll-out, locked until the transaction ends.
+    """One roll-out.
 
     Raises:
         RefusedError: there is none of that number (404).
     """
     return await _one(connection, "one", id=number)
+
+
+async def locked(connection: psycopg.AsyncConnection, number: int) -> Rollout:
+    """One roll-out, which nobody else changes until the transaction ends.
+
+    Raises:
+        RefusedError: there is none of that number (404).
+    """
+    return await _one(connection, "locked", id=number)
 
 
 async def of_model(connection: psycopg.AsyncConnection, model: str) -> list[Rollout]:

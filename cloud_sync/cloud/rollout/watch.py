@@ -22,7 +22,7 @@ async def halt_failing(connection: psycopg.AsyncConnection) -> None:
         if active.state is not State.ACTIVE:
             continue
         async with connection.transaction():
-            rollout = await store.find(connection, active.id)
+            rollout = await store.locked(connection, active.id)
             if halted := await acts.halt_where_needed(connection, rollout, _CENTRE):
                 _log.warning("roll-out halted", rollout=halted.id, model=halted.model, version=halted.version,
                              reason=halted.reason)  # fmt: skip

@@ -13,7 +13,10 @@ SELECT * FROM rollouts WHERE model = %(model)s ORDER BY id DESC;
 SELECT * FROM rollouts ORDER BY id DESC LIMIT %(limit)s;
 
 -- name: one
--- Locked, so that of two people who change it one waits and then sees what the other did.
+SELECT * FROM rollouts WHERE id = %(id)s;
+
+-- name: locked
+-- Of two people who change it one waits and then sees what the other did.
 SELECT * FROM rollouts WHERE id = %(id)s FOR UPDATE;
 
 -- name: activate
