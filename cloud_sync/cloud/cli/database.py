@@ -1,13 +1,20 @@
 """`hydrosight-cloud db`: the database's schema, and what is kept in it."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import psycopg
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cloud_sync.cloud.access.audit import note
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, this_account, with_connection
+from cloud_sync.cloud.inspection.finding import Finding, Severity
+from cloud_sync.cloud.inspection.inspect import inspect_database
 from cloud_sync.cloud.settings import load_settings
 from cloud_sync.cloud.store.migrate import migrate, schema_status
 from cloud_sync.cloud.store.retention import Pruned
@@ -43,6 +50,35 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     typer.echo(f"TimescaleDB {hypertables if schema.hypertables is None else ', '.join(schema.hypertables)}")
     if schema.pending:
         typer.echo("Apply what is pending: hydrosight-cloud db migrate")
+
+
+@app.command()
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say what is the matter with the database and what to do about it. Changes nothing; ends with 1 after a failure.
+
+    Looks at the server's settings, the role's rights, every object of the schema against a fresh migration's,
+    TimescaleDB's policies and jobs, indexes, rows that don't fit together, and sizes.
+    """
+    settings, now = load_settings(config), datetime.now(UTC)
+    found = with_connection(config, lambda c: inspect_database(c, settings.pool_size, now))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found]))
+    else:
+        _show(found)
+    if any(finding.severity is Severity.FAILURE for finding in found):
+        raise typer.Exit(1)
+
+
+def _show(found: list[Finding]) -> None:
+    colours = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAILURE: "red"}
+    table = Table("", "about", "found", "what to do")
+    for finding in found:
+        table.add_row(
+            Text(finding.severity, colours[finding.severity]), finding.about, Text(finding.found), Text(finding.remedy)
+        )
+    Console().print(table)
+    counts = Counter(finding.severity for finding in found)
+    typer.echo(f"{counts[Severity.FAILURE]} failures, {counts[Severity.WARNING]} warnings, {counts[Severity.OK]} fine")
 
 
 @app.command()

@@ -24,7 +24,8 @@ BEGIN
             CONTINUE WHEN EXISTS (SELECT FROM timescaledb_information.continuous_aggregates
                                   WHERE view_schema = current_schema AND view_name = aggregate.name);
             BEGIN
-                EXECUTE format('DROP VIEW IF EXISTS %I CASCADE', aggregate.name);  -- isolation.sql makes its views anew
+                -- isolation.sql makes its own views of it anew.
+                EXECUTE format('DROP VIEW IF EXISTS %I.%I CASCADE', current_schema, aggregate.name);
                 EXECUTE format('CREATE MATERIALIZED VIEW %I WITH (timescaledb.continuous, '
                                'timescaledb.materialized_only = false) AS ', aggregate.name)
                     || format(aggregate.query, format('time_bucket(%L::interval, start_time)', aggregate.width))

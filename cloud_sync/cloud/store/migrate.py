@@ -77,6 +77,20 @@ async def migrate(connection: psycopg.AsyncConnection) -> list[Migration]:
     return done
 
 
+async def lock_schema(connection: psycopg.AsyncConnection) -> None:
+    """Let nobody migrate until the end of the transaction that `connection` is in."""
+    await connection.execute(_QUERIES["lock"])
+
+
+async def build_schema(connection: psycopg.AsyncConnection) -> None:
+    """Make the tables, hypertables and aggregates of this program in the current schema, which is empty."""
+    await connection.execute(_QUERIES["create_ledger"])
+    for migration in migrations():
+        await connection.execute(read_sql(f"migrations/{migration.file}"))
+    await connection.execute(read_sql("hypertables.sql"))
+    await connection.execute(read_sql("aggregates.sql"))
+
+
 async def schema_status(connection: psycopg.AsyncConnection) -> SchemaStatus:
     """Read where the database stands; changes nothing."""
     known = await (await connection.execute(_QUERIES["ledger_exists"])).fetchone()

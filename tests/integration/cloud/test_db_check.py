@@ -1,0 +1,153 @@
+"""A database that somebody broke, in each way: `db check` names what and how to mend it."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from cloud_sync.cloud.inspection.finding import Severity
+from cloud_sync.cloud.inspection.inspect import inspect_database
+from cloud_sync.cloud.store.migrate import migrate
+from cloud_sync.wire import Enrolment
+from tests.integration.cloud.conftest import send
+from tests.servers.batches import make_batch
+from tests.servers.centre import Centre
+from tests.servers.postgres import PostgresServer, fresh_database
+
+
+@pytest.fixture(scope="module")
+def whole(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a migrated database; each test breaks it in a transaction that is rolled back."""
+    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE")
+    if server_url is None:
+        server: PostgresServer = request.getfixturevalue("_postgres")
+        server.start()
+        server_url = server.url
+    with fresh_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+async def connection(whole: str) -> AsyncIterator[psycopg.AsyncConnection]:
+    async with await psycopg.AsyncConnection.connect(whole, autocommit=True) as connection:
+        await migrate(connection)
+        async with connection.transaction(force_rollback=True):
+            yield connection
+
+
+async def found_by(connection: psycopg.AsyncConnection) -> list[tuple[Severity, str, str, str]]:
+    """What isn't fine, but for what this server and its superuser can't help."""
+    found = await inspect_database(connection, pool_size=8, now=datetime.now(UTC))
+    return [
+        (finding.severity, finding.about, finding.found, finding.remedy)
+        for finding in found
+        if finding.severity is not Severity.OK and finding.about not in {"settings", "rights", "timescaledb"}
+    ]
+
+
+async def test_a_fresh_database_is_fine(connection: psycopg.AsyncConnection) -> None:
+    assert await found_by(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("breaking", "about", "words"),
+    [
+        ("DROP TABLE labels", "table", ("labels is missing", "backup")),
+        ("ALTER TABLE alerts DROP COLUMN message", "column", ("message of alerts", "ADD COLUMN message text")),
+        ("ALTER TABLE alerts ALTER COLUMN severity DROP NOT NULL", "column", ("'text'", "'text NOT NULL'")),
+        ("ALTER TABLE windows DROP CONSTRAINT windows_pkey", "constraint", ("windows_pkey", "PRIMARY KEY (machine,")),
+        ("ALTER TABLE alerts DROP CONSTRAINT alerts_state_check", "constraint", ("alerts_state_check", "CHECK")),
+        ("DROP INDEX gaps_by_time", "index", ("gaps_by_time", "CREATE INDEX gaps_by_time ON gaps")),
+        ("ALTER TABLE gaps ADD CONSTRAINT mine CHECK (lost < 5)", "constraint", ("mine", "isn't ours")),
+        ("ALTER TABLE gaps ADD COLUMN mine text NOT NULL", "column", ("mine", "isn't ours")),
+        ("DELETE FROM schema_migrations WHERE number = 1", "schema", ("pending: 0001", "db migrate")),
+        ("INSERT INTO schema_migrations VALUES (9999, 'future')", "schema", ("9999", "Upgrade")),
+        (
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'gaps_by_time'::regclass",
+            "index",
+            ("not valid: gaps_by_time", "REINDEX INDEX CONCURRENTLY gaps_by_time"),
+        ),
+        (
+            "INSERT INTO machines (name) VALUES ('lonely')",
+            "data",
+            ("no box is enrolled: lonely", "hydrosight-cloud enroll"),
+        ),
+        (
+            "INSERT INTO windows VALUES ('rig', now() + '2 days', 'PS1', now() + '2 days', 1, '{1}')",
+            "data",
+            ("ahead of now: rig", "clock"),
+        ),
+        (
+            "INSERT INTO window_readings VALUES ('rig', now(), 2, '{}', '{}')",
+            "data",
+            ("lack channels: rig", "sync reconcile --resend"),
+        ),
+    ],
+)
+async def test_each_fault_is_named_with_a_remedy(
+    connection: psycopg.AsyncConnection, breaking: str, about: str, words: tuple[str, str]
+) -> None:
+    await connection.execute(breaking.encode())
+
+    ((_, named, found, remedy),) = await found_by(connection)
+
+    assert named == about
+    for word in words:
+        assert word in f"{found} {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("breaking", "about", "word"),
+    [
+        ("SELECT remove_columnstore_policy('windows')", "policy", "policy_compression of windows is missing"),
+        ("SELECT remove_continuous_aggregate_policy('health_by_day')", "policy", "of health_by_day is missing"),
+        ("SELECT set_chunk_time_interval('windows', INTERVAL '3 hours')", "hypertable", "03:00:00"),
+        ("DROP MATERIALIZED VIEW completeness_by_day", "aggregate", "completeness_by_day is missing"),
+        (
+            """SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs
+               WHERE hypertable_name = 'diagnoses'""",
+            "policy",
+            "switched off",
+        ),
+    ],
+)
+async def test_what_timescaledb_was_told_otherwise_is_named(
+    connection: psycopg.AsyncConnection, breaking: str, about: str, word: str
+) -> None:
+    extension = await connection.execute("SELECT FROM pg_extension WHERE extname = 'timescaledb'")
+    if await extension.fetchone() is None:
+        pytest.skip("needs a server with TimescaleDB: set HYDROSIGHT_TEST_DATABASE")
+    await connection.execute(breaking.replace("SELECT remove_columnstore", "CALL remove_columnstore").encode())
+
+    found = await found_by(connection)
+
+    assert {(severity, named) for severity, named, _, _ in found} >= {(Severity.WARNING, about)}
+    assert any(word in text for _, _, text, _ in found), found
+
+
+async def test_looking_changes_nothing(connection: psycopg.AsyncConnection) -> None:
+    await inspect_database(connection, pool_size=8, now=datetime.now(UTC))
+
+    drafts = await connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'hydrosight_draft'")
+    assert await drafts.fetchone() == (0,)
+
+
+def test_the_command_shows_a_table_or_json_and_its_exit_code_says_it(
+    centre: Centre, box: Enrolment, postgres_url: str
+) -> None:
+    assert send(centre.url, box.credential, make_batch("rig", 0)).status_code == 200
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("DROP INDEX gaps_by_time")
+
+    shown, told = centre.run("db", "check"), centre.run("db", "check", "--json")
+
+    assert (shown.returncode, told.returncode) == (1, 1)
+    assert "gaps_by_time" in shown.stdout
+    findings = json.loads(told.stdout)
+    (index,) = [item for item in findings if item["about"] == "index" and item["severity"] == "failure"]
+    assert index["remedy"].startswith("Run in the database: CREATE INDEX gaps_by_time")
+    assert any("bytes a sample" in item["found"] for item in findings)
+    assert f"{sum(item['severity'] == 'failure' for item in findings)} failures" in shown.stdout
