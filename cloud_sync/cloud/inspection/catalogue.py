@@ -88,7 +88,8 @@ def differences(actual: Catalogue, expected: Catalogue) -> Iterator[Finding]:
 
 def _missing(entry: Entry) -> Finding:
     if entry.kind in _OF_TIMESCALE:
-        return warning(entry.kind, f"{entry.title} is missing ({entry.definition})", _MIGRATE)
+        remedy = f"Run in the database: {entry.definition}" if entry.kind == "policy" else _MIGRATE
+        return warning(entry.kind, f"{entry.title} is missing", remedy)
     if entry.kind == "table":
         return failure("table", f"{entry.title} is missing", "Restore it from a backup: pg_restore --table, or all.")
     return failure(entry.kind, f"{entry.title} is missing", f"Run in the database: {entry.statement}")
@@ -121,4 +122,6 @@ async def _catalogue(connection: psycopg.AsyncConnection) -> Catalogue:
         async with connection.cursor(row_factory=class_row(Entry)) as cursor:
             await cursor.execute(_QUERIES[query])
             found |= {(entry.kind, entry.table, entry.name): entry for entry in await cursor.fetchall()}
-    return found
+    aggregates = {entry.name for entry in found.values() if entry.kind == "aggregate"}
+    # Of an aggregate, the view names a table that is called otherwise in every database.
+    return {key: entry for key, entry in found.items() if entry.kind != "view" or entry.name not in aggregates}

@@ -46,7 +46,8 @@ WHERE schemaname = current_schema AND NOT EXISTS (
     SELECT FROM pg_depend WHERE objid = to_regclass(format('%I.%I', schemaname, viewname)) AND deptype = 'e');
 
 -- name: timescale_catalogue
--- The same of what TimescaleDB keeps: hypertables with their chunks' width, columnstores, aggregates and policies.
+-- The same of what TimescaleDB keeps: hypertables with their chunks' width, columnstores, aggregates, and
+-- policies by the call that makes them.
 SELECT 'hypertable' AS kind, hypertable_name AS name, hypertable_name AS table,
        format('by %s, %s', column_name, time_interval) AS definition
 FROM timescaledb_information.dimensions WHERE hypertable_schema = current_schema
@@ -60,10 +61,18 @@ SELECT 'aggregate', view_name, view_name,
               NOT materialized_only)
 FROM timescaledb_information.continuous_aggregates WHERE view_schema = current_schema
 UNION ALL
-SELECT 'policy', format('%s of %s', proc_name, hypertable_name), hypertable_name,
-       format('every %s, %s%s', schedule_interval, config - 'hypertable_id' - 'mat_hypertable_id',
-              CASE WHEN NOT scheduled THEN ', switched off' END)
-FROM timescaledb_information.jobs WHERE hypertable_schema = current_schema;
+SELECT 'policy', proc_name, hypertable_name,
+       CASE proc_name
+           WHEN 'policy_compression' THEN
+               format('CALL add_columnstore_policy(%L, after => INTERVAL %L, schedule_interval => INTERVAL %L)',
+                      hypertable_name, config ->> 'compress_after', schedule_interval)
+           ELSE format('SELECT add_continuous_aggregate_policy(%L, start_offset => INTERVAL %L, '
+                       'end_offset => INTERVAL %L, schedule_interval => INTERVAL %L)',
+                       hypertable_name, config ->> 'start_offset', config ->> 'end_offset', schedule_interval)
+       END || CASE WHEN scheduled THEN '' ELSE ', switched off' END
+FROM timescaledb_information.jobs
+WHERE hypertable_schema = current_schema
+  AND proc_name IN ('policy_compression', 'policy_refresh_continuous_aggregate');
 
 -- name: invalid_indexes
 -- An index that a CREATE INDEX CONCURRENTLY left unfinished, or that damage made unusable; of chunks too.

@@ -63,6 +63,8 @@ async def test_a_fresh_database_is_fine(connection: psycopg.AsyncConnection) -> 
         ("DROP INDEX gaps_by_time", "index", ("gaps_by_time", "CREATE INDEX gaps_by_time ON gaps")),
         ("ALTER TABLE gaps ADD CONSTRAINT mine CHECK (lost < 5)", "constraint", ("mine", "isn't ours")),
         ("ALTER TABLE gaps ADD COLUMN mine text NOT NULL", "column", ("mine", "isn't ours")),
+        ("DROP POLICY hydrosight_operator ON gaps", "isolation", ("apart in gaps", "db migrate")),
+        ("DROP VIEW hydrosight_operator.windows", "isolation", ("apart in windows", "db migrate")),
         ("DELETE FROM schema_migrations WHERE number = 1", "schema", ("pending: 0001", "db migrate")),
         ("INSERT INTO schema_migrations VALUES (9999, 'future')", "schema", ("9999", "Upgrade")),
         (
@@ -105,7 +107,7 @@ async def test_each_fault_is_named_with_a_remedy(
         ("SELECT remove_columnstore_policy('windows')", "policy", "policy_compression of windows is missing"),
         ("SELECT remove_continuous_aggregate_policy('health_by_day')", "policy", "of health_by_day is missing"),
         ("SELECT set_chunk_time_interval('windows', INTERVAL '3 hours')", "hypertable", "03:00:00"),
-        ("DROP MATERIALIZED VIEW completeness_by_day", "aggregate", "completeness_by_day is missing"),
+        ("DROP MATERIALIZED VIEW completeness_by_day CASCADE", "aggregate", "completeness_by_day is missing"),
         (
             """SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs
                WHERE hypertable_name = 'diagnoses'""",
