@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from cloud_sync.cloud.api import problem
+from cloud_sync.cloud.api.agents import agent_api
 from cloud_sync.cloud.api.audit import audit_api
+from cloud_sync.cloud.api.components import component_api
 from cloud_sync.cloud.api.enrol import enrol_api
 from cloud_sync.cloud.api.gaps import gap_api
 from cloud_sync.cloud.api.health import health_api
@@ -26,6 +28,7 @@ from cloud_sync.cloud.api.read import read_api
 from cloud_sync.cloud.api.request_trace import RequestTrace
 from cloud_sync.cloud.api.rollouts import rollout_api
 from cloud_sync.cloud.api.unknown_fields import unknown_fields_api
+from cloud_sync.cloud.api.windows import window_api
 from cloud_sync.cloud.inference.engine import InferenceEngine, batch_limits
 from cloud_sync.cloud.inference.model_shelf import ModelShelf
 from cloud_sync.cloud.load.body_limit import BodyLimit
@@ -39,6 +42,21 @@ from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.retention import PRUNE_EVERY_S, prune_and_log
 from cloud_sync.wire import MAX_COMPRESSED_BYTES
 from edge_runtime.errors import ConfigurationError
+
+_READING = (
+    ledger_api,
+    read_api,
+    component_api,
+    window_api,
+    agent_api,
+    gap_api,
+    history_api,
+    label_api,
+    audit_api,
+    unknown_fields_api,
+    misdated_api,
+)
+"""What needs nothing but the database."""
 
 
 class _Folder(StaticFiles):
@@ -99,19 +117,13 @@ def create_app(settings: CloudSettings, metrics: CentreMetrics | None = None) ->
     problem.install(app, settings.retry_after_s, lambda bottleneck: metrics.refused_for_load.labels(bottleneck).inc())
     app.include_router(enrol_api(database, settings, metrics))
     app.include_router(ingest_api(database, settings, load, metrics))
-    app.include_router(ledger_api(database))
     app.include_router(offer_api(database, settings))
-    app.include_router(read_api(database))
-    app.include_router(gap_api(database))
-    app.include_router(history_api(database))
-    app.include_router(label_api(database))
+    for reading in _READING:
+        app.include_router(reading(database))
     app.include_router(inference_api(database, settings, shelf, engine, metrics))
-    app.include_router(audit_api(database))
     app.include_router(model_api(database, settings.tuf_repository))
     app.include_router(rollout_api(database, settings.tuf_repository))
     app.include_router(health_api(database, load.turns, metrics, settings.retry_after_s))
-    app.include_router(unknown_fields_api(database))
-    app.include_router(misdated_api(database))
     if settings.tuf_repository is not None:
         if not settings.tuf_repository.is_dir():
             raise ConfigurationError(

@@ -1,11 +1,12 @@
 """What operators ask about times without readings and about the boxes' clocks. Latest first, paged by `before`."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Depends, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, machine_page
+from cloud_sync.cloud.api.paging import MachineName, TimePage, machine_page
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
@@ -48,17 +49,11 @@ def gap_api(database: Database) -> APIRouter:
     )
 
     @router.get("/{machine}/gaps", summary="When there are no readings, and why")
-    async def gaps(
-        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
-    ) -> list[GapAnswer]:
-        return await machine_page(database, request, machine, _QUERIES["gaps"], GapAnswer, limit=limit, before=before)
+    async def gaps(machine: MachineName, page: Annotated[TimePage, Depends()]) -> list[GapAnswer]:
+        return await machine_page(database, page, machine, _QUERIES["gaps"], GapAnswer)
 
     @router.get("/{machine}/clock-steps", summary="Starts and steps of the box's clock")
-    async def clock_steps(
-        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
-    ) -> list[ClockStepAnswer]:
-        return await machine_page(
-            database, request, machine, _QUERIES["clock_steps"], ClockStepAnswer, limit=limit, before=before
-        )
+    async def clock_steps(machine: MachineName, page: Annotated[TimePage, Depends()]) -> list[ClockStepAnswer]:
+        return await machine_page(database, page, machine, _QUERIES["clock_steps"], ClockStepAnswer, by="after")
 
     return router

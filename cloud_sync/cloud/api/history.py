@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import APIRouter, Depends, Query, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, PartName, machine_page
+from cloud_sync.cloud.api.paging import MachineName, PartName, WeekPage, machine_page
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
@@ -46,22 +46,18 @@ def history_api(database: Database) -> APIRouter:
 
     @router.get("/{machine}/health", summary="Health of components by hour or day")
     async def health(
-        request: Request,
         machine: MachineName,
+        page: Annotated[WeekPage, Depends()],
         bucket: Bucket = "hour",
         component: PartName = None,
-        limit: Limit = 168,
-        before: BeforeTime = None,
     ) -> list[HealthAnswer]:
         statement = _QUERIES[f"health_by_{bucket}"]
-        paged = {"limit": limit, "before": before}
-        return await machine_page(database, request, machine, statement, HealthAnswer, component=component, **paged)
+        return await machine_page(database, page, machine, statement, HealthAnswer, component=component)
 
     @router.get("/{machine}/completeness", summary="How much of each hour or day was seen")
     async def completeness(
-        request: Request, machine: MachineName, bucket: Bucket = "hour", limit: Limit = 168, before: BeforeTime = None
+        machine: MachineName, page: Annotated[WeekPage, Depends()], bucket: Bucket = "hour"
     ) -> list[CompletenessAnswer]:
-        statement = _QUERIES[f"completeness_by_{bucket}"]
-        return await machine_page(database, request, machine, statement, CompletenessAnswer, limit=limit, before=before)
+        return await machine_page(database, page, machine, _QUERIES[f"completeness_by_{bucket}"], CompletenessAnswer)
 
     return router

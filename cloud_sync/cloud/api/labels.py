@@ -1,9 +1,9 @@
 """How what technicians found comes back: labels of machines, over HTTP. What was said last comes first."""
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Request, Response, Security
 
 from cloud_sync.cloud.access.operators import Role, authorise
-from cloud_sync.cloud.api.paging import BeforeId, Limit, MachineName
+from cloud_sync.cloud.api.paging import BeforeId, Limit, MachineName, lead_on
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
@@ -26,11 +26,14 @@ def label_api(database: Database) -> APIRouter:
 
     @router.get("/{machine}/labels", summary="What was said of a machine's conditions")
     async def labels(
-        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeId = None
+        request: Request, response: Response, machine: MachineName, limit: Limit = 100, before: BeforeId = None
     ) -> list[Label]:
         async with database.transaction() as connection:
             await authorise(connection, request)
             await machine_file(connection, machine)
-            return await newest_labels(connection, machine, limit=limit, before=before)
+            page = await newest_labels(connection, machine, limit=limit, before=before)
+        if len(page) >= limit:
+            lead_on(request, response, before=page[-1].id)
+        return page
 
     return router

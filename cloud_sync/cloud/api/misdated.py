@@ -1,12 +1,12 @@
 """What boxes with a wrong clock have sent. Latest first by when it came, paged by `before`."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Depends, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, machine_page
+from cloud_sync.cloud.api.paging import MachineName, TimePage, machine_page
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
@@ -32,11 +32,7 @@ def misdated_api(database: Database) -> APIRouter:
     )
 
     @router.get("/{machine}/misdated", summary="Windows and diagnoses set apart because their time can't be right")
-    async def misdated(
-        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
-    ) -> list[MisdatedAnswer]:
-        return await machine_page(
-            database, request, machine, _QUERIES["misdated"], MisdatedAnswer, limit=limit, before=before
-        )
+    async def misdated(machine: MachineName, page: Annotated[TimePage, Depends()]) -> list[MisdatedAnswer]:
+        return await machine_page(database, page, machine, _QUERIES["misdated"], MisdatedAnswer, by="received")
 
     return router

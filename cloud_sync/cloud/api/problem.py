@@ -137,10 +137,16 @@ def _answer(request: Request, error: Exception, retry_after_s: int) -> JSONRespo
             status, detail, hint, retry_after_s = 503, str(error), error.hint, error.retry_after_s or retry_after_s
         case RequestValidationError():
             fault = error.errors()[0]
-            status, detail, hint = 422, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", "See /docs."
+            status, detail, hint = 422, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", _hint(fault["type"])
         case HTTPException():
             status, detail, hint = error.status_code, str(error.detail), "See /docs."
     answer = problem(request, status, detail, hint, retry_after_s if status == 503 else None)
     if isinstance(error, HTTPException):
         answer.headers.update(error.headers or {})  # such as Allow
     return answer
+
+
+def _hint(fault: str) -> str:
+    if fault in {"timezone_aware", "datetime_from_date_parsing", "datetime_parsing"}:
+        return "Write times with their zone, such as 2026-03-01T08:00:00Z; a + in an address is written %2B."
+    return "See /docs."

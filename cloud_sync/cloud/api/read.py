@@ -1,15 +1,12 @@
-"""What operators and dashboards call: machines, diagnoses, windows, alerts. Newest first, paged by `before`."""
+"""What operators and dashboards call: machines, diagnoses, alerts."""
 
-import math
 from datetime import datetime
-from itertools import groupby
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import APIRouter, Request, Response, Security
 from pydantic import BaseModel
 
 from cloud_sync.cloud.access.operators import authorise
-from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, PartName
+from cloud_sync.cloud.api.paging import AfterName, BeforeTime, Limit, MachineName, lead_on
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
@@ -20,24 +17,6 @@ from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import RefusedError
 
 _QUERIES = load_queries("read.sql")
-
-WindowLimit = Annotated[int, Query(ge=1, le=100)]
-
-
-class ChannelAnswer(BaseModel):
-    """One channel of a window; `values[k]` stands for [start + k·step, start + (k+1)·step), null is a gap."""
-
-    sensor: str
-    step_us: int
-    values: list[float | None]
-
-
-class WindowAnswer(BaseModel):
-    """One window of a machine."""
-
-    start: datetime
-    end: datetime
-    channels: list[ChannelAnswer]
 
 
 class MachineAnswer(BaseModel):
@@ -51,11 +30,16 @@ def read_api(database: Database) -> APIRouter:
     """Routes for reading; all need a viewer's token."""
     router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON)])
 
-    @router.get("", summary="All machines at a glance")
-    async def machines(request: Request) -> list[MachineStatus]:
+    @router.get("", summary="All machines at a glance, by name")
+    async def machines(
+        request: Request, response: Response, limit: Limit = 1000, after: AfterName = None
+    ) -> list[MachineStatus]:
         async with database.transaction() as connection:
             await authorise(connection, request)
-            return await read_fleet(connection)
+            page = await read_fleet(connection, after=after, limit=limit)
+        if len(page) >= limit:
+            lead_on(request, response, after=page[-1].machine)
+        return page
 
     @router.get("/{machine}", summary="One machine", responses=problems(404))
     async def one_machine(request: Request, machine: MachineName) -> MachineAnswer:
@@ -73,7 +57,7 @@ def read_api(database: Database) -> APIRouter:
     async def diagnoses(
         request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
     ) -> Response:
-        return _json_array(await _documents(request, "diagnoses", machine, limit=limit, before=before))
+        return await _page(database, request, "diagnoses", machine, limit=limit, before=before)
 
     @router.get(
         "/{machine}/diagnoses/latest",
@@ -82,10 +66,10 @@ def read_api(database: Database) -> APIRouter:
         responses={200: {"model": Diagnosis}, **problems(404)},
     )
     async def latest(request: Request, machine: MachineName) -> Response:
-        documents = await _documents(request, "diagnoses", machine, limit=1, before=None)
-        if not documents:
+        rows = await _rows(database, request, "diagnoses", machine, limit=1, before=None)
+        if not rows:
             raise RefusedError(f"machine {machine!r} has no diagnosis yet", status=404, hint="Is its box running?")
-        return Response(documents[0], media_type="application/json")
+        return Response(rows[0][0], media_type="application/json")
 
     @router.get(
         "/{machine}/alerts",
@@ -93,50 +77,30 @@ def read_api(database: Database) -> APIRouter:
         response_model=None,
         responses={200: {"model": list[Alert]}, **problems(404)},
     )
-    async def alerts(request: Request, machine: MachineName, limit: Limit = 100, standing: bool = False) -> Response:
-        return _json_array(await _documents(request, "alerts", machine, limit=limit, standing=standing))
-
-    @router.get("/{machine}/windows", summary="Windows with their samples", responses=problems(404))
-    async def windows(
-        request: Request,
-        machine: MachineName,
-        limit: WindowLimit = 10,
-        before: BeforeTime = None,
-        sensor: PartName = None,
-    ) -> list[WindowAnswer]:
-        values = {"machine": machine, "limit": limit, "before": before, "sensor": sensor}
-        async with database.transaction() as connection:
-            await authorise(connection, request)
-            await machine_file(connection, machine)
-            async with connection.cursor(binary=True) as cursor:
-                await cursor.execute(_QUERIES["windows"], values)
-                rows = await cursor.fetchall()
-        return [
-            WindowAnswer(
-                start=start,
-                end=end,
-                channels=[
-                    ChannelAnswer(
-                        sensor=name,
-                        step_us=step_us,
-                        values=[float(value) if math.isfinite(value) else None for value in v],
-                    )
-                    for _, _, name, step_us, v in channels
-                ],
-            )
-            for (start, end), channels in groupby(rows, key=lambda row: (row[0], row[1]))
-        ]
-
-    async def _documents(request: Request, query: str, machine: str, **values: object) -> list[str]:
-        async with database.transaction() as connection:
-            await authorise(connection, request)
-            await machine_file(connection, machine)
-            cursor = await connection.execute(_QUERIES[query], {"machine": machine, **values})
-            return [row[0] for row in await cursor.fetchall()]
+    async def alerts(
+        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None, standing: bool = False
+    ) -> Response:
+        return await _page(database, request, "alerts", machine, limit=limit, before=before, standing=standing)
 
     return router
 
 
-def _json_array(documents: list[str]) -> Response:
+async def _page(
+    database: Database, request: Request, query: str, machine: str, *, limit: int, **values: object
+) -> Response:
     """The documents as they were sent: what a newer box says more of isn't lost."""
-    return Response(f"[{','.join(documents)}]", media_type="application/json")
+    rows = await _rows(database, request, query, machine, limit=limit, **values)
+    response = Response(f"[{','.join(document for document, _ in rows)}]", media_type="application/json")
+    if len(rows) >= limit:
+        lead_on(request, response, before=rows[-1][1])
+    return response
+
+
+async def _rows(
+    database: Database, request: Request, query: str, machine: str, **values: object
+) -> list[tuple[str, datetime]]:
+    async with database.transaction() as connection:
+        await authorise(connection, request)
+        await machine_file(connection, machine)
+        cursor = await connection.execute(_QUERIES[query], {"machine": machine, **values})
+        return [(row[0], row[1]) for row in await cursor.fetchall()]

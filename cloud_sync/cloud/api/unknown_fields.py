@@ -3,13 +3,13 @@
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Depends, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.api.paging import BeforeTime, Limit, MachineName, machine_page
+from cloud_sync.cloud.api.paging import MachineName, TimePage, machine_page
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
@@ -68,12 +68,8 @@ def unknown_fields_api(database: Database) -> APIRouter:
     )
 
     @router.get("/{machine}/unknown-fields", summary="What newer boxes say that this centre keeps without knowing it")
-    async def unknown_fields(
-        request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
-    ) -> list[UnknownFieldsAnswer]:
-        rows = await machine_page(
-            database, request, machine, _QUERIES["unknown_fields"], _Row, limit=limit, before=before
-        )
+    async def unknown_fields(machine: MachineName, page: Annotated[TimePage, Depends()]) -> list[UnknownFieldsAnswer]:
+        rows = await machine_page(database, page, machine, _QUERIES["unknown_fields"], _Row, by="received")
         return [row.answer() for row in rows]
 
     return router

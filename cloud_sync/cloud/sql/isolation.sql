@@ -123,6 +123,8 @@ CALL pg_temp.limit_rows('receipts', 'hydrosight_operator',
 CALL pg_temp.limit_rows('receipts', 'hydrosight_dashboard', 'true');
 CALL pg_temp.limit_rows('credentials', 'hydrosight_box',
                         'EXISTS (SELECT FROM agents WHERE agents.id = credentials.agent)');
+CALL pg_temp.limit_rows('credentials', 'hydrosight_operator',
+                        'EXISTS (SELECT FROM agents WHERE agents.id = credentials.agent)');
 CALL pg_temp.limit_rows('tenants', 'hydrosight_operator',
                         $$current_setting('hydrosight.tenant', true) IN (name, '*')$$);
 CALL pg_temp.limit_rows('audit', 'hydrosight_operator',
@@ -156,6 +158,7 @@ GRANT INSERT ON hydrosight_box.windows, hydrosight_box.window_readings, hydrosig
 -- Operators read what machines sent, say what was found, and roll models out.
 GRANT SELECT ON tenants, machines, agents, receipts, alerts, gaps, clock_steps, unknown_fields, misdated_records,
     model_offers TO hydrosight_operator;
+GRANT SELECT (agent, expires_at, replaced_at) ON credentials TO hydrosight_operator;
 GRANT SELECT, INSERT ON labels, audit TO hydrosight_operator;
 GRANT SELECT, INSERT, UPDATE ON rollouts TO hydrosight_operator;
 GRANT SELECT ON ALL TABLES IN SCHEMA hydrosight_operator TO hydrosight_operator;

@@ -1,6 +1,7 @@
 -- name: fleet
 -- One row a machine: its active box and how far its clock is ahead, its newest diagnosis, how many alerts stand and how
--- much was set apart for its time. `machine` null asks for all.
+-- much was set apart for its time. `machine` null asks for all, by name; `after` (exclusive) is the last one on the page
+-- before.
 SELECT machines.name AS machine, agents.id AS agent, agents.agent_version, agents.last_seen_at AS last_seen,
        newest.model_version, newest.overall_health, newest.end_time AS diagnosed_until,
        standing.alerts AS standing_alerts, extract(epoch FROM now() - newest.end_time)::float8 AS lag_s,
@@ -18,15 +19,16 @@ CROSS JOIN LATERAL (
         SELECT FROM alerts AS cleared
         WHERE cleared.machine = raised.machine AND cleared.id = raised.id AND cleared.state = 'cleared')
 ) AS standing
-WHERE %(machine)s::text IS NULL OR machines.name = %(machine)s
-ORDER BY machines.name;
+WHERE (%(machine)s::text IS NULL OR machines.name = %(machine)s)
+  AND (%(after)s::text IS NULL OR machines.name > %(after)s)
+ORDER BY machines.name LIMIT %(limit)s;
 
 -- name: machine_file
 SELECT machine_file FROM machines WHERE name = %(machine)s;
 
 -- name: diagnoses
 -- Newest first; `before` (exclusive) is the start of the last one on the page before.
-SELECT document::text FROM diagnoses
+SELECT document::text, start_time FROM diagnoses
 WHERE machine = %(machine)s AND (%(before)s::timestamptz IS NULL OR start_time < %(before)s)
 ORDER BY start_time DESC LIMIT %(limit)s;
 
@@ -43,10 +45,20 @@ ORDER BY start_time DESC, sensor;
 
 -- name: alerts
 -- The newest state of each alert, the latest first, with one whose time can't be right where it came; `standing` leaves
--- out those that are cleared.
-SELECT document::text FROM (
-    SELECT DISTINCT ON (id) state, CASE WHEN misdated THEN received_at ELSE time END AS time, document FROM alerts WHERE machine = %(machine)s
-    ORDER BY id, state  -- 'cleared' sorts before 'raised'
-) AS newest
-WHERE NOT %(standing)s OR state = 'raised'
-ORDER BY time DESC LIMIT %(limit)s;
+-- out those that are cleared. More than `limit` where several came at once: `before` (exclusive) leaves none of them out.
+SELECT document::text, CASE WHEN misdated THEN received_at ELSE time END AS place FROM alerts AS newest
+WHERE machine = %(machine)s
+  AND (%(before)s::timestamptz IS NULL OR CASE WHEN misdated THEN received_at ELSE time END < %(before)s)
+  AND (state = 'cleared' AND NOT %(standing)s
+       OR state = 'raised' AND NOT EXISTS (
+           SELECT FROM alerts AS cleared
+           WHERE cleared.machine = newest.machine AND cleared.id = newest.id AND cleared.state = 'cleared'))
+ORDER BY place DESC FETCH FIRST (%(limit)s) ROWS WITH TIES;
+
+-- name: newest_components
+-- What the newest diagnosis of a machine says of each component.
+SELECT start_time AS start, component, health, level, severity, ne107, confidence, abstained
+FROM component_diagnoses
+WHERE machine = %(machine)s AND start_time = (
+    SELECT start_time FROM diagnoses WHERE machine = %(machine)s ORDER BY start_time DESC LIMIT 1)
+ORDER BY component;

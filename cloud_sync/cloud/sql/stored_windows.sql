@@ -46,18 +46,20 @@ SELECT DISTINCT condition FROM labels WHERE machine = %(machine)s ORDER BY condi
 
 -- name: labels
 -- What people said of the conditions of those windows, the last word about each; of windows that lie within its span.
--- From the labels to their windows: most windows have no label.
+-- From each label to its windows, by their key: most windows have no label.
 SELECT start_time, end_time, condition, level FROM (
     SELECT DISTINCT ON (spans.start_time, spans.end_time, labels.condition)
            spans.start_time, spans.end_time, labels.condition, level
     FROM labels
-    JOIN windows AS spans ON spans.machine = labels.machine
-        AND spans.start_time >= labels.start_time AND spans.start_time < labels.end_time
-        AND spans.end_time <= labels.end_time
-    WHERE labels.machine = %(machine)s AND spans.machine = %(machine)s
-      AND (%(since)s::timestamptz IS NULL OR spans.start_time >= %(since)s)
-      AND (%(until)s::timestamptz IS NULL OR spans.start_time < %(until)s)
-      AND (%(sensors)s::text[] IS NULL OR spans.sensor = ANY(%(sensors)s))
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT start_time, end_time FROM windows
+        WHERE machine = %(machine)s
+          AND start_time >= greatest(labels.start_time, %(since)s)
+          AND start_time < least(labels.end_time, %(until)s)
+          AND end_time <= labels.end_time
+          AND (%(sensors)s::text[] IS NULL OR sensor = ANY(%(sensors)s))
+    ) AS spans
+    WHERE labels.machine = %(machine)s
     ORDER BY spans.start_time, spans.end_time, labels.condition, labels.id DESC
 ) AS said
 WHERE level IS NOT NULL ORDER BY start_time, end_time, condition;

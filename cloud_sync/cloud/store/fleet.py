@@ -7,7 +7,9 @@ import psycopg
 from psycopg.rows import class_row
 
 from cloud_sync.cloud.store.queries import load_queries
-from edge_runtime.errors import RefusedError
+from edge_runtime.errors import ConfigurationError, RefusedError
+from edge_runtime.machine import Machine
+from edge_runtime.yaml_file import YamlText
 
 _QUERIES = load_queries("read.sql")
 
@@ -40,10 +42,16 @@ class MachineStatus:
     misdated: int
 
 
-async def read_fleet(connection: psycopg.AsyncConnection, machine: str | None = None) -> list[MachineStatus]:
-    """All machines, or the one of that name, by name."""
+async def read_fleet(
+    connection: psycopg.AsyncConnection,
+    machine: str | None = None,
+    *,
+    after: str | None = None,
+    limit: int | None = None,
+) -> list[MachineStatus]:
+    """All machines, by name, or the one of that name; or `limit` of them, from the first `after` that name on."""
     async with connection.cursor(row_factory=class_row(MachineStatus)) as cursor:
-        await cursor.execute(_QUERIES["fleet"], {"machine": machine})
+        await cursor.execute(_QUERIES["fleet"], {"machine": machine, "after": after, "limit": limit})
         return await cursor.fetchall()
 
 
@@ -59,3 +67,11 @@ async def machine_file(connection: psycopg.AsyncConnection, machine: str) -> str
             f"there is no machine {machine!r}", status=404, hint="GET /api/v1/machines lists those that there are."
         )
     return str(row[0])
+
+
+def machine_of(name: str, text: str) -> Machine | None:
+    """The machine that a stored machine file describes; None where its box brought none, or one of another version."""
+    try:
+        return YamlText.parse(text, f"machine file of {name}").validated(Machine)
+    except ConfigurationError:
+        return None

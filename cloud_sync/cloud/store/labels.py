@@ -8,10 +8,9 @@ from psycopg.rows import class_row
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from cloud_sync.cloud.store.fields import Moment, PlainText
+from cloud_sync.cloud.store.fleet import machine_of
 from cloud_sync.cloud.store.queries import load_queries
-from edge_runtime.errors import ConfigurationError, RefusedError
-from edge_runtime.machine import Machine
-from edge_runtime.yaml_file import YamlText
+from edge_runtime.errors import RefusedError
 
 _QUERIES = load_queries("labels.sql")
 
@@ -102,11 +101,10 @@ async def newest_labels(
 
 
 def _check(machine: str, machine_file: str, finding: Finding) -> None:
-    try:
-        conditions = YamlText.parse(machine_file, f"machine file of {machine}").validated(Machine).conditions
-    except ConfigurationError:
+    known = machine_of(machine, machine_file)
+    if known is None:
         return
-    levels = {item.name: [str(level.label) for level in item.levels] for item in conditions}
+    levels = {item.name: [str(level.label) for level in item.levels] for item in known.conditions}
     if finding.condition not in levels:
         raise RefusedError(
             f"machine {machine!r} has no condition {finding.condition!r}",

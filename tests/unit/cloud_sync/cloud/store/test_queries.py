@@ -48,7 +48,10 @@ def test_what_the_code_asks_for_is_there() -> None:
         "ingest.sql": ["store/ingest"],
         "ledger.sql": ["store/ledger"],
         "migrate.sql": ["store/migrate"],
-        "read.sql": ["store/fleet", "api/read"],
+        "agents.sql": ["store/agents"],
+        "read.sql": ["store/fleet", "api/read", "api/windows", "api/components"],
+        "series.sql": ["series/stored_series"],
+        "stored_windows.sql": ["export/stored_windows"],
     }.items():
         source = "".join(package.joinpath(f"{module}.py").read_text() for module in modules)
         for name in load_queries(file):

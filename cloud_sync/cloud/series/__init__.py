@@ -1,0 +1,1 @@
+"""Long signals as few points."""
