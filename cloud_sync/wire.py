@@ -53,7 +53,7 @@ class ChannelRecord(msgspec.Struct, frozen=True):
     thinned: float = 0.0
 
 
-class ReadingRange(msgspec.Struct, frozen=True, array_like=True):
+class ReadingRange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Readings with the numbers first … last, both inclusive, of one boot of the box. An array: no minor adds to it."""
 
     boot: str

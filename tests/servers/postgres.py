@@ -22,8 +22,10 @@ class PostgresServer:
 
     host = "127.0.0.1"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *settings: str) -> None:
+        """`settings` are options of the server, beside those that every test needs."""
         self._directory = directory
+        self._settings = settings
         account = server_account(directory)
         self._user = None if account is None else account.uid
         self._binaries = server_binaries(directory, account)
@@ -34,6 +36,11 @@ class PostgresServer:
             extra_groups=None if self._user is None else [],
         )  # fmt: skip
         self._process = self._first_start()
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps its databases."""
+        return self._directory / "data"
 
     @property
     def url(self) -> str:
@@ -67,6 +74,7 @@ class PostgresServer:
                 str(self._binaries / "postgres"), "-D", str(self._directory / "data"), "-p", str(port),
                 "-c", f"listen_addresses={self.host}", "-c", f"unix_socket_directories={self._directory}",
                 "-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=50", "-c", "timezone=UTC",
+                *self._settings,
             ]  # fmt: skip
             self._process = ServerProcess(command, port, log, death_signal=signal.SIGQUIT, user=self._user)
             try:

@@ -83,7 +83,7 @@ async def test_whatever_happens_to_those_who_wait_no_turn_is_lost() -> None:
         await asyncio.sleep(dice.choice([0, 0.001]))
         for task in dice.sample(tasks, 5):
             task.cancel()
-        await asyncio.wait(tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     assert (turns.running, turns.waiting) == (0, 0)
     async with turns.turn(5):
