@@ -68,10 +68,10 @@ class Fleet:
         """Sign it."""
         self.registry.publish(bundle, self.keys, now=datetime.now(UTC))
 
-    def box(self, machine: str, model: str) -> "FleetBox":
-        """A box that was enrolled for a machine and came with release 1 of the model."""
+    def box(self, machine: str, model: str, *, asks: str | None = None) -> "FleetBox":
+        """A box that was enrolled for a machine, came with release 1 of the model, and asks this URL for newer ones."""
         shipped = self.folder / f"{model}-1"
-        return FleetBox(self, machine, shipped if shipped.exists() else self.bundle(1, model))
+        return FleetBox(self, machine, shipped if shipped.exists() else self.bundle(1, model), asks)
 
     def close(self) -> None:
         """Stop the centre."""
@@ -82,14 +82,15 @@ class Fleet:
 class FleetBox:
     """One box: its slots, its updater, and what it sends."""
 
-    def __init__(self, fleet: Fleet, machine: str, shipped: Path) -> None:
+    def __init__(self, fleet: Fleet, machine: str, shipped: Path, asks: str | None = None) -> None:
         self.machine = machine
         folder = fleet.folder / "boxes" / machine
         folder.mkdir(parents=True)
         link = Link(fleet.centre.url)
         self.credential = enrol(link, fleet.centre.token(machine), machine, "0.1.0", "")
         write_credential(folder / "credential.json", self.credential)
-        self._client = link.open_blocking(10)
+        asked = asks or fleet.centre.url
+        self._client = Link(asked).open_blocking(10)
         self._url = fleet.centre.url
         self.models = Models(MACHINE, Slots(folder / "slots"), shipped, threads=1, probation_windows=2)
         self._diagnoser = self.models.start()
@@ -100,7 +101,7 @@ class FleetBox:
         updates = ModelUpdates(
             folder / "tuf",
             folder / "downloads",
-            f"{fleet.centre.url}/tuf",
+            f"{asked}/tuf",
             fleet.registry.root_path.read_bytes(),
             client=self._client,
             reference_time=clock.at_least,

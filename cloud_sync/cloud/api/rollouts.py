@@ -5,11 +5,12 @@ Roll-outs reach machines of all tenants: both must be of the whole centre.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path as FilePath
 from typing import Annotated
 
 import psycopg
-from fastapi import APIRouter, Path, Request, Security
+from fastapi import APIRouter, Path, Query, Request, Security
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud_sync.cloud.access.operators import Role, authorise
@@ -25,6 +26,7 @@ from cloud_sync.cloud.store.database import Database
 from edge_runtime.manifest import Version
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="of the roll-out")]
+Hours = Annotated[float, Query(gt=0, le=24 * 90, description="how far to look back; less on a large fleet")]
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 
 
@@ -77,10 +79,10 @@ def rollout_api(database: Database, repository: FilePath | None) -> APIRouter:
     @router.get(
         "/{number}/comparison", summary="Its version beside the others that ran meanwhile", responses=problems(404)
     )
-    async def comparison(request: Request, number: Number) -> Comparison:
+    async def comparison(request: Request, number: Number, hours: Hours = 24) -> Comparison:
         async with database.transaction() as connection:
             await authorise(connection, request, of_centre=True)
-            return await compare(connection, await store.find(connection, number))
+            return await compare(connection, await store.find(connection, number), timedelta(hours=hours))
 
     @router.post("/{number}/activate", summary="Begin with a planned roll-out, or go on with a paused one",
                  responses=problems(404, 409))  # fmt: skip

@@ -83,7 +83,7 @@ def publish(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign BUNDLE and offer it to every box that runs a model of its name."""
+    """Sign BUNDLE. Boxes that run a model of its name take it, by a roll-out where it ever had one."""
     signing_keys = Keys(keys, read_passphrase(passphrase_file))
     _show_published(Registry(repository).publish(bundle, signing_keys, now=_now()), as_json=as_json)
 
@@ -203,7 +203,8 @@ def _show_published(model: ModelTarget, *, as_json: bool) -> None:
     if as_json:
         typer.echo(model.model_dump_json())
         return
-    typer.echo(f"Published {model.name} {model.version}, release {model.release}. Boxes take it at their next check.")
+    typer.echo(f"Published {model.name} {model.version}, release {model.release}. Boxes take it at their next check,")
+    typer.echo(f"or by a roll-out at the centre: hydrosight-cloud rollout start {model.name} {model.version}")
 
 
 def _show_expiries(registry: Registry, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """`hydrosight-cloud rollout`: bring a signed model to the fleet, wave by wave."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,8 @@ RepositoryOption = Annotated[
     Path | None, typer.Option(help="Directory of the signed repository. Default: the setting tuf_repository.")
 ]
 
+_PRESSING = (Stage.FAILED, Stage.SILENT, Stage.WAITING, Stage.OFFERED, Stage.RUNNING)
+_MACHINES_SHOWN = 40
 _FIGURES = {
     "abstention": "not judged",
     "confidence": "confidence",
@@ -175,14 +178,19 @@ def roll_back(
 
 
 @app.command("compare")
-def compare_versions(number: Number, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def compare_versions(
+    number: Number,
+    hours: Annotated[float, typer.Option(help="How far to look back, to its beginning at most.", min=0.1)] = 168,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Compare its version with the other one of its split, or with all that ran meanwhile; canaries are left out.
 
     Intervals (95 %) count each machine once: windows of one machine are alike.
     """
 
     async def do(connection: psycopg.AsyncConnection) -> Comparison:
-        return await compare(connection, await store.find(connection, number))
+        return await compare(connection, await store.find(connection, number), timedelta(hours=hours))
 
     said = in_transaction(config, do)
     if as_json:
@@ -240,7 +248,10 @@ def _show(status: RolloutStatus, *, as_json: bool) -> None:
     )
     if status.machines:
         console.print(_stages(status))
-        console.print(_machines(status.machines))
+        pressing = sorted(status.machines, key=lambda one: _PRESSING.index(one.stage))
+        console.print(_machines(pressing[:_MACHINES_SHOWN]))
+        if len(pressing) > _MACHINES_SHOWN:
+            console.print(f"… and {len(pressing) - _MACHINES_SHOWN} more; --json shows all", highlight=False)
     for line in _next(status):
         console.print(line, highlight=False)
 

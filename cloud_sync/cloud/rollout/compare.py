@@ -1,5 +1,7 @@
 """What the database has to compare the versions of a roll-out by."""
 
+from datetime import timedelta
+
 import psycopg
 from psycopg.rows import class_row
 from pydantic import BaseModel
@@ -12,7 +14,7 @@ _QUERIES = load_queries("comparison.sql")
 
 
 class Comparison(BaseModel):
-    """The versions that diagnosed since a roll-out was set up, and what sets its own apart from each other one.
+    """The versions that diagnosed of late, and what sets that of the roll-out apart from each other one.
 
     Canaries were picked by hand and are left out; the other machines came to their version by lot.
 
@@ -26,9 +28,17 @@ class Comparison(BaseModel):
     verdicts: dict[str, dict[str, str]]
 
 
-async def compare(connection: psycopg.AsyncConnection, rollout: Rollout) -> Comparison:
-    """Compare a roll-out's version with the one it was set against, or with all others that ran meanwhile."""
-    values = {"model": rollout.model, "since": rollout.created_at, "left_out": list(rollout.canaries)}
+async def compare(connection: psycopg.AsyncConnection, rollout: Rollout, span: timedelta) -> Comparison:
+    """Compare a roll-out's version with the one it was set against, or with all others that ran meanwhile.
+
+    `span`: how far to look back; not beyond when it was set up.
+    """
+    values = {
+        "model": rollout.model,
+        "since": rollout.created_at,
+        "span": span,
+        "left_out": list(rollout.canaries),
+    }
     async with connection.cursor(row_factory=class_row(MachineFigures)) as cursor:
         await cursor.execute(_QUERIES["figures"], values)
         versions = compared(await cursor.fetchall())

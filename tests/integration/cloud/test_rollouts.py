@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,6 +17,7 @@ from edge_runtime.errors import HydrosightError
 from edge_runtime.slot_state import SlotAction
 from tests.fleet import Fleet, FleetBox
 from tests.rig.bad_bundles import changed_weights
+from tests.servers.file_server import FileServer
 from tests.servers.postgres import PostgresServer, fresh_database
 from tests.tiny_agent import MACHINE
 
@@ -202,6 +204,18 @@ def test_without_a_centre_that_answers_boxes_stay_with_what_they_run(
     finally:
         fleet.centre.start()
     assert boxes[0].check() == "1.2.0"
+
+
+def test_with_a_centre_from_before_roll_outs_a_box_stays_with_what_it_runs(
+    fleet: Fleet, model: str, tmp_path: Path
+) -> None:
+    (tmp_path / "tuf").symlink_to(fleet.folder / "repository")
+    with FileServer(tmp_path) as old_centre:
+        box = fleet.box(model, model, asks=old_centre.url)
+        assert box.check() == "1.1.0"
+        assert "doesn't say which model is for this box" in box.condition.message
+        assert "Upgrade the centre" in box.condition.hint
+        box.close()
 
 
 def test_what_is_not_signed_or_lower_than_the_fleet_has_is_not_rolled_out(

@@ -9,7 +9,7 @@ import pytest
 from cloud_sync.cloud.store.migrate import migrations
 from cloud_sync.cloud.store.queries import load_queries, read_sql
 
-AT_EVERY_START = {"hypertables.sql", "aggregates.sql"}
+AT_EVERY_START = {"hypertables.sql", "aggregates.sql", "isolation.sql"}
 QUERY_FILES = sorted(
     entry.name
     for entry in files("cloud_sync.cloud").joinpath("sql").iterdir()
