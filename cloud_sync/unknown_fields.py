@@ -101,7 +101,10 @@ def _fields(raw: bytes | Raw) -> dict[str, Raw]:
     head = memoryview(raw)
     if head[0] & ~_FIXMAP_COUNT != _FIXMAP and (head[0] != _MAP16 or int.from_bytes(head[1:3]) > MAX_FIELDS):
         raise WireError(f"a record has more than {MAX_FIELDS} fields", hint="Is the other end Hydrosight?")
-    return _MAP.decode(raw)
+    try:
+        return _MAP.decode(raw)
+    except UnicodeDecodeError as error:  # the typed decoder doesn't look at names that it doesn't know
+        raise WireError(f"the name of a field isn't text: {error}", hint="Is the other end Hydrosight?") from error
 
 
 def _key(said: Mapping[str, Raw], form: Form) -> str:

@@ -129,6 +129,15 @@ def test_what_a_newer_box_says_more_is_found_and_the_rest_understood(ahead: int)
     assert all(kept[name] == {"mood": mood} for name in LISTS if name != "windows")
 
 
+def test_a_field_whose_name_is_no_text_is_refused() -> None:
+    raw = msgspec.msgpack.encode({"boot": "b", "number": 1, "mood": 2}).replace(b"mood", b"m\xe4od")
+
+    parse_batch(raw)  # passes over names that it doesn't know
+
+    with pytest.raises(WireError, match="isn't text"):
+        unknown_fields(raw)
+
+
 def test_words_that_are_new_in_a_diagnosis_are_kept() -> None:
     batch = decode_batch(golden(WIRE_MINOR))
     record = batch.diagnoses[0]
