@@ -33,6 +33,9 @@ WIRE_MINOR = 6
 CONTENT_TYPE = "application/vnd.hydrosight.batch+msgpack+zstd"
 MAX_COMPRESSED_BYTES = 8 * 2**20
 MAX_BATCH_BYTES = 64 * 2**20
+MAX_RATIO = 200
+"""Of decompression. Signals reach 3 to 10; constants, of a machine at rest, more, but not so many megabytes of them:"""
+ANY_RATIO_BYTES = 16 * 2**20
 _CHUNK_BYTES = 2**20
 _MAX_WINDOW_BYTES = 8 * 2**20
 """What every zstd decoder should support (RFC 8878, 3.1.1.1.2), and as much memory as a frame may ask for."""
@@ -283,20 +286,22 @@ def decompress_batch(body: bytes) -> bytes:
 
     Raises:
         WireError: not zstd.
-        MessageTooLargeError: larger than MAX_BATCH_BYTES once decompressed.
+        MessageTooLargeError: larger than MAX_BATCH_BYTES once decompressed, or than ANY_RATIO_BYTES and by more than
+            MAX_RATIO larger than it was.
     """
     try:
         zstandard.get_frame_parameters(body)  # an empty body would pass for no frames at all
         reader = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).stream_reader(
             body, read_across_frames=True
         )
+        max_size = min(max(MAX_RATIO * len(body), ANY_RATIO_BYTES), MAX_BATCH_BYTES)
         chunks, size = [], 0
         while chunk := reader.read(_CHUNK_BYTES):
             chunks.append(chunk)
             size += len(chunk)
-            if size > MAX_BATCH_BYTES:
+            if size > max_size:
                 raise MessageTooLargeError(
-                    f"batch is over {MAX_BATCH_BYTES} bytes once decompressed",
+                    f"batch is over {max_size} bytes once decompressed",
                     hint="Send smaller batches, encoded with cloud_sync.wire.encode_batch.",
                 )
     except zstandard.ZstdError as error:

@@ -1,12 +1,22 @@
 """Batches on the wire: in one frame or in many, and whatever else may come."""
 
+import random
+from contextlib import nullcontext
+
 import msgspec
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_sync.wire import MAX_BATCH_BYTES, WindowRecord, decode_batch, encode_batch
+from cloud_sync.wire import (
+    ANY_RATIO_BYTES,
+    MAX_BATCH_BYTES,
+    WindowRecord,
+    decode_batch,
+    decompress_batch,
+    encode_batch,
+)
 from edge_runtime.errors import MessageTooLargeError, WireError
 from tests.servers.batches import make_batch
 
@@ -45,3 +55,21 @@ def test_many_small_frames_that_grow_too_large_together_are_refused() -> None:
     frame = zstandard.ZstdCompressor().compress(bytes(MAX_BATCH_BYTES // 4))
     with pytest.raises(MessageTooLargeError):
         decode_batch(frame * 5)
+
+
+@pytest.mark.parametrize(
+    ("size", "padding", "allowed"),
+    [(ANY_RATIO_BYTES - 100, 0, True), (ANY_RATIO_BYTES + 1, 0, False), (ANY_RATIO_BYTES + 1, 2**17, True)],
+    ids=["small enough for any ratio", "too much from too little", "a ratio that occurs"],
+)
+def test_many_megabytes_from_a_few_bytes_are_refused(size: int, padding: int, allowed: bool) -> None:
+    body = zstandard.compress(bytes(size) + random.Random(1).randbytes(padding))
+
+    with nullcontext() if allowed else pytest.raises(MessageTooLargeError):
+        assert len(decompress_batch(body)) == size + padding
+
+
+def test_a_frame_may_not_ask_for_more_memory_than_every_decoder_should_have() -> None:
+    """A window of 128 MiB around one byte, by hand (RFC 8878, 3.1.1)."""
+    with pytest.raises(WireError, match="memory"):
+        decompress_batch(b"\x28\xb5\x2f\xfd" + bytes([0, 17 << 3]) + b"\x09\x00\x00\x80")
