@@ -105,8 +105,9 @@ def _cpu_s(*, here: bool) -> dict[str, float]:
         with process.oneshot():
             words = " ".join(process.cmdline())
             times = process.cpu_times()
+            ended_s = times.children_user + times.children_system  # such as a connection's that was closed
         name = "database" if "postgres" in words else "workers" if "spawn" in words else "server"
-        used[name] = used.get(name, 0.0) + times.user + times.system
+        used[name] = used.get(name, 0.0) + times.user + times.system + ended_s
     return used
 
 

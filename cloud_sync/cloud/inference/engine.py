@@ -42,7 +42,7 @@ class InferenceEngine:
     ) -> None:
         self._batcher: Batcher[str, _Work] = Batcher(limits)
         self._metrics = metrics
-        self._processes = processes
+        self._processes = processes if find_spec("onnxruntime") else 0
         self._start_pool = start_pool or _start_pool
         self._pool: Executor | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -58,7 +58,7 @@ class InferenceEngine:
             RefusedError: this server doesn't diagnose (501).
             HydrosightError: the machine file is wrong, or the model fails on it.
         """
-        if not self._processes or find_spec("onnxruntime") is None:
+        if not self._processes:
             raise RefusedError(
                 "this server doesn't diagnose windows",
                 status=501,

@@ -1,6 +1,6 @@
 """The windows of the database, as inference takes them. On the connection of whoever was authorised."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -47,10 +47,9 @@ async def window_at(connection: psycopg.AsyncConnection, machine: str, time: dat
     Raises:
         RefusedError: there is none (404).
     """
-    found = _windows(machine, await _rows(connection, "window_at", machine=machine, time=time))
-    for item in found:
-        if time is None or microseconds(time) < item.window.end_us:
-            return item
+    found = await _found(connection, machine, await _rows(connection, "window_at", machine=machine, time=time))
+    if found and (time is None or microseconds(time) < found[0].window.end_us):
+        return found[0]
     raise RefusedError(
         f"machine {machine!r} has no window" + ("" if time is None else f" at {time.isoformat()}"),
         status=404,
@@ -65,7 +64,7 @@ async def window_page(
     read = await _rows(connection, "window_page", machine=machine, since=since, until=until, rows=rows)
     if len(read) == rows and read[0][0] != read[-1][0]:
         read = [row for row in read if row[0] != read[-1][0]]
-    return list(_windows(machine, read))
+    return await _found(connection, machine, read)
 
 
 async def _rows(connection: psycopg.AsyncConnection, query: str, **values: object) -> list[tuple[Any, ...]]:
@@ -74,13 +73,17 @@ async def _rows(connection: psycopg.AsyncConnection, query: str, **values: objec
         return await cursor.fetchall()
 
 
-def _windows(machine: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[FoundWindow]:
+async def _found(
+    connection: psycopg.AsyncConnection, machine: str, rows: Sequence[tuple[Any, ...]]
+) -> list[FoundWindow]:
+    """The windows of these rows, which come in order of time."""
+    if not rows:
+        return []
+    span = {"first": rows[0][0], "last": rows[-1][0]}
+    baselines: dict[datetime, int] = dict(await _rows(connection, "box_baselines", machine=machine, **span))
+    found = []
     for (start, end), channels in groupby(rows, key=lambda row: (row[0], row[1])):
-        parts = list(channels)
-        window = StoredWindow(
-            machine,
-            microseconds(start),
-            microseconds(end),
-            {name: (step, samples) for _, _, name, step, samples, _ in parts},
-        )
-        yield FoundWindow(window, parts[0][5])
+        signals = {sensor: (step_us, samples) for _, _, sensor, step_us, samples in channels}
+        window = StoredWindow(machine, microseconds(start), microseconds(end), signals)
+        found.append(FoundWindow(window, baselines.get(start)))
+    return found

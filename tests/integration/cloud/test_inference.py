@@ -5,13 +5,17 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from agent.store.records import window_record
 from cloud_sync.cloud.inference.answer import InferenceAnswer, LackKind
+from cloud_sync.cloud.registry.keys import Keys, create_keys
+from cloud_sync.cloud.registry.models import Registry
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import Batch, DiagnosisRecord
@@ -174,3 +178,39 @@ def test_what_was_done_is_in_the_metrics(fleet: Fleet):
     assert float(values["hydrosight_centre_inference_seconds_count"]) >= 1
     assert float(values["hydrosight_centre_inference_batch_windows_sum"]) >= 1
     assert float(values['hydrosight_centre_inference_waiting{lane="single"}']) == 0
+
+
+def test_a_worker_that_is_killed_costs_its_windows_a_retry_and_no_more(fleet: Fleet):
+    assert fleet.infer(machine="tiny").status_code == 200
+    workers = [
+        process for process in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(process.cmdline())
+    ]
+    assert workers
+    for process in workers:
+        process.kill()
+    answers = [fleet.infer(machine="tiny") for _ in range(2)]
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
+    assert answers[-1].status_code == 200
+
+
+def test_the_model_is_the_signed_one_that_serves_the_machine(fleet: Fleet, tmp_path: Path):
+    create_keys(tmp_path / "keys")
+    keys, now = Keys(tmp_path / "keys"), datetime.now(UTC)
+    registry = Registry.create(tmp_path / "repository", keys, now=now)
+    settings = {"tuf_repository": str(tmp_path / "repository"), "inference_processes": "1"}
+    centre = Centre(fleet.centre.database_url, tmp_path / "centre.log", **settings)
+    try:
+        url = f"{centre.url}/api/v1/inference"
+        headers = fleet.viewer.headers
+        none_yet = httpx.post(url, json={"machine": "tiny"}, headers=headers)
+        assert (none_yet.status_code, none_yet.json()["detail"]) == (409, "no model serves machine 'tiny'")
+        for release, bias in ((1, 0.0), (2, -9.0)):
+            name = f"bundle-{release}"
+            bundle = build_tiny_bundle(tmp_path / name, version=f"{release}.0.0", release=release, level_bias=bias)
+            registry.publish(bundle, keys, now=now)
+            answer = httpx.post(url, json={"machine": "tiny"}, headers=headers, timeout=30)
+            model = answer.json()["diagnosis"]["model"]
+            assert (model["version"], model["sha256"]) == (f"{release}.0.0", open_bundle(bundle).sha256)
+    finally:
+        centre.stop()
