@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cloud_sync.cloud.access.enrolment import create_token
-from cloud_sync.cloud.cli import access, audit, database, export, labels, models, operators, rollouts, settings
+from cloud_sync.cloud.cli import access, audit, database, export, infer, labels, models, operators, rollouts, settings
 from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, audited, in_transaction
 from cloud_sync.cloud.logs import configure_logs
@@ -33,6 +33,7 @@ app.add_typer(rollouts.app, name="rollout")
 app.add_typer(settings.app, name="settings")
 app.command("audit")(audit.audit)
 app.command("export")(export.export)
+app.command("infer")(infer.infer)
 
 
 @app.command()

@@ -43,6 +43,7 @@ class Fleet:
     centre: Centre
     viewer: httpx.Client
     said: tuple[Diagnosis, ...]
+    bundle: Path
 
     def infer(self, **asked: object) -> httpx.Response:
         return self.viewer.post("/api/v1/inference", json=asked)
@@ -71,7 +72,7 @@ def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         viewer = stack.enter_context(httpx.Client(base_url=centre.url, headers=headers, timeout=30))
         said = send_windows(centre, "tiny", bundle, WINDOWS)
         send_windows(centre, "other", bundle, 3)
-        yield Fleet(centre, viewer, said)
+        yield Fleet(centre, viewer, said, bundle)
 
 
 def send_windows(centre: Centre, machine: str, bundle: Path, count: int) -> tuple[Diagnosis, ...]:
@@ -178,6 +179,17 @@ def test_what_was_done_is_in_the_metrics(fleet: Fleet):
     assert float(values["hydrosight_centre_inference_seconds_count"]) >= 1
     assert float(values["hydrosight_centre_inference_batch_windows_sum"]) >= 1
     assert float(values['hydrosight_centre_inference_waiting{lane="single"}']) == 0
+
+
+def test_the_command_says_the_same_as_the_server(fleet: Fleet, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HYDROSIGHT_INFERENCE_BUNDLE", str(fleet.bundle))
+    span = ("--start", minute(3), "--end", minute(5))
+    *lines, last = fleet.centre.run("infer", "tiny", *span, "--json").stdout.splitlines()
+    found = [InferenceAnswer.model_validate(json.loads(line)["answer"]).diagnosis for line in lines]
+    assert [as_at_the_box(item) for item in found] == [as_at_the_box(item) for item in fleet.said[3:5]]
+    assert json.loads(last) == {"done": {"windows": 2, "failed": 0}}
+    wrong = fleet.centre.run("infer", "tiny", "--start", minute(3))
+    assert (wrong.returncode, "belong together" in wrong.stderr) == (2, True)
 
 
 def test_a_worker_that_is_killed_costs_its_windows_a_retry_and_no_more(fleet: Fleet):
