@@ -57,7 +57,7 @@ class CloudSettings(BaseSettings):
         head_bytes: a request's line and headers at most.
         keep_alive_s: a connection without requests is closed.
         inference_bundle: folder of the model that diagnoses all machines' windows here, instead of the signed ones.
-        inference_processes: that diagnose; each takes a core and about 150 MB. 0: this server doesn't.
+        inference_processes: that diagnose; each takes a core and about 200 MB. 0: this server doesn't.
         inference_max_batch: windows that are diagnosed together at most.
         inference_max_wait_ms: how long one waits for others while a process is free; more than 0 pays on a GPU.
         inference_max_waiting: windows that wait for single requests, and as many for ranges; more are refused.
