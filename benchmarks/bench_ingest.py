@@ -2,7 +2,8 @@
 
 Windows of the rig, in batches as large as a box seals them, into a PostgreSQL that syncs to disk. COPY is the fastest
 way into PostgreSQL that there is: no HTTP, no decompression, no checks, no receipt, no duplicates refused. Both write
-the same table with the same key, a transaction a batch, in turns.
+the same table with the same key, a transaction a batch, in turns. The last column compares processor time, of all
+that take part: it says what ingest costs also where other work keeps the processors busy.
 
     python benchmarks/bench_ingest.py
 """
@@ -11,12 +12,14 @@ import asyncio
 import statistics
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import psycopg
 from rich.console import Console
 from rich.table import Table
@@ -38,17 +41,17 @@ from tests.servers.centre import Centre
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 ROUNDS = 5
-BATCHES = 12
 MINUTE_US = 60_000_000
 
 
 @dataclass(frozen=True)
 class Load:
-    """Windows of one kind, and how many of them a batch holds."""
+    """Windows of one kind, how many of them a batch holds, and how many batches there are."""
 
     title: str
     windows: list[Window]
     windows_per_batch: int
+    batches: int
 
     def batch(self, machine: str, number: int) -> Batch:
         """Batch `number`, of other minutes than any other's."""
@@ -64,51 +67,77 @@ class Load:
         return Window(machine, k * MINUTE_US, (k + 1) * MINUTE_US, channels)
 
 
-def load(title: str, recording_name: str, windows_per_batch: int) -> Load:
+def load(title: str, recording_name: str, windows_per_batch: int, batches: int) -> Load:
     """All labelled windows of a shipped recording."""
     machine = load_machine(CONFIGS / "machines" / "zema.yaml")
     recording = read_recording(CONFIGS / "recordings" / recording_name)
     windows = [cut_window(machine, recording.series, row.start_us, row.end_us) for row in recording.labels]
-    return Load(title, windows, windows_per_batch)
+    return Load(title, windows, windows_per_batch, batches)
 
 
-def copy_rate(url: str, batches: list[Batch]) -> float:
-    """Samples a second by COPY from rows that are ready."""
+@dataclass(frozen=True)
+class Effort:
+    """What it took to bring samples in: seconds on the clock, and of all processors together."""
+
+    samples: int
+    wall_s: float
+    cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """Samples a second."""
+        return self.samples / self.wall_s
+
+
+def cpu_s() -> float:
+    """Processor time so far of this process, of those that it has started, and of those that they have."""
+    own = psutil.Process()
+    return sum(sum(process.cpu_times()[:4]) for process in (own, *own.children(recursive=True)))
+
+
+def copy_rows(url: str, batches: list[Batch]) -> Effort:
+    """By COPY, from rows that are ready."""
     parts = [rows_of(batch, batch.windows[0].machine) for batch in batches]
     with psycopg.connect(url) as connection:
         register_float32_arrays(connection)
         connection.execute("DROP TABLE IF EXISTS bare")
         connection.execute("CREATE TABLE bare (LIKE windows INCLUDING ALL)")
         connection.commit()
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), cpu_s()
         for rows in parts:
             with connection.cursor().copy("COPY bare FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["text", "timestamptz", "text", "timestamptz", "int8", "float4[]"])
                 for row in rows.windows:
                     copy.write_row(row)
             connection.commit()
-        return sum(rows.samples for rows in parts) / (time.perf_counter() - started)
+        return Effort(sum(rows.samples for rows in parts), time.perf_counter() - started, cpu_s() - busy)
 
 
-async def http_rate(centre: Centre, credentials: dict[str, str], bodies: dict[str, list[bytes]], samples: int) -> float:
-    """Samples a second from boxes that each send their batches one after the other."""
+async def send_all(centre: Centre, credentials: dict[str, str], bodies: dict[str, list[bytes]], samples: int) -> Effort:
+    """By HTTP, from boxes that are connected and send their batches one after the other."""
+    async with AsyncExitStack() as connections:
+        clients = {}
+        for machine, credential in credentials.items():
+            headers = {"Authorization": f"Bearer {credential}", "Content-Type": CONTENT_TYPE}
+            clients[machine] = await connections.enter_async_context(
+                httpx.AsyncClient(base_url=centre.url, headers=headers, timeout=120)
+            )
+            await clients[machine].post("/api/v1/ingest", content=encode_batch(Batch("hello", 0)))
 
-    async def send(machine: str) -> None:
-        headers = {"Authorization": f"Bearer {credentials[machine]}", "Content-Type": CONTENT_TYPE}
-        async with httpx.AsyncClient(base_url=centre.url, headers=headers, timeout=120) as client:
+        async def send(machine: str) -> None:
             for body in bodies[machine]:
-                answer = await client.post("/api/v1/ingest", content=body)
+                answer = await clients[machine].post("/api/v1/ingest", content=body)
                 assert answer.json()["duplicate"] is False, answer.text
 
-    started = time.perf_counter()
-    await asyncio.gather(*(send(machine) for machine in bodies))
-    return samples / (time.perf_counter() - started)
+        started, busy = time.perf_counter(), cpu_s()
+        await asyncio.gather(*(send(machine) for machine in bodies))
+        return Effort(samples, time.perf_counter() - started, cpu_s() - busy)
 
 
-async def measure(url: str, centre: Centre, kind: Load, boxes: int) -> tuple[float, float, float]:
-    """Median samples a second by HTTP and by COPY, and the median of their ratio within a round."""
+async def measure(url: str, centre: Centre, kind: Load, boxes: int) -> tuple[float, float, float, float]:
+    """Median samples a second by HTTP and by COPY, and medians of a round's ratios, of these and of CPU time."""
     machines = [f"rig-{k}" for k in range(boxes)]
-    http, copied = [], []
+    http, copied = list[Effort](), list[Effort]()
     for _ in range(ROUNDS):
         async with await psycopg.AsyncConnection.connect(url) as connection:
             await connection.execute("TRUNCATE windows, receipts")
@@ -116,29 +145,35 @@ async def measure(url: str, centre: Centre, kind: Load, boxes: int) -> tuple[flo
         credentials = {
             m: (await asyncio.to_thread(enrol, Link(centre.url), tokens[m], m, "1", "")).credential for m in machines
         }
-        batches = {m: [kind.batch(m, n) for n in range(BATCHES // boxes)] for m in machines}
+        batches = {m: [kind.batch(m, n) for n in range(kind.batches // boxes)] for m in machines}
         bodies = {m: [encode_batch(batch) for batch in items] for m, items in batches.items()}
         everything = [batch for items in batches.values() for batch in items]
         samples = sum(rows_of(batch, batch.windows[0].machine).samples for batch in everything)
-        copied.append(await asyncio.to_thread(copy_rate, url, everything))
-        http.append(await http_rate(centre, credentials, bodies, samples))
-    ratio = statistics.median(h / c for h, c in zip(http, copied, strict=True))
-    return statistics.median(http), statistics.median(copied), ratio
+        copied.append(await asyncio.to_thread(copy_rows, url, everything))
+        http.append(await send_all(centre, credentials, bodies, samples))
+    rounds = list(zip(http, copied, strict=True))
+    return (
+        statistics.median(effort.rate for effort in http),
+        statistics.median(effort.rate for effort in copied),
+        statistics.median(h.rate / c.rate for h, c in rounds),
+        statistics.median(h.cpu_s / c.cpu_s for h, c in rounds),
+    )
 
 
 async def compare(folder: Path) -> Table:
     """Measure with servers that keep their files in `folder`."""
-    table = Table("windows", "boxes", "ingest, samples/s", "bare COPY, samples/s", "ingest / COPY")
+    table = Table("windows", "boxes", "ingest, samples/s", "bare COPY, samples/s", "ingest / COPY", "processor time")
     for column in table.columns[1:]:
         column.justify = "right"
     async with Processes() as processes:
         postgres = await Postgres.start(processes, folder / "postgres")
-        centre = await asyncio.to_thread(Centre, postgres.url, folder / "centre.log")
+        centre = await asyncio.to_thread(Centre, postgres.url, folder / "centre.log", box_requests_per_minute="0")
         try:
-            for kind in (load("native rates (100, 10, 1 Hz)", "zema-full-rate", 24), load("1 Hz", "zema-sample", 60)):
+            for kind in (load("100, 10, 1 Hz", "zema-full-rate", 24, 12), load("1 Hz", "zema-sample", 60, 48)):
                 for boxes in (1, 4):
-                    http, copied, ratio = await measure(postgres.url, centre, kind, boxes)
-                    table.add_row(kind.title, str(boxes), f"{http:,.0f}", f"{copied:,.0f}", f"{ratio:.0%}")
+                    http, copied, ratio, effort = await measure(postgres.url, centre, kind, boxes)
+                    figures = (f"{http:,.0f}", f"{copied:,.0f}", f"{ratio:.0%}", f"{effort:.1f} times")
+                    table.add_row(kind.title, str(boxes), *figures)
         finally:
             await asyncio.to_thread(centre.stop)
     return table

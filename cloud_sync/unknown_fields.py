@@ -3,7 +3,7 @@
 Values aren't looked into: they stay the msgpack that they are, until a later version of this program knows them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import get_args
@@ -38,7 +38,7 @@ _IDENTITY: Mapping[Form, tuple[str, ...]] = {
 }
 _MAP = msgspec.msgpack.Decoder(dict[str, Raw])
 _ARRAY = msgspec.msgpack.Decoder(list[Raw])
-_FIXMAP, _FIXMAP_COUNT, _MAP16 = 0x80, 0x0F, 0xDE  # https://github.com/msgpack/msgpack/blob/master/spec.md
+_FIXMAP, _FIXMAP_LAST, _MAP16 = 0x80, 0x8F, 0xDE  # https://github.com/msgpack/msgpack/blob/master/spec.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +88,18 @@ def _found(record: str, form: Form, said: Mapping[str, Raw], lists: Sequence[tup
 
 def _beyond(said: Mapping[str, Raw], form: Form) -> dict[str, Raw]:
     known = _known(form)
-    return {} if said.keys() <= known else {name: value for name, value in said.items() if name not in known}
+    return {name: value for name, value in said.items() if name not in known} if said.keys() - known else {}
 
 
-def _records(said: Mapping[str, Raw], name: str) -> Iterator[dict[str, Raw]]:
-    if name in said:
-        for record in _ARRAY.decode(said[name]):
-            yield _fields(record)
+def _records(said: Mapping[str, Raw], name: str) -> Iterable[dict[str, Raw]]:
+    if name not in said:
+        return ()
+    return [_fields(record) for record in _ARRAY.decode(said[name])]
 
 
 def _fields(raw: bytes | Raw) -> dict[str, Raw]:
     head = memoryview(raw)
-    if head[0] & ~_FIXMAP_COUNT != _FIXMAP and (head[0] != _MAP16 or int.from_bytes(head[1:3]) > MAX_FIELDS):
+    if not _FIXMAP <= head[0] <= _FIXMAP_LAST and (head[0] != _MAP16 or int.from_bytes(head[1:3]) > MAX_FIELDS):
         raise WireError(f"a record has more than {MAX_FIELDS} fields", hint="Is the other end Hydrosight?")
     try:
         return _MAP.decode(raw)

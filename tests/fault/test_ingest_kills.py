@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,8 @@ from cloud_sync.edge.gate import Gate, Limits
 from cloud_sync.edge.link import Link
 from cloud_sync.edge.retry import RetryPolicy
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
+from cloud_sync.wire import encode_batch
+from tests.integration.cloud.conftest import send
 from tests.memory_outbox import MemoryOutbox, sealed
 from tests.servers.batches import SENSORS, make_batch
 from tests.servers.centre import Centre
@@ -24,6 +27,8 @@ from tests.servers.postgres import PostgresServer, fresh_database
 
 BATCHES = 150
 WINDOWS = 2
+SHARED_BATCHES = 40
+"""Of each box, where several boxes or servers share the work."""
 ENROLMENT = {"token": "hse_000000000000_AAAA", "machine": "rig", "agent_version": "1"}
 
 
@@ -80,6 +85,88 @@ def _kill_at_random(dice: random.Random, centre: Centre, postgres: PostgresServe
         victim.start()
         kills += 1
     return kills
+
+
+@pytest.mark.slow
+def test_several_boxes_while_the_database_is_killed(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    """What each was acknowledged is there when it was acknowledged, and all of it in the end."""
+    machines = ("rig", "press", "crane")
+    with fresh_database(postgres_server.url) as url, ThreadPoolExecutor(len(machines)) as boxes:
+        centre = Centre(url, tmp_path / "centre.log", box_requests_per_minute="0")
+        try:
+            credentials = [
+                enrol(Link(centre.url), centre.token(machine), machine, "1", "").credential for machine in machines
+            ]
+            sending = [
+                boxes.submit(_send_until_acknowledged, [centre.url], credential, machine)
+                for machine, credential in zip(machines, credentials, strict=True)
+            ]
+            dice = random.Random(7)
+            for _ in range(4):
+                time.sleep(dice.uniform(0.1, 0.4))
+                postgres_server.kill()
+                time.sleep(dice.uniform(0, 0.2))
+                postgres_server.start()
+            unanswered = sum(job.result(250) for job in sending)
+        finally:
+            postgres_server.start()
+            centre.stop()
+        assert unanswered > 0
+        _assert_each_batch_once(url, machines)
+
+
+@pytest.mark.slow
+def test_a_replica_is_killed_during_a_batch_and_the_other_takes_it(postgres_url: str, tmp_path: Path) -> None:
+    """Both may have written it: the one that dies before or after its commit, the other when it is sent again."""
+    replicas = [Centre(postgres_url, tmp_path / f"replica-{k}.log", box_requests_per_minute="0") for k in range(2)]
+    with ThreadPoolExecutor(1) as box:
+        try:
+            credential = enrol(Link(replicas[0].url), replicas[0].token("rig"), "rig", "1", "").credential
+            urls = [replica.url for replica in replicas]
+            sending = box.submit(_send_until_acknowledged, urls, credential, "rig")
+            dice = random.Random(8)
+            kills = 0
+            while not sending.done() and kills < 3:
+                time.sleep(dice.uniform(0.05, 0.3))
+                replicas[kills % 2].kill()
+                replicas[kills % 2].start()
+                kills += 1
+            unanswered = sending.result(250)
+        finally:
+            for replica in replicas:
+                replica.stop()
+    assert unanswered > 0
+    _assert_each_batch_once(postgres_url, ("rig",))
+
+
+def _send_until_acknowledged(urls: list[str], credential: str, machine: str) -> int:
+    """Each batch to one server after the other until one acknowledges it; how many tries came to nothing."""
+    unanswered, deadline = 0, time.monotonic() + 240
+    for number in range(SHARED_BATCHES):
+        body = encode_batch(make_batch(machine, number, windows=WINDOWS))
+        for attempt in count():
+            try:
+                answer = send(urls[(number + attempt) % len(urls)], credential, body)
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.status_code == 200:
+                break
+            assert answer is None or answer.status_code == 503, answer.text
+            assert time.monotonic() < deadline, f"batch {number} of {machine} isn't taken"
+            unanswered += 1
+            time.sleep(0.05)
+    return unanswered
+
+
+def _assert_each_batch_once(url: str, machines: tuple[str, ...]) -> None:
+    of_one_batch = {"windows": WINDOWS * len(SENSORS), "diagnoses": WINDOWS, "alerts": 1, "gaps": 1}
+    with psycopg.connect(url) as connection:
+        for machine in machines:
+            receipts = "SELECT count(*) FROM receipts JOIN agents ON id = agent WHERE machine = %s"
+            assert connection.execute(receipts, (machine,)).fetchone() == (SHARED_BATCHES,)
+            for table, rows in of_one_batch.items():
+                found = connection.execute(f"SELECT count(*) FROM {table} WHERE machine = %s", (machine,)).fetchone()
+                assert found == (SHARED_BATCHES * rows,), (machine, table)
 
 
 def test_a_database_that_is_down_is_said_once_and_its_return_once(

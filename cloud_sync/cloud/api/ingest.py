@@ -7,6 +7,7 @@ from datetime import timedelta
 import msgspec
 import structlog
 from fastapi import APIRouter, Request, Response, Security
+from starlette.requests import ClientDisconnect
 
 from cloud_sync.box_time import HEADER, BoxTime
 from cloud_sync.cloud.access import credentials
@@ -68,7 +69,7 @@ def ingest_api(database: Database, settings: CloudSettings, load: IngestLoad, me
             )
             _check_form(request)
             async with load.bodies.turn(_declared_size(request)):
-                body = await request.body()
+                body = await _whole_body(request)
                 started = time.monotonic()
                 async with load.turns.turn():
                     raw = await asyncio.to_thread(decompress_batch, body)
@@ -94,6 +95,13 @@ def ingest_api(database: Database, settings: CloudSettings, load: IngestLoad, me
 def _check_form(request: Request) -> None:
     if request.headers.get("content-type", "").partition(";")[0].strip() != CONTENT_TYPE:
         raise RefusedError("the body isn't a batch", status=415, hint=f"Send it as Content-Type: {CONTENT_TYPE}")
+
+
+async def _whole_body(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise RefusedError("the connection ended within the body", status=400, hint="Send it again, whole.") from error
 
 
 def _declared_size(request: Request) -> int:

@@ -6,6 +6,7 @@ Rows come sorted by key, so that two transactions with the same rows take their 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +96,9 @@ class UnknownRow(NamedTuple):
     fields: bytes
 
 
+_first_three = itemgetter(0, 1, 2)
+
+
 @dataclass(frozen=True, slots=True)
 class BatchRows:
     """All rows of one batch."""
@@ -150,10 +154,6 @@ def rows_of(batch: Batch, machine: str, unknown: Sequence[UnknownFields] = ()) -
     )
 
 
-def _first_three(row: tuple[object, ...]) -> tuple[object, ...]:
-    return row[:3]
-
-
 def _window(index: int, record: WindowRecord) -> list[WindowRow]:
     where = f"windows.{index}"
     start = time_of(record.start_us, f"{where}.start_us")
@@ -161,10 +161,9 @@ def _window(index: int, record: WindowRecord) -> list[WindowRow]:
     if start >= end:
         raise unfit(where, f"ends at {end.isoformat()}, not after its start {start.isoformat()}")
     return [
-        WindowRow(
-            record.machine, start, channel.sensor, end, channel.step_us, _samples(channel, f"{where}.channels.{i}")
-        )
+        WindowRow(record.machine, start, channel.sensor, end, channel.step_us, np.frombuffer(channel.values, "<f4"))
         for i, channel in enumerate(record.channels)
+        if _is_channel(channel, where, i)
     ]
 
 
@@ -184,14 +183,17 @@ def _readings(index: int, record: WindowRecord) -> ReadingsRow:
     )
 
 
-def _samples(channel: ChannelRecord, where: str) -> npt.NDArray[np.float32]:
+def _is_channel(channel: ChannelRecord, where: str, index: int) -> bool:
+    """True, or it says why not; there are thousands in a batch, so words are made only then."""
     if not channel.sensor or len(channel.sensor) > 64 or "\0" in channel.sensor:
-        raise unfit(where, f"sensor is {channel.sensor[:20]!r}, a name of 1 to 64 characters is needed")
-    if not 0 < channel.step_us <= MAX_INT64:
-        raise unfit(where, f"step_us is {channel.step_us}, a positive number is needed")
-    if len(channel.values) % 4:
-        raise unfit(where, f"values are {len(channel.values)} bytes, float32 need a multiple of 4")
-    return np.frombuffer(channel.values, "<f4")
+        what = f"sensor is {channel.sensor[:20]!r}, a name of 1 to 64 characters is needed"
+    elif not 0 < channel.step_us <= MAX_INT64:
+        what = f"step_us is {channel.step_us}, a positive number is needed"
+    elif len(channel.values) % 4:
+        what = f"values are {len(channel.values)} bytes, float32 need a multiple of 4"
+    else:
+        return True
+    raise unfit(f"{where}.channels.{index}", what)
 
 
 def _diagnosis(index: int, record: DiagnosisRecord) -> tuple[DiagnosisRow, list[ComponentRow]]:
