@@ -57,7 +57,7 @@ FROM timescaledb_information.hypertable_columnstore_settings JOIN pg_class ON pg
 WHERE relnamespace = current_schema::regnamespace AND segmentby IS NOT NULL
 UNION ALL
 SELECT 'aggregate', view_name, view_name,
-       format('%s; real time %s', replace(view_definition, quote_ident(current_schema) || '.', ''),
+       format('%s, real time %s', replace(view_definition, quote_ident(current_schema) || '.', ''),
               NOT materialized_only)
 FROM timescaledb_information.continuous_aggregates WHERE view_schema = current_schema
 UNION ALL
