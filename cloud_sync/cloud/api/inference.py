@@ -40,6 +40,8 @@ from edge_runtime.machine import Name
 _log = structlog.get_logger(__name__)
 
 MOST_MACHINES = 100
+_RANGE_PATIENCE = 6
+"""So many times as long as a single window those of a range wait: nobody looks at them meanwhile."""
 _CLIENT_LEFT = 499  # nobody reads it; nginx's number for it
 
 Result = TypeVar("Result")
@@ -124,7 +126,7 @@ def inference_api(
                 return await item.page(connection, since)
 
         async def infer(job: Job) -> bytes:
-            return await engine.infer(job, Lane.RANGE, settings.inference_timeout_s)
+            return await engine.infer(job, Lane.RANGE, _RANGE_PATIENCE * settings.inference_timeout_s)
 
         turn = ExitStack()
         turn.enter_context(ranges_at_once.turn())
