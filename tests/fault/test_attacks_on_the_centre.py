@@ -119,8 +119,8 @@ def test_a_body_that_trickles_is_told_in_time(target: Target) -> None:
 
 def test_more_connections_than_there_may_be_are_told_to_come_again(target: Target) -> None:
     with contextlib.ExitStack() as opened:
-        idle = [opened.enter_context(target.connect()) for _ in range(20)]
-        for connection in idle:
+        for _ in range(20):
+            connection = opened.enter_context(target.connect())
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: c\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         answer = httpx.get(f"{target.centre.url}/health/live")
