@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from cloud_sync.cloud.access.scope import OperatorScope
 from cloud_sync.cloud.access.secret import Secret, SecretKind, bearer
+from cloud_sync.cloud.access.tenants import check_machines, no_tenant
 from cloud_sync.cloud.store.queries import load_queries
 from edge_runtime.errors import ConfigurationError, CredentialError, RefusedError
 
@@ -43,10 +44,18 @@ class Operator:
 
 
 class OperatorStatus(BaseModel):
-    """An operator in force; `expires_at` is null for one that doesn't expire."""
+    """An operator in force.
+
+    Attributes:
+        tenant: whose machines its token shows; null for all tenants'.
+        machines: the only ones that it shows; empty for all.
+        expires_at: null for one that doesn't expire.
+    """
 
     name: str
     role: Role
+    tenant: str | None
+    machines: list[str]
     created_at: datetime
     expires_at: datetime | None
     expired: bool
@@ -96,21 +105,32 @@ async def authorise(
 
 
 async def create_operator(
-    connection: psycopg.AsyncConnection, name: str, role: Role, valid_for: timedelta | None = None
+    connection: psycopg.AsyncConnection, name: str, role: Role, scope: OperatorScope, valid_for: timedelta | None = None
 ) -> str:
-    """Make a token, shown once; without `valid_for` it doesn't expire.
+    """Make a token that shows what is in `scope`, once; without `valid_for` it doesn't expire.
 
     Raises:
-        ConfigurationError: there is an operator of that name.
+        ConfigurationError: there is an operator of that name, no such tenant, or it has no such machine.
     """
+    await check_machines(connection, scope.machines, scope.tenant)
     secret = Secret.generate(SecretKind.OPERATOR)
-    values = {"id": secret.id, "name": name, "secret_sha256": secret.sha256, "role": role, "valid_for": valid_for}
+    values = {
+        "id": secret.id,
+        "name": name,
+        "secret_sha256": secret.sha256,
+        "role": role,
+        "valid_for": valid_for,
+        "tenant": scope.tenant,
+        "machines": list(scope.machines) or None,
+    }
     try:
         await connection.execute(_QUERIES["insert"], values)
     except psycopg.errors.UniqueViolation as error:
         raise ConfigurationError(
             f"there is an operator {name!r}", hint=f"Revoke it first: hydrosight-cloud operator revoke {name}"
         ) from error
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise no_tenant(scope.tenant) from error
     return secret.text
 
 

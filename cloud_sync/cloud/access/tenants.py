@@ -14,6 +14,9 @@ from pydantic import BaseModel
 from cloud_sync.cloud.store.queries import load_queries
 from edge_runtime.errors import ConfigurationError
 
+FIRST_TENANT = "default"
+"""Whose everything is that nobody was named for; a migration makes it."""
+
 _QUERIES = load_queries("tenants.sql")
 _SEE = "See those that there are: hydrosight-cloud tenant list"
 
@@ -52,15 +55,15 @@ async def list_tenants(connection: psycopg.AsyncConnection) -> list[TenantStatus
 
 
 async def add_machine(connection: psycopg.AsyncConnection, machine: str, tenant: str | None) -> None:
-    """Make a machine known as the tenant's; None: as `default`'s, or as whose it is.
+    """Make a machine known as the tenant's; None: as the first tenant's, or as whose it is.
 
     Raises:
         ConfigurationError: there is no such tenant, or the machine is another's.
     """
     try:
-        await connection.execute(_QUERIES["add_machine"], {"machine": machine, "tenant": tenant})
+        await connection.execute(_QUERIES["add_machine"], {"machine": machine, "tenant": tenant or FIRST_TENANT})
     except psycopg.errors.ForeignKeyViolation as error:
-        raise _no_tenant(tenant) from error
+        raise no_tenant(tenant) from error
     owner = await tenant_of(connection, "machine", machine)
     if tenant not in {None, owner}:
         raise ConfigurationError(
@@ -79,9 +82,9 @@ async def move_machine(connection: psycopg.AsyncConnection, machine: str, tenant
     if owner is None:
         raise ConfigurationError(f"there is no machine {machine!r}", hint="See: hydrosight-cloud fleet")
     try:
-        await connection.execute(_QUERIES["move_machine"], {"machine": machine, "tenant": tenant})
+        await connection.execute(_QUERIES["move_machine"], {"machine": machine, "tenant": tenant or FIRST_TENANT})
     except psycopg.errors.ForeignKeyViolation as error:
-        raise _no_tenant(tenant) from error
+        raise no_tenant(tenant) from error
     return None if owner == tenant else owner
 
 
@@ -107,5 +110,6 @@ async def tenant_of(
     return None if row is None else row[0]
 
 
-def _no_tenant(tenant: str | None) -> ConfigurationError:
+def no_tenant(tenant: str | None) -> ConfigurationError:
+    """What is said where a tenant is named that there isn't."""
     return ConfigurationError(f"there is no tenant {tenant!r}", hint=f"Make it: hydrosight-cloud tenant add {tenant}")

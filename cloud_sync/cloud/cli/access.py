@@ -34,7 +34,7 @@ def revoke_machine(
     machine: Annotated[str, typer.Argument(help="Name of the machine.")], config: ConfigOption = None
 ) -> None:
     """Revoke the credential of MACHINE's box and its unused tokens. What it has sent stays."""
-    if not audited(config, "machine revoke", machine, lambda c: access.revoke_machine(c, machine)):
+    if not audited(config, "machine revoke", machine, lambda c: access.revoke_machine(c, machine), kind="machine"):
         raise ConfigurationError(f"machine {machine!r} has nothing in force", hint="See: hydrosight-cloud fleet")
     typer.echo(f"Revoked. To let its box in again: hydrosight-cloud enroll {machine}")
 
@@ -44,6 +44,6 @@ def revoke_agent(
     agent: Annotated[str, typer.Argument(help="Id of the agent, as `fleet` shows it.")], config: ConfigOption = None
 ) -> None:
     """Revoke the credential of one box."""
-    if not audited(config, "agent revoke", agent, lambda c: access.revoke_agent(c, agent)):
+    if not audited(config, "agent revoke", agent, lambda c: access.revoke_agent(c, agent), kind="agent"):
         raise ConfigurationError(f"no agent {agent!r} is in force", hint="See: hydrosight-cloud fleet")
     typer.echo("Revoked. To let the box in again: hydrosight-cloud enroll MACHINE")

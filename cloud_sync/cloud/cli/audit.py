@@ -23,8 +23,8 @@ def audit(
     acts = in_transaction(config, do)
     show_list(
         acts,
-        ("when (UTC)", "who", "did", "to", ""),
-        lambda act: (f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, act.detail),
+        ("when (UTC)", "who", "did", "to", "tenant", ""),
+        lambda act: (f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, act.tenant or "–", act.detail),
         nothing="Nobody has done anything yet.",
         as_json=as_json,
     )

@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from cloud_sync.cloud.access.enrolment import create_token
-from cloud_sync.cloud.cli import access, audit, database, export, infer, labels, models, operators, rollouts, settings
+from cloud_sync.cloud.cli import (
+    access,
+    audit,
+    database,
+    export,
+    infer,
+    labels,
+    models,
+    operators,
+    rollouts,
+    settings,
+    tenants,
+)
 from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, audited, in_transaction
 from cloud_sync.cloud.logs import configure_logs
@@ -27,6 +39,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(access.machine_app, name="machine")
 app.add_typer(access.agent_app, name="agent")
 app.add_typer(operators.app, name="operator")
+app.add_typer(tenants.app, name="tenant")
 app.add_typer(labels.app, name="label")
 app.add_typer(models.app, name="model")
 app.add_typer(rollouts.app, name="rollout")
@@ -68,13 +81,14 @@ def serve(
 def enroll(
     machine: Annotated[str, typer.Argument(help="Name of the machine, as in its machine file.")],
     valid_hours: Annotated[float, typer.Option(help="How long the token can be used.", min=0.01, max=24 * 90)] = 24,
+    tenant: Annotated[str | None, typer.Option(help="Whose it is; by default whose it was, or default's.")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a one-time token that enrols the box of MACHINE. It is shown this once."""
     access.check_machine_name(machine)
     valid_for = timedelta(hours=valid_hours)
-    token = audited(config, "enroll", machine, lambda c: create_token(c, machine, valid_for))
+    token = audited(config, "enroll", machine, lambda c: create_token(c, machine, valid_for, tenant), kind="machine")
     if as_json:
         typer.echo(json.dumps({"machine": machine, "token": token.token, "expires_at": token.expires_at.isoformat()}))
         return
@@ -87,10 +101,22 @@ def enroll(
 def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every machine: its box, when it was last seen, health, alerts, and how far diagnosis lies behind."""
     machines, now = in_transaction(config, read_fleet), datetime.now(UTC)
+    shared = len({status.tenant for status in machines}) > 1
     show_list(
         machines,
-        ("machine", "agent", "last seen", "model", "health", "alerts", "lag", "clock"),
+        (
+            *(("tenant",) if shared else ()),
+            "machine",
+            "agent",
+            "last seen",
+            "model",
+            "health",
+            "alerts",
+            "lag",
+            "clock",
+        ),
         lambda status: (
+            *((status.tenant,) if shared else ()),
             status.machine,
             status.agent or "not enrolled",
             "never" if status.last_seen is None else f"{_span((now - status.last_seen).total_seconds())} ago",

@@ -8,6 +8,8 @@ import typer
 
 from cloud_sync.cloud.access import operators
 from cloud_sync.cloud.access.operators import OperatorStatus, Role
+from cloud_sync.cloud.access.scope import OperatorScope
+from cloud_sync.cloud.access.tenants import FIRST_TENANT
 from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, audited, in_transaction
 from edge_runtime.errors import ConfigurationError
@@ -21,6 +23,11 @@ def create(
     role: Annotated[
         Role, typer.Option(help="viewer reads; operator says what was found, too; admin sees the audit, too.")
     ] = Role.VIEWER,
+    tenant: Annotated[str, typer.Option(help="Whose machines it shows.")] = FIRST_TENANT,
+    all_tenants: Annotated[bool, typer.Option("--all-tenants", help="Show the whole centre instead.")] = False,
+    machine: Annotated[
+        list[str] | None, typer.Option(help="Show this machine of them alone; may be given several times.")
+    ] = None,
     valid_days: Annotated[
         float, typer.Option(help="How long the token is accepted; 0 for ever.", min=0, max=3650)
     ] = 365,
@@ -29,8 +36,13 @@ def create(
 ) -> None:
     """Make a token for NAME. It is shown this once."""
     valid_for = timedelta(days=valid_days) if valid_days else None
+    scope = OperatorScope(None if all_tenants else tenant, tuple(machine or ()))
     token = audited(
-        config, f"operator create ({role})", name, lambda c: operators.create_operator(c, name, role, valid_for)
+        config,
+        f"operator create ({role})",
+        name,
+        lambda c: operators.create_operator(c, name, role, scope, valid_for),
+        kind="operator",
     )
     if as_json:
         typer.echo(json.dumps({"operator": name, "role": role, "token": token}))
@@ -42,7 +54,7 @@ def create(
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="Whose token.")], config: ConfigOption = None) -> None:
     """Revoke an operator's token."""
-    if not audited(config, "operator revoke", name, lambda c: operators.revoke_operator(c, name)):
+    if not audited(config, "operator revoke", name, lambda c: operators.revoke_operator(c, name), kind="operator"):
         raise ConfigurationError(f"no operator {name!r} is in force", hint="See who is: hydrosight-cloud operator list")
     typer.echo("Revoked.")
 
@@ -52,8 +64,14 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every operator in force: what each may, and until when."""
     show_list(
         in_transaction(config, operators.list_operators),
-        ("operator", "may", "since", "until"),
-        lambda item: (item.name, item.role, f"{item.created_at:%Y-%m-%d}", _until(item)),
+        ("operator", "may", "sees", "since", "until"),
+        lambda item: (
+            item.name,
+            item.role,
+            str(OperatorScope(item.tenant, tuple(item.machines))),
+            f"{item.created_at:%Y-%m-%d}",
+            _until(item),
+        ),
         nothing="No operators yet. Make a token: hydrosight-cloud operator create NAME",
         as_json=as_json,
     )

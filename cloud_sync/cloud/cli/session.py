@@ -5,12 +5,13 @@ import getpass
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import psycopg
 import typer
 
 from cloud_sync.cloud.access.audit import note
+from cloud_sync.cloud.access.tenants import tenant_of
 from cloud_sync.cloud.settings import CloudSettings, load_settings
 from cloud_sync.cloud.store.migrate import migrate
 from edge_runtime.errors import DatabaseError
@@ -40,9 +41,21 @@ def in_transaction(config: Path | None, action: Callable[[psycopg.AsyncConnectio
 
 
 def audited(
-    config: Path | None, act: str, subject: str, action: Callable[[psycopg.AsyncConnection], Awaitable[Result]]
+    config: Path | None,
+    act: str,
+    subject: str,
+    action: Callable[[psycopg.AsyncConnection], Awaitable[Result]],
+    *,
+    kind: Literal["machine", "agent", "operator"],
 ) -> Result:
     """Like `in_transaction`, with an entry in the audit under this account's name, if the action comes to something.
+
+    Args:
+        config: file of settings.
+        act: what is done, in words.
+        subject: to whom or what.
+        action: does it.
+        kind: what `subject` is; the entry is for whom it belongs to.
 
     Raises:
         ConfigurationError: the settings are wrong.
@@ -52,7 +65,7 @@ def audited(
     async def do(connection: psycopg.AsyncConnection) -> Result:
         result = await action(connection)
         if result:
-            await note(connection, this_account(), act, subject)
+            await note(connection, this_account(), act, subject, tenant=await tenant_of(connection, kind, subject))
         return result
 
     return in_transaction(config, do)

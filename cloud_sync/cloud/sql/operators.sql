@@ -1,6 +1,6 @@
 -- name: insert
-INSERT INTO operators (id, name, secret_sha256, role, expires_at)
-VALUES (%(id)s, %(name)s, %(secret_sha256)s, %(role)s, now() + %(valid_for)s::interval)
+INSERT INTO operators (id, name, secret_sha256, role, expires_at, tenant, machines)
+VALUES (%(id)s, %(name)s, %(secret_sha256)s, %(role)s, now() + %(valid_for)s::interval, %(tenant)s, %(machines)s)
 RETURNING expires_at;
 
 -- name: find
@@ -13,5 +13,6 @@ FROM operators WHERE id = %(id)s;
 UPDATE operators SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL RETURNING id;
 
 -- name: all
-SELECT name, role, created_at, expires_at, coalesce(expires_at <= now(), false) AS expired
+SELECT name, role, tenant, coalesce(machines, '{}') AS machines, created_at, expires_at,
+       coalesce(expires_at <= now(), false) AS expired
 FROM operators WHERE revoked_at IS NULL ORDER BY name;

@@ -2,7 +2,8 @@
 -- One row a machine: its active box and how far its clock is ahead, its newest diagnosis, how many alerts stand and how
 -- much was set apart for its time. `machine` null asks for all, by name; `after` (exclusive) is the last one on the page
 -- before.
-SELECT machines.name AS machine, agents.id AS agent, agents.agent_version, agents.last_seen_at AS last_seen,
+SELECT machines.name AS machine, machines.tenant, agents.id AS agent, agents.agent_version,
+       agents.last_seen_at AS last_seen,
        newest.model_version, newest.overall_health, newest.end_time AS diagnosed_until,
        standing.alerts AS standing_alerts, extract(epoch FROM now() - newest.end_time)::float8 AS lag_s,
        agents.clock_state, agents.clock_offset_s,

@@ -9,7 +9,7 @@ FROM tenants ORDER BY name;
 
 -- name: add_machine
 -- A machine that is known stays whose it is.
-INSERT INTO machines (name, tenant) VALUES (%(machine)s, coalesce(%(tenant)s, 'default')) ON CONFLICT DO NOTHING;
+INSERT INTO machines (name, tenant) VALUES (%(machine)s, %(tenant)s) ON CONFLICT DO NOTHING;
 
 -- name: move_machine
 UPDATE machines SET tenant = %(tenant)s WHERE name = %(machine)s;

@@ -19,6 +19,7 @@ class MachineStatus:
     """One machine at a glance.
 
     Attributes:
+        tenant: whose it is.
         agent: id of its box; None when it has none enrolled.
         last_seen: when the box last handed over a batch, by the database's clock.
         lag_s: how far the end of the newest diagnosed window lies behind now, seconds.
@@ -29,6 +30,7 @@ class MachineStatus:
     """
 
     machine: str
+    tenant: str
     agent: str | None
     agent_version: str | None
     last_seen: datetime | None

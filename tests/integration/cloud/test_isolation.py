@@ -1,16 +1,20 @@
 """What keeps tenants and boxes apart, tried in SQL as the roles of requests, past everything that the API does."""
 
 import asyncio
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from cloud_sync.cloud.store.migrate import migrate
+from edge_runtime.errors import DatabaseError
 
 LIMITED = ("hydrosight_box", "hydrosight_operator")
+ROLES = (*LIMITED, "hydrosight_entry", "hydrosight_dashboard")
 MACHINES = {"press": "acme", "mixer": "bolt"}
 HYPERTABLES = ("component_diagnoses", "diagnoses", "window_readings", "windows")
 
@@ -244,3 +248,29 @@ async def test_a_view_follows_its_table_and_a_policy_that_was_lost_comes_back(po
         )
         assert await policies.fetchone() == (2,)
         await connection.execute("SELECT remark FROM hydrosight_operator.window_readings")
+
+
+async def test_an_owner_without_rights_on_roles_is_told_what_it_needs_and_with_them_is_enough(
+    postgres_url: str,
+) -> None:
+    name = f"hydrosight_owner_{secrets.token_hex(6)}"
+    url = make_conninfo(postgres_url, user=name, password="secret of the test")
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret of the test'".encode())
+        admin.execute(f"ALTER DATABASE {admin.info.dbname} OWNER TO {name}".encode())
+        try:
+            with pytest.raises(DatabaseError, match="keeps tenants apart") as refused:
+                await migrated(url)
+            for role_name in ROLES:
+                with suppress(psycopg.errors.DuplicateObject):
+                    admin.execute(f"CREATE ROLE {role_name} NOLOGIN".encode())
+                admin.execute(f"GRANT {role_name} TO {name}".encode())
+            await migrated(url)
+            with psycopg.connect(url, autocommit=True) as owner:
+                fill(owner)
+                own = rows_seen(owner, "hydrosight_box", machine="press")
+        finally:
+            admin.execute(f"ALTER DATABASE {admin.info.dbname} OWNER TO CURRENT_USER".encode())
+            admin.execute(f"REASSIGN OWNED BY {name} TO CURRENT_USER; DROP OWNED BY {name}; DROP ROLE {name}".encode())
+    assert "CREATEROLE" in refused.value.hint
+    assert set(own.values()) == {1}
