@@ -46,7 +46,8 @@ GRANT USAGE ON SCHEMA hydrosight_operator TO hydrosight_operator;
 -- Whether an operator sees a machine of that tenant. The planner puts its body in place of a call.
 CREATE OR REPLACE FUNCTION operator_sees(machine text, tenant text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN current_setting('hydrosight.tenant', true) IN (tenant, '*')
-    AND coalesce(machine = ANY (string_to_array(nullif(current_setting('hydrosight.machines', true), ''), ',')), true);
+    AND (current_setting('hydrosight.machines', true) = ''
+         OR machine = ANY (string_to_array(current_setting('hydrosight.machines', true), ',')));
 
 -- A policy for one role: the rows that it sees and, where they differ, those that it may write. One that is there
 -- stays, so that a server that starts needs no lock on the table.

@@ -67,7 +67,7 @@ class TwoTenants:
             owner.execute("INSERT INTO audit (who, act, subject, tenant) VALUES ('', '', %s, %s)", (machine, tenant))
         owner.execute(
             "INSERT INTO rollouts (model, version, split, canaries, waves, soak_hours, max_failed, min_running, "
-            "silent_hours, created_by) VALUES ('m', '1', 100, %s, '{100}', 1, 1, 1, 1, '')",
+            "silent_hours, created_by) VALUES ('m', '1.0.0', 100, %s, '{100}', 1, 1, 1, 1, 'x')",
             (list(MACHINES.values()),),
         )
 
