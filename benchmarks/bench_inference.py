@@ -178,7 +178,7 @@ async def ask_singles(client: httpx.AsyncClient, machines: list[str], item: Meas
 async def compare(folder: Path) -> list[Measured]:
     """Measure with servers that keep their files in `folder`."""
     rows: list[Measured] = []
-    kind = load("native rates", "zema-full-rate", BATCH)
+    kind = load("native rates", "zema-full-rate", BATCH, WINDOWS // BATCH)
     peers(kind, rows)
     machines = [f"rig-{number}" for number in range(MACHINES)]
     async with Processes() as processes:
