@@ -91,12 +91,13 @@ def label_problems(machine: Machine, recording: Recording, *, stable_only: bool 
     if not set(columns) & set(conditions):
         what = (
             f"no label column is named like a condition of machine {machine.name!r}: "
-            f"{', '.join(conditions) or 'it has none'}; there are: {', '.join(sorted(columns))}"
+            f"{', '.join(conditions) or 'it has none'}; there are: {', '.join(sorted(columns)) or 'none'}"
         )
         remedy = "Name the conditions in the machine file as the label columns are named."
         yield Problem(Severity.ERROR, where, what, remedy)
         return
     yield from _column_problems(machine, where, columns)
+    yield from _state_like_columns(machine, where, rows.values())
     labelled = _Rows(where, rows)
     if silent := [number for number, row in rows.items() if not set(row.values) & set(conditions)]:
         what = "says nothing of any condition, so it teaches nothing"
@@ -183,6 +184,22 @@ def _column_problems(machine: Machine, where: str, columns: Iterable[str]) -> It
             what = f"label column {name} is no condition of machine {machine.name!r}{close}"
             remedy = "Name it as the condition; a column to group by needs a name of its own."
             yield Problem(Severity.ERROR, where, what, remedy)
+
+
+def _state_like_columns(machine: Machine, where: str, rows: Iterable[LabelRow]) -> Iterator[Problem]:
+    """Columns to group by whose words are those of levels: perhaps of a component that the machine file lacks."""
+    words = {str(level.label) for condition in machine.conditions for level in condition.levels}
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in row.values.items():
+            if isinstance(value, str) and name not in {condition.name for condition in machine.conditions}:
+                found.setdefault(name, set()).add(value)
+    for name, values in found.items():
+        if values & words and name not in machine.component_index:
+            said = ", ".join(sorted(values & words))
+            what = f"label column {name} says {said} as conditions do, and the machine file has no such condition"
+            remedy = f"Add the component and a condition {name} to the machine file, or give the column other words."
+            yield Problem(Severity.WARNING, where, what, remedy)
 
 
 def _window_problems(machine: Machine, recording: Recording, labelled: _Rows) -> Iterator[Problem]:

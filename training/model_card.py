@@ -113,6 +113,9 @@ seen, for each number of the component's own signals that are missing; the netwo
   (`novelty.npz`). It can't know faults that leave all signals within them.
 - The 90 % sets keep their promise on states like those they were calibrated on. The coverage measured above, on groups
   not seen, says how far that carries.
+- Settings that somebody chose by looking at the figures above flatter them. Only a recording that nobody worked with
+  is a blind test.
+- The figures are of windows that the labels mark as stable. A box diagnoses the others as well.
 - A condition whose levels were each recorded in one stretch of time can't be told from time itself, by whatever
   protocol. On the ZeMA rig that is the cooler.
 

@@ -23,7 +23,7 @@ from training.cli.options import (
     graph_making,
     training_config,
 )
-from training.cli.output import console, notes, say
+from training.cli.output import console, notes, say, to_go_on
 from training.cli.protocol_tables import protocol_table
 from training.sources.source import CENTRE_SCHEME
 
@@ -98,7 +98,8 @@ def fit(  # noqa: PLR0917 - options, given by name
         resume=resume,
         making=graph_making(workers, no_cache=no_cache),
     )
-    result = run_training(request, device=Device(accelerator, threads, notes.is_terminal, devices), report=say)
+    with to_go_on("The same command with --resume goes on."):
+        result = run_training(request, device=Device(accelerator, threads, notes.is_terminal, devices), report=say)
     for report in result.reports:
         console.print(protocol_table(report))
     console.print(f"Bundle: {result.bundle.path}")

@@ -26,7 +26,7 @@ from training.cli.options import (
     graph_making,
     training_config,
 )
-from training.cli.output import console, notes, say
+from training.cli.output import console, notes, say, to_go_on
 from training.cli.protocol_tables import ablation_table, protocol_table
 from training.sources.open_source import read_address
 
@@ -101,7 +101,7 @@ def protocol(  # noqa: PLR0917 - options, given by name
     settings = training_config(config, epochs, precision)
     chosen = choose_protocols(settings, names)
     data = _windows(machine, recording, settings, chosen, seed, graph_making(workers, no_cache=no_cache))
-    with _progress("Folds") as told:
+    with to_go_on("The same command again goes on."), _progress("Folds") as told:
         reports = run_protocols(
             chosen,
             data,
@@ -159,7 +159,7 @@ def ablate(  # noqa: PLR0917 - options, given by name
     settings = training_config(config, epochs, precision)
     choose_protocols(settings, (name,))
     data = _windows(machine, recording, settings, (name,), seed, graph_making(workers, no_cache=no_cache))
-    with _progress("Folds") as told:
+    with to_go_on("The same command again goes on."), _progress("Folds") as told:
         report = run_ablations(
             name,
             tuple(ablations or settings.ablations),

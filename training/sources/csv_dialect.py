@@ -76,6 +76,10 @@ def find_dialect(path: Path) -> CsvDialect:
         raise RecordingError(f"{path}: row 1: has no names of columns", hint="Begin with a row that names the columns.")
     if "\0" in lines[0]:
         raise RecordingError(f"{path}: is not text", hint="Export it as CSV: a spreadsheet's own format can't be read.")
+    if lines[0].lower().startswith("sep="):
+        raise RecordingError(
+            f"{path}: row 1: is a note to Excel, not the names of columns", hint="Take the row out, and export again."
+        )
     delimiter = max(_DELIMITERS, key=lambda one: (lines[0].count(one), one == ","))
     rows = csv.reader(lines[: _LOOKED_AT_ROWS + 1], delimiter=delimiter)
     header = tuple(name.strip() for name in next(rows))

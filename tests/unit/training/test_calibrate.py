@@ -64,6 +64,8 @@ def test_the_threshold_is_the_quantile_of_the_groups_not_of_the_windows():
 def test_too_few_groups_promise_nothing_so_every_level_is_in_the_set():
     groups = np.repeat(np.arange(8), 50)
     assert conformal_threshold(np.full((400, 2), 0.5), np.zeros(400, np.int64), groups) == 0.0
+    nine = np.repeat(np.arange(9), 50)
+    assert conformal_threshold(np.full((450, 2), 0.5), np.zeros(450, np.int64), nine) == 0.5
 
 
 def test_sets_hold_the_truth_in_nine_of_ten_new_groups():

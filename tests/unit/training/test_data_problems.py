@@ -6,8 +6,10 @@ import pytest
 
 from edge_runtime.errors import TrainingError
 from edge_runtime.machine import Machine
+from edge_runtime.machine_file import load_machine
 from edge_runtime.reading import Series
 from edge_runtime.recording import LabelRow, Recording
+from tests.unit.training.conftest import ROOT
 from training.data_problems import Problem, Severity, class_problems, label_problems, refuse_errors, signal_problems
 
 MINUTE_US = 60_000_000
@@ -71,6 +73,14 @@ def test_windows_that_begin_where_no_box_begins_one_are_pointed_out(machine: Mac
     (problem,) = label_problems(machine, recording(*rows))
     assert (problem.severity, problem.where.split(" (")[0]) == (Severity.WARNING, "press: label row 2")
     assert "whole multiples of their length since 1970 (and 1 of the other rows)" in problem.what
+
+
+def test_a_column_that_says_what_levels_say_may_be_of_a_component_that_the_machine_file_lacks():
+    press = load_machine(ROOT / "docs" / "example" / "machine.yaml")
+    rows = (row(0, pump="good", gearbox="good"), row(1, pump="leaking", gearbox="worn"), row(2, pump="good", visit="a"))
+    (problem,) = label_problems(press, recording(*rows, flow=steady(5)))
+    assert problem.severity is Severity.WARNING
+    assert "label column gearbox says good as conditions do" in problem.what
 
 
 def test_rows_with_the_same_problem_are_one_problem(machine: Machine):

@@ -149,6 +149,7 @@ def test_labels_lie_beside_the_signals(tmp_path: Path):
         ("timestamp\n1\n", "row 1: has no column of a sensor", "per sensor"),
         ("timestamp,PS1\n", "holds no reading", "Record"),
         ("", "row 1: has no names of columns", "names the columns"),
+        ("sep=;\ntimestamp;PS1\n1769867100;1\n", "row 1: is a note to Excel", "Take the row out"),
         (b"PK\x03\x04\0\0\n\0", "is not text", "as CSV"),
         (b"time,PS1\n" + b"1769867100,1\n" * 30_000 + b"\xff\n", "can't be read as CSV in utf-8", "UTF-8"),
         ("timestamp,PS1 [psi],PS1 [bar]\n1769867100,1,1\n", "row 1: PS1 is there in two units", "Leave one"),
@@ -157,8 +158,8 @@ def test_labels_lie_beside_the_signals(tmp_path: Path):
         ("time,sensor,value,unit\n1769867100,PS1,1,bar\n1769867101,PS1,1,K\n", "row 3: PS1 is declared in K", "psi"),
     ],
     ids=["no zone", "no time", "twice", "unsorted", "no number", "short", "decimal comma", "thousands", "same column",
-         "nameless", "no time column", "no sensor", "no rows", "empty", "binary", "encoding", "two units", "unit",
-         "quantity", "unit of a row"],
+         "nameless", "no time column", "no sensor", "no rows", "empty", "note to Excel", "binary", "encoding", "two units",
+         "unit", "quantity", "unit of a row"],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_file_row_and_remedy(
     tmp_path: Path, machine: Machine, text: str | bytes, said: str, hint: str
