@@ -158,8 +158,8 @@ def test_labels_lie_beside_the_signals(tmp_path: Path):
         ("time,sensor,value,unit\n1769867100,PS1,1,bar\n1769867101,PS1,1,K\n", "row 3: PS1 is declared in K", "psi"),
     ],
     ids=["no zone", "no time", "twice", "unsorted", "no number", "short", "decimal comma", "thousands", "same column",
-         "nameless", "no time column", "no sensor", "no rows", "empty", "note to Excel", "binary", "encoding", "two units",
-         "unit", "quantity", "unit of a row"],
+         "nameless", "no time column", "no sensor", "no rows", "empty", "note to Excel", "binary", "encoding",
+         "two units", "unit", "quantity", "unit of a row"],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_file_row_and_remedy(
     tmp_path: Path, machine: Machine, text: str | bytes, said: str, hint: str
