@@ -1,14 +1,20 @@
 """How what technicians found comes back: labels of machines, over HTTP. What was said last comes first."""
 
-from fastapi import APIRouter, Request, Response, Security
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response, Security
 
 from cloud_sync.cloud.access.operators import Role, authorise
 from cloud_sync.cloud.api.paging import BeforeId, Limit, MachineName, lead_on
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
+from cloud_sync.cloud.store.fields import Moment
 from cloud_sync.cloud.store.fleet import machine_file
 from cloud_sync.cloud.store.labels import Finding, Label, add_label, newest_labels
+from cloud_sync.cloud.store.verdicts import Agreement, Verdict, add_verdict, read_agreement
+
+WindowStart = Annotated[Moment, Path(description="`window_start` of the diagnosis")]
 
 
 def label_api(database: Database) -> APIRouter:
@@ -35,5 +41,21 @@ def label_api(database: Database) -> APIRouter:
         if len(page) >= limit:
             lead_on(request, response, before=page[-1].id)
         return page
+
+    @router.post(
+        "/{machine}/diagnoses/{window_start}/verdicts", summary="Confirm or correct a diagnosis", status_code=201
+    )
+    async def judge(request: Request, machine: MachineName, window_start: WindowStart, verdict: Verdict) -> Label:
+        async with database.transaction() as connection:
+            operator = await authorise(connection, request, Role.OPERATOR)
+            text = await machine_file(connection, machine)
+            return await add_verdict(connection, machine, text, window_start, verdict, operator.name)
+
+    @router.get("/{machine}/agreement", summary="How often people saw what the model saw")
+    async def agreement(request: Request, machine: MachineName) -> list[Agreement]:
+        async with database.transaction() as connection:
+            await authorise(connection, request)
+            await machine_file(connection, machine)
+            return await read_agreement(connection, machine)
 
     return router

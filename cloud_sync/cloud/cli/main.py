@@ -22,6 +22,7 @@ from cloud_sync.cloud.cli import (
     rollouts,
     settings,
     tenants,
+    verdicts,
 )
 from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, audited, in_transaction
@@ -41,6 +42,9 @@ app.add_typer(access.agent_app, name="agent")
 app.add_typer(operators.app, name="operator")
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(labels.app, name="label")
+labels.app.command("confirm")(verdicts.confirm)
+labels.app.command("correct")(verdicts.correct)
+labels.app.command("agreement")(verdicts.agreement)
 app.add_typer(models.app, name="model")
 app.add_typer(rollouts.app, name="rollout")
 app.add_typer(settings.app, name="settings")

@@ -152,6 +152,7 @@ GRANT UPDATE (used_at) ON enrolment_tokens TO hydrosight_box;
 GRANT SELECT, INSERT, UPDATE ON agents, gaps, model_offers TO hydrosight_box;
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials TO hydrosight_box;
 GRANT SELECT, INSERT ON receipts, alerts, clock_steps, unknown_fields, misdated_records TO hydrosight_box;
+GRANT UPDATE (standing) ON alerts TO hydrosight_box;
 GRANT SELECT ON ALL TABLES IN SCHEMA hydrosight_box TO hydrosight_box;
 GRANT INSERT ON hydrosight_box.windows, hydrosight_box.window_readings, hydrosight_box.diagnoses,
     hydrosight_box.component_diagnoses TO hydrosight_box;

@@ -15,10 +15,7 @@ LEFT JOIN LATERAL (
     WHERE diagnoses.machine = machines.name ORDER BY start_time DESC LIMIT 1
 ) AS newest ON true
 CROSS JOIN LATERAL (
-    SELECT count(*) AS alerts FROM alerts AS raised
-    WHERE raised.machine = machines.name AND raised.state = 'raised' AND NOT EXISTS (
-        SELECT FROM alerts AS cleared
-        WHERE cleared.machine = raised.machine AND cleared.id = raised.id AND cleared.state = 'cleared')
+    SELECT count(*) AS alerts FROM alerts WHERE alerts.machine = machines.name AND alerts.standing
 ) AS standing
 WHERE (%(machine)s::text IS NULL OR machines.name = %(machine)s)
   AND (%(after)s::text IS NULL OR machines.name > %(after)s)
@@ -46,15 +43,12 @@ ORDER BY start_time DESC, sensor;
 
 -- name: alerts
 -- The newest state of each alert, the latest first, with one whose time can't be right where it came; `standing` leaves
--- out those that are cleared. More than `limit` where several came at once: `before` (exclusive) leaves none of them out.
-SELECT document::text, CASE WHEN misdated THEN received_at ELSE time END AS place FROM alerts AS newest
-WHERE machine = %(machine)s
+-- out those that are cleared. In the order of an index. More than `limit` where several came at once: `before`
+-- (exclusive) leaves none of them out.
+SELECT document::text, CASE WHEN misdated THEN received_at ELSE time END AS place FROM alerts
+WHERE machine = %(machine)s AND (standing OR state = 'cleared' AND NOT %(standing)s)
   AND (%(before)s::timestamptz IS NULL OR CASE WHEN misdated THEN received_at ELSE time END < %(before)s)
-  AND (state = 'cleared' AND NOT %(standing)s
-       OR state = 'raised' AND NOT EXISTS (
-           SELECT FROM alerts AS cleared
-           WHERE cleared.machine = newest.machine AND cleared.id = newest.id AND cleared.state = 'cleared'))
-ORDER BY place DESC FETCH FIRST (%(limit)s) ROWS WITH TIES;
+ORDER BY CASE WHEN misdated THEN received_at ELSE time END DESC FETCH FIRST (%(limit)s) ROWS WITH TIES;
 
 -- name: newest_components
 -- What the newest diagnosis of a machine says of each component.

@@ -1,5 +1,6 @@
 """What people found out about machines, in the database."""
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -56,8 +57,28 @@ class Finding(BaseModel):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """The diagnosis that a finding is about: what which model said of the window from `diagnosis_start` on."""
+
+    diagnosis_start: datetime | None = None
+    diagnosed_level: str | None = None
+    model_name: str | None = None
+    model_version: str | None = None
+
+
+NO_DIAGNOSIS = Diagnosed()
+
+
 class Label(BaseModel):
-    """A finding as it was noted: by whom and when."""
+    """A finding as it was noted: by whom and when.
+
+    Attributes:
+        diagnosis_start: start of the window whose diagnosis it is about; null where it is about none.
+        diagnosed_level: what the model saw there; null where it abstained.
+        model_name: the model.
+        model_version: its version.
+    """
 
     id: int
     condition: str
@@ -67,10 +88,19 @@ class Label(BaseModel):
     said_by: str
     said_at: datetime
     note: str
+    diagnosis_start: datetime | None = None
+    diagnosed_level: str | None = None
+    model_name: str | None = None
+    model_version: str | None = None
 
 
 async def add_label(
-    connection: psycopg.AsyncConnection, machine: str, machine_file: str, finding: Finding, said_by: str
+    connection: psycopg.AsyncConnection,
+    machine: str,
+    machine_file: str,
+    finding: Finding,
+    said_by: str,
+    about: Diagnosed = NO_DIAGNOSIS,
 ) -> Label:
     """Note a finding about a machine.
 
@@ -80,15 +110,18 @@ async def add_label(
         machine_file: its text; what it has no conditions in can't be checked.
         finding: what is said.
         said_by: who says it.
+        about: the diagnosis that it confirms or corrects.
 
     Raises:
         RefusedError: the machine has no such condition, or the condition no such level (422).
     """
     _check(machine, machine_file, finding)
-    values = {"machine": machine, "said_by": said_by, **finding.model_dump()}
-    row = await (await connection.execute(_QUERIES["insert"], values)).fetchone()
+    said = finding.model_dump() | asdict(about)
+    row = await (
+        await connection.execute(_QUERIES["insert"], {"machine": machine, "said_by": said_by, **said})
+    ).fetchone()
     assert row is not None  # noqa: S101  RETURNING
-    return Label(id=row[0], said_at=row[1], said_by=said_by, **finding.model_dump())
+    return Label(id=row[0], said_at=row[1], said_by=said_by, **said)
 
 
 async def newest_labels(

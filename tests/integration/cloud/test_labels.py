@@ -114,3 +114,51 @@ def test_a_box_without_a_machine_file_can_be_labelled_too(centre: Centre, operat
     finding = said("worn", 0, 1) | {"end": (time_of(START_US) + timedelta(hours=1)).isoformat()}
 
     assert operator.post("/api/v1/machines/rig/labels", json=finding).status_code == 201
+
+
+def test_a_technician_confirms_and_corrects_diagnoses(
+    centre: Centre, operator: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was said counts for the model that was judged, and training learns it from the export and directly."""
+    enrolment = enrol(Link(centre.url), centre.token("zema"), "zema", "0.1.0", MACHINE_FILE)
+    assert send(centre.url, enrolment.credential, make_batch("zema", 0, windows=4)).status_code == 200
+    starts = [time_of(START_US + k * MINUTE_US) for k in range(5)]
+
+    def judge(number: int, **verdict: str) -> httpx.Response:
+        return operator.post(
+            f"/api/v1/machines/zema/diagnoses/{starts[number]:%Y-%m-%dT%H:%M:%SZ}/verdicts", json=verdict
+        )
+
+    confirmed = judge(0, condition="pump")
+    corrected = judge(1, condition="pump", level="2", note="opened")
+    said = [confirmed.json(), corrected.json()]
+    abstained = judge(0, condition="valve")
+    on_the_box = centre.run("label", "correct", "zema", f"{starts[2]:%Y-%m-%dT%H:%M}", "pump", "0", "--by", "Kim")
+    last_word = centre.run("label", "confirm", "zema", f"{starts[2]:%Y-%m-%dT%H:%M}", "pump", "--json")
+
+    assert [(item["level"], item["diagnosed_level"], item["model_version"]) for item in said] == [
+        ("1", "1", "1.0.0"),
+        ("2", "1", "1.0.0"),
+    ]
+    assert said[1]["said_by"] == "tests"
+    assert abstained.status_code == 422
+    assert "abstained" in abstained.json()["detail"]
+    assert "was 0, the model saw 1" in on_the_box.stdout
+    assert json.loads(last_word.stdout)["level"] == "1"
+    assert judge(4, condition="pump").status_code == 404
+    assert judge(0, condition="pump", level="9").status_code == 422
+    assert judge(0, condition="gearbox").status_code == 422
+    (agreement,) = operator.get("/api/v1/machines/zema/agreement").json()
+    assert {name: agreement[name] for name in ("condition", "verdicts", "confirmed", "corrected", "abstained")} == {
+        "condition": "pump",
+        "verdicts": 3,
+        "confirmed": 2,
+        "corrected": 1,
+        "abstained": 0,
+    }
+    assert json.loads(centre.run("label", "agreement", "--json").stdout) == [agreement]
+    monkeypatch.setenv("HYDROSIGHT_DATABASE_URL", centre.database_url)
+    rows = read_source(open_source("timescaledb:zema")).labels
+    assert [(row.start_us, dict(row.values)) for row in rows] == [
+        (START_US + k * MINUTE_US, {"pump": level}) for k, level in enumerate("121")
+    ]

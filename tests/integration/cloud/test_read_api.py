@@ -71,6 +71,18 @@ def test_alerts_in_their_newest_state(centre: Centre, filled: Enrolment, operato
     assert {item["id"] for item in standing} == {"alert-1", "alert-2"}
 
 
+def test_an_alert_that_is_cleared_before_it_is_raised_does_not_stand(
+    centre: Centre, box: Enrolment, operator: httpx.Client
+) -> None:
+    for number, state in enumerate((AlertState.CLEARED, AlertState.RAISED)):
+        batch = Batch("boot-1", number, alerts=(alert("rig", "alert-1", state, START_US + number * MINUTE_US),))
+        assert send(centre.url, box.credential, batch).status_code == 200
+
+    assert operator.get("/api/v1/machines").json()[0]["standing_alerts"] == 0
+    assert operator.get("/api/v1/machines/rig/alerts", params={"standing": True}).json() == []
+    assert [item["state"] for item in operator.get("/api/v1/machines/rig/alerts").json()] == ["cleared"]
+
+
 def test_gaps_latest_first_and_paged(centre: Centre, filled: Enrolment, operator: httpx.Client) -> None:
     first = operator.get("/api/v1/machines/rig/gaps", params={"limit": 2}).json()
     rest = operator.get("/api/v1/machines/rig/gaps", params={"limit": 2, "before": first[-1]["start"]}).json()

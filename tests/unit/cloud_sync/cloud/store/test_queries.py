@@ -47,6 +47,7 @@ def test_what_the_code_asks_for_is_there() -> None:
         "gaps.sql": ["api/gaps"],
         "ingest.sql": ["store/ingest"],
         "ledger.sql": ["store/ledger"],
+        "labels.sql": ["store/labels", "store/verdicts"],
         "migrate.sql": ["store/migrate"],
         "agents.sql": ["store/agents"],
         "read.sql": ["store/fleet", "api/read", "api/windows", "api/components"],
