@@ -66,4 +66,14 @@ def test_services_and_budgets_select_the_pods_of_the_deployment() -> None:
         for name, manifest in MANIFESTS.items()
         if name in PODS
     }
-    assert set(rule["values"]) == pods
+    (redis,) = MANIFESTS["redis-network-policy.yaml"]["spec"]["podSelector"]["matchLabels"].values()
+    assert {*rule["values"], redis} == pods
+    assert MANIFESTS["redis-service.yaml"]["spec"]["selector"] == {"app.kubernetes.io/name": redis}
+
+
+def test_settings_name_files_that_are_mounted() -> None:
+    for pod in PODS.values():
+        for container in pod["containers"]:
+            mounts = tuple(f"{mount['mountPath']}/" for mount in container["volumeMounts"])
+            files = [one["value"] for one in container.get("env", ()) if one["name"].endswith("_FILE")]
+            assert all(file.startswith(mounts) for file in files), files
