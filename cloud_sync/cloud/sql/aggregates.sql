@@ -2,7 +2,7 @@
 -- the same names and columns. Run after every migration, and harmless again.
 --
 -- Continuous aggregates answer with what is materialised and, for the newest buckets, from the rows themselves. What
--- comes up to a month late is materialised anew.
+-- comes up to a month late their policies materialise anew, what is older a server does (store/late_aggregates.py).
 
 DO $$
 DECLARE

@@ -8,6 +8,7 @@ import psycopg
 import structlog
 
 from cloud_sync.cloud.settings import CloudSettings
+from cloud_sync.cloud.store.late_aggregates import refresh_late
 from cloud_sync.cloud.store.migrate import schema_status
 from cloud_sync.cloud.store.queries import load_queries
 
@@ -61,9 +62,13 @@ async def prune(
 
 
 async def prune_and_log(settings: CloudSettings, connection: psycopg.AsyncConnection) -> None:
-    """Delete what is too old, as a server does by itself, and say so in the log."""
+    """Delete what is too old, as a server does by itself, and say so in the log; then aggregate what came late.
+
+    In this order: rows older than what is kept must not stand for all that was aggregated of their time.
+    """
     for item in await prune(connection, settings):
         _log.info("pruned", table=item.table, count=item.count, unit=item.unit)
+    await refresh_late(connection)
 
 
 def _limits(settings: CloudSettings) -> Iterator[tuple[str, timedelta]]:

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import psycopg
 import pytest
 
+from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.migrate import migrate
+from cloud_sync.cloud.store.retention import prune_and_log
 from cloud_sync.wire import Enrolment
 from tests.integration.cloud.conftest import send
 from tests.integration.cloud.test_migrate import connect
@@ -15,6 +18,13 @@ from tests.servers.centre import Centre
 HOUR_US = 60 * MINUTE_US
 WINDOWS = 90
 """A minute each: they lie in two or three hours."""
+
+
+async def migrate_with_timescaledb(connection: psycopg.AsyncConnection) -> None:
+    preloaded = await connection.execute("SELECT current_setting('timescaledb.disable_load', true) IS NOT NULL")
+    if (await preloaded.fetchone()) != (True,):
+        pytest.skip("needs a server with TimescaleDB: set HYDROSIGHT_TEST_DATABASE")
+    await migrate(connection)
 
 
 @pytest.fixture
@@ -64,10 +74,7 @@ def test_wrong_questions_are_refused(centre: Centre, operator: httpx.Client) -> 
 
 async def test_views_become_continuous_aggregates_when_timescaledb_comes_later(postgres_url: str) -> None:
     async with await connect(postgres_url) as connection:
-        preloaded = await connection.execute("SELECT current_setting('timescaledb.disable_load', true) IS NOT NULL")
-        if (await preloaded.fetchone()) != (True,):
-            pytest.skip("needs a server with TimescaleDB: set HYDROSIGHT_TEST_DATABASE")
-        await migrate(connection)
+        await migrate_with_timescaledb(connection)
         aggregates = "SELECT view_name FROM timescaledb_information.continuous_aggregates ORDER BY 1"
         names = [row[0] for row in await (await connection.execute(aggregates)).fetchall()]
         assert names == ["completeness_by_day", "completeness_by_hour", "health_by_day", "health_by_hour"]
@@ -81,10 +88,7 @@ async def test_views_become_continuous_aggregates_when_timescaledb_comes_later(p
 
 async def test_late_rows_get_into_the_columnstore_once(postgres_url: str) -> None:
     async with await connect(postgres_url) as connection:
-        preloaded = await connection.execute("SELECT current_setting('timescaledb.disable_load', true) IS NOT NULL")
-        if (await preloaded.fetchone()) != (True,):
-            pytest.skip("needs a server with TimescaleDB: set HYDROSIGHT_TEST_DATABASE")
-        await migrate(connection)
+        await migrate_with_timescaledb(connection)
         start = datetime(2026, 1, 1, tzinfo=UTC)
         insert = "INSERT INTO windows VALUES ('rig', %s, 'PS1', %s, 1000000, %s) ON CONFLICT DO NOTHING"
 
@@ -112,3 +116,37 @@ async def test_aggregates_answer_alike_with_and_without_timescaledb(postgres_url
             "SELECT d.bucket, h.bucket, d.mean_health FROM health_by_day d JOIN health_by_hour h USING (machine)"
         )
         assert await found.fetchone() == (at.replace(hour=0, minute=0, second=0), at.replace(minute=0, second=0), 0.5)
+
+
+async def test_what_comes_later_than_a_month_is_aggregated_and_what_was_dropped_stays_so(postgres_url: str) -> None:
+    now = datetime.now(UTC)
+    insert = "INSERT INTO component_diagnoses VALUES ('rig', %s, 'pump', 0.5, '1', 'moderate', 'normal', 1, false)"
+    months = [now - timedelta(days=days) for days in (0, 5, 70, 100)]
+    async with await connect(postgres_url) as connection:
+        await migrate_with_timescaledb(connection)
+
+        async def days() -> int:
+            found = await connection.execute("SELECT count(*) FROM health_by_day WHERE machine = 'rig'")
+            return int((await found.fetchone() or (0,))[0])
+
+        async def run_policy() -> None:
+            jobs = (
+                "SELECT job_id FROM timescaledb_information.jobs JOIN timescaledb_information.continuous_aggregates "
+                "ON jobs.hypertable_name = materialization_hypertable_name WHERE view_name = 'health_by_day'"
+            )
+            for (job,) in await (await connection.execute(jobs)).fetchall():
+                await connection.execute(f"CALL run_job({job})")
+
+        for at in months:
+            await connection.execute(insert, (at,))
+        await run_policy()
+        async with await connect(postgres_url) as own:
+            await prune_and_log(CloudSettings(), own)
+        assert await days() == 4, "those before the policy's reach too"
+
+        await connection.execute(insert, (now - timedelta(days=85),))
+        async with await connect(postgres_url) as own:
+            await prune_and_log(CloudSettings(keep_diagnoses_days=75), own)
+        await run_policy()
+        assert (await (await connection.execute("SELECT count(*) FROM component_diagnoses")).fetchone()) == (3,)
+        assert await days() == 4, "its rows are gone, the aggregate is not"
