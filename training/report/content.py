@@ -181,8 +181,9 @@ def _ablation_section(report: AblationReport) -> Section:
             "beside the discriminant, only the network alone shows what a part of it is worth."
         ),
         Table(
-            ("ablation", "is"),
+            ("ablation", "what is changed"),
             tuple((Cell(name), Cell(text)) for name, text in report.descriptions.items()),
+            prose=True,
         ),
     ]
     for contender in (NETWORK, MODEL):

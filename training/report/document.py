@@ -13,10 +13,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Figures under one head; the first column names the rows."""
+    """Figures under one head, or text where `prose`; the first column names the rows."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: a
 table { font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid #e5e8eb; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } th { border-bottom: 2px solid #8c959f; }
+table.prose th, table.prose td { text-align: left; white-space: normal; }
 td.best { font-weight: 700; background: #eef6ee; }
 p.warning { background: #fff4e5; padding: .5rem 1rem; font-weight: 600; }
 figure { margin: 1rem 0; } figure img { max-width: 100%; } figcaption { color: #57606a; font-size: .9rem; }
@@ -52,4 +53,5 @@ def _table(table: Table) -> str:
         "<tr>" + "".join(f"<td{' class=best' * cell.best}>{markup.escape(cell.text)}</td>" for cell in row) + "</tr>"
         for row in table.rows
     )
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    opening = '<table class="prose">' if table.prose else "<table>"
+    return f"{opening}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"

@@ -31,7 +31,7 @@ def _block(block: Block, figures: str) -> str:
 
 
 def _table(table: Table) -> str:
-    rule = ["---", *["--:"] * (len(table.head) - 1)]
+    rule = ["---", *["---" if table.prose else "--:"] * (len(table.head) - 1)]
     lines = [list(table.head), rule, *([_cell(cell) for cell in row] for row in table.rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
