@@ -129,24 +129,26 @@ async def test_what_comes_later_than_a_month_is_aggregated_and_what_was_dropped_
             found = await connection.execute("SELECT count(*) FROM health_by_day WHERE machine = 'rig'")
             return int((await found.fetchone() or (0,))[0])
 
-        async def run_policy() -> None:
-            jobs = (
-                "SELECT job_id FROM timescaledb_information.jobs JOIN timescaledb_information.continuous_aggregates "
-                "ON jobs.hypertable_name = materialization_hypertable_name WHERE view_name = 'health_by_day'"
+        async def run_policies() -> None:
+            policies = (
+                "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name ~ 'refresh_continuous_aggregate'"
             )
-            for (job,) in await (await connection.execute(jobs)).fetchall():
+            jobs = await (await connection.execute(policies)).fetchall()
+            assert len(jobs) == 4
+            for (job,) in jobs:
                 await connection.execute(f"CALL run_job({job})")
 
         for at in months:
             await connection.execute(insert, (at,))
-        await run_policy()
+        await run_policies()
+        assert await days() == 2, "those within their reach"
         async with await connect(postgres_url) as own:
             await prune_and_log(CloudSettings(), own)
-        assert await days() == 4, "those before the policy's reach too"
+        assert await days() == 4, "those before it too"
 
         await connection.execute(insert, (now - timedelta(days=85),))
         async with await connect(postgres_url) as own:
             await prune_and_log(CloudSettings(keep_diagnoses_days=75), own)
-        await run_policy()
+        await run_policies()
         assert (await (await connection.execute("SELECT count(*) FROM component_diagnoses")).fetchone()) == (3,)
         assert await days() == 4, "its rows are gone, the aggregate is not"
