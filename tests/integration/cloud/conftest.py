@@ -1,6 +1,5 @@
 """A centre with a database, and a box enrolled there."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import httpx
 import pytest
 
 from cloud_sync.box_time import HEADER, BoxTime
+from cloud_sync.cloud.access.operators import Role
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
@@ -28,8 +28,8 @@ def box(centre: Centre) -> Enrolment:
 
 @pytest.fixture
 def operator(centre: Centre) -> Iterator[httpx.Client]:
-    said = json.loads(centre.run("operator", "create", "tests", "--role", "operator", "--json").stdout)
-    with httpx.Client(base_url=centre.url, headers={"Authorization": f"Bearer {said['token']}"}) as client:
+    headers = {"Authorization": f"Bearer {centre.operator_token('tests', Role.OPERATOR)}"}
+    with httpx.Client(base_url=centre.url, headers=headers) as client:
         yield client
 
 

@@ -1,8 +1,7 @@
 """A database that somebody broke, in each way: `db check` names what and how to mend it."""
 
 import json
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -15,24 +14,12 @@ from cloud_sync.wire import Enrolment
 from tests.integration.cloud.conftest import send
 from tests.servers.batches import make_batch
 from tests.servers.centre import Centre
-from tests.servers.postgres import PostgresServer, fresh_database
-
-
-@pytest.fixture(scope="module")
-def whole(request: pytest.FixtureRequest) -> Iterator[str]:
-    """URL of a migrated database; each test breaks it in a transaction that is rolled back."""
-    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE")
-    if server_url is None:
-        server: PostgresServer = request.getfixturevalue("_postgres")
-        server.start()
-        server_url = server.url
-    with fresh_database(server_url) as url:
-        yield url
 
 
 @pytest.fixture
-async def connection(whole: str) -> AsyncIterator[psycopg.AsyncConnection]:
-    async with await psycopg.AsyncConnection.connect(whole, autocommit=True) as connection:
+async def connection(module_postgres_url: str) -> AsyncIterator[psycopg.AsyncConnection]:
+    """To a migrated database; each test breaks it in a transaction that is rolled back."""
+    async with await psycopg.AsyncConnection.connect(module_postgres_url, autocommit=True) as connection:
         await migrate(connection)
         async with connection.transaction(force_rollback=True):
             yield connection

@@ -1,10 +1,8 @@
 """What boxes have sent and what people found becomes a recording: the same windows, whole or not at all."""
 
 import json
-import os
 import signal
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 import httpx
@@ -29,10 +27,12 @@ from edge_runtime.graph_builder import build_graph
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import LabelRow, read_recording
 from edge_runtime.windowing import cut_window
+from tests.fault import child
 from tests.integration.cloud.conftest import send
 from tests.rig.recordings import MACHINE, SAMPLE
 from tests.servers.batches import MINUTE_US, SENSORS, START_US, time_of, window
 from tests.servers.centre import Centre
+from tests.servers.killed_export import export_until_killed
 from tests.servers.stored_windows import prepare, put_windows
 from training.cli.main import app as training
 from training.dataset import labelled_windows
@@ -137,24 +137,11 @@ def test_it_is_written_a_row_group_at_a_time(database: str, tmp_path: Path) -> N
     assert [item.readings for item in reached] == [360, 720, 1080, 1440, 1800]
 
 
-def _export_until_killed(url: str, folder: Path) -> None:
-    with snapshot(CloudSettings(database_url=url)) as connection:
-        export_machine(
-            connection,
-            WindowSpan("rig"),
-            folder,
-            lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached.readings > 720 else None,
-            samples_at_once=360,
-        )
-
-
 def test_an_export_that_is_killed_is_taken_for_none_and_can_go_on(database: str, tmp_path: Path) -> None:
     assert export(database, "press", "--output", tmp_path).exit_code == 0
     written = (tmp_path / "press" / "signals.parquet").stat().st_mtime_ns
-    process = get_context("fork").Process(target=_export_until_killed, args=(database, tmp_path / "rig"))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    killed = child.start(export_until_killed, database, tmp_path / "rig", "rig", 720)
+    assert child.exit_code(killed) == -signal.SIGKILL
     assert not (tmp_path / "rig").exists()
 
     again = export(database, "--output", tmp_path, "--resume", "--json")

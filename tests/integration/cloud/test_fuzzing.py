@@ -7,7 +7,6 @@ import copy
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from cloud_sync.cloud.access.operators import Role
 from cloud_sync.cloud.api.app import create_app
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.edge.enrol import enrol
@@ -32,7 +32,6 @@ from tests.integration.cloud.conftest import send
 from tests.servers.batches import make_batch
 from tests.servers.centre import Centre
 from tests.servers.odd_values import ODD_JSON, odd_bodies, places, put
-from tests.servers.postgres import PostgresServer, fresh_database
 
 FEW = 2
 EXAMPLES = int(os.environ.get("HYDROSIGHT_FUZZ_EXAMPLES", FEW))
@@ -60,22 +59,16 @@ class Fuzzed:
 
 
 @pytest.fixture(scope="module")
-def fuzzed(request: pytest.FixtureRequest) -> Iterator[Fuzzed]:
-    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE")
-    if server_url is None:
-        server: PostgresServer = request.getfixturevalue("_postgres")
-        server.start()
-        server_url = server.url
+def fuzzed(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     unlimited = dict.fromkeys(
         ("box_requests_per_minute", "operator_requests_per_minute", "inference_requests_per_minute",
          "refused_tries_per_minute"), "0"
     )  # fmt: skip
-    with fresh_database(server_url) as url, tempfile.TemporaryDirectory(prefix="hydrosight-fuzzing-") as folder:
-        centre = Centre(url, Path(folder) / "centre.log", **unlimited)
-        try:
-            yield Fuzzed(centre, _callers(centre))
-        finally:
-            centre.stop()
+    centre = Centre(module_postgres_url, tmp_path_factory.mktemp("centre") / "centre.log", **unlimited)
+    try:
+        yield Fuzzed(centre, _callers(centre))
+    finally:
+        centre.stop()
 
 
 def _callers(centre: Centre) -> dict[str, dict[str, str]]:
@@ -83,8 +76,7 @@ def _callers(centre: Centre) -> dict[str, dict[str, str]]:
     for number in range(2):
         assert send(centre.url, box.credential, make_batch("rig", number)).status_code == 200
     tokens = {"box": box.credential, "nobody": ""}
-    for role in ("viewer", "admin"):
-        tokens[role] = json.loads(centre.run("operator", "create", role, "--role", role, "--json").stdout)["token"]
+    tokens |= {str(role): centre.operator_token(role, role) for role in (Role.VIEWER, Role.ADMIN)}
     return {name: {"Authorization": f"Bearer {token}"} if token else {} for name, token in tokens.items()}
 
 

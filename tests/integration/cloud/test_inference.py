@@ -1,7 +1,6 @@
 """A box's windows come in by ingest, and the centre says of them what the box said."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,9 +26,6 @@ from edge_runtime.utc import utc_datetime
 from tests.integration.cloud.conftest import send
 from tests.models.tiny_bundle import TINY_MACHINE, WINDOW_US, build_tiny_bundle, tiny_machine, window_of
 from tests.servers.centre import Centre
-from tests.servers.postgres import fresh_database
-
-pytestmark = pytest.mark.servers
 
 FIRST_US = 1_767_225_600_000_000 // WINDOW_US * WINDOW_US
 WINDOWS = 140
@@ -59,15 +55,14 @@ def minute(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("inference")
     bundle = build_tiny_bundle(folder / "bundle")
     with ExitStack() as stack:
-        server = os.environ.get("HYDROSIGHT_TEST_DATABASE") or request.getfixturevalue("_postgres").url
-        url = stack.enter_context(fresh_database(server))
-        centre = Centre(url, folder / "centre.log", inference_bundle=str(bundle), inference_processes="1")
+        settings = {"inference_bundle": str(bundle), "inference_processes": "1"}
+        centre = Centre(module_postgres_url, folder / "centre.log", **settings)
         stack.callback(centre.stop)
-        token = json.loads(centre.run("operator", "create", "eve", "--json").stdout)["token"]
+        token = centre.operator_token("eve")
         headers = {"Authorization": f"Bearer {token}"}
         viewer = stack.enter_context(httpx.Client(base_url=centre.url, headers=headers, timeout=30))
         said = send_windows(centre, "tiny", bundle, WINDOWS)
@@ -195,7 +190,9 @@ def test_the_command_says_the_same_as_the_server(fleet: Fleet, monkeypatch: pyte
 def test_a_worker_that_is_killed_costs_its_windows_a_retry_and_no_more(fleet: Fleet):
     assert fleet.infer(machine="tiny").status_code == 200
     workers = [
-        process for process in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(process.cmdline())
+        process
+        for process in psutil.Process(fleet.centre.pid).children()
+        if "spawn_main" in " ".join(process.cmdline())
     ]
     assert workers
     for process in workers:

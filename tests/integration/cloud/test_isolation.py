@@ -119,13 +119,16 @@ def test_every_table_that_a_request_can_touch_is_limited(owner: psycopg.Connecti
 
 
 def test_requests_have_no_rights_on_chunks(owner: psycopg.Connection) -> None:
-    touched = owner.execute(
-        "SELECT relname FROM pg_class CROSS JOIN unnest(%s::text[]) AS role "
-        "WHERE relnamespace = to_regnamespace('_timescaledb_internal') AND relname ~ '^_|compress' "
-        "AND has_table_privilege(role, pg_class.oid, 'SELECT, INSERT, UPDATE, DELETE')",
+    if owner.execute("SELECT FROM pg_extension WHERE extname = 'timescaledb'").fetchone() is None:
+        pytest.skip("needs a server with TimescaleDB: set HYDROSIGHT_TEST_DATABASE")
+    chunks = owner.execute(
+        "SELECT relname, ARRAY(SELECT role FROM unnest(%s::text[]) AS role WHERE "
+        "has_table_privilege(role, pg_class.oid, 'SELECT, INSERT, UPDATE, DELETE')) "
+        "FROM pg_class WHERE relnamespace = '_timescaledb_internal'::regnamespace AND relname ~ '^(_|compress_hyper_)'",
         (list(LIMITED),),
     ).fetchall()
-    assert touched == []
+    assert len(chunks) > len(HYPERTABLES)
+    assert [(chunk, touched_by) for chunk, touched_by in chunks if touched_by] == []
 
 
 @pytest.mark.parametrize("name", LIMITED)

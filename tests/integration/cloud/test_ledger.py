@@ -1,7 +1,5 @@
 """What the centre says of the readings that it holds, in a real PostgreSQL."""
 
-import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -25,17 +23,14 @@ from cloud_sync.wire import (
 from tests.integration.cloud.conftest import send
 from tests.servers.batches import MINUTE_US, START_US, window
 from tests.servers.centre import Centre
-from tests.servers.postgres import fresh_database
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres_url(module_postgres_url: str) -> str:
     """One database for all tests here: each has a machine of its own."""
-    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE") or request.getfixturevalue("_postgres").url
-    with fresh_database(server_url) as url:
-        yield url
+    return module_postgres_url
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +48,7 @@ def box(centre: Centre, request: pytest.FixtureRequest) -> Enrolment:
 
 @pytest.fixture(scope="module")
 def operator(centre: Centre) -> Iterator[httpx.Client]:
-    token = json.loads(centre.run("operator", "create", "tests", "--json").stdout)["token"]
+    token = centre.operator_token("tests")
     with httpx.Client(base_url=centre.url, headers={"Authorization": f"Bearer {token}"}) as client:
         yield client
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,23 +17,16 @@ from edge_runtime.slot_state import SlotAction
 from tests.fleet import Fleet, FleetBox
 from tests.rig.bad_bundles import changed_weights
 from tests.servers.file_server import FileServer
-from tests.servers.postgres import PostgresServer, fresh_database
 from tests.tiny_agent import MACHINE
 
-pytestmark = pytest.mark.servers
 ADMIN = "/api/v1/admin"
 
 
 @pytest.fixture(scope="module")
-def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    server_url = os.environ.get("HYDROSIGHT_TEST_DATABASE")
-    if server_url is None:
-        server: PostgresServer = request.getfixturevalue("_postgres")
-        server_url = server.url
-    with fresh_database(server_url) as url:
-        fleet = Fleet(url, tmp_path_factory.mktemp("fleet"))
-        yield fleet
-        fleet.close()
+def fleet(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = Fleet(module_postgres_url, tmp_path_factory.mktemp("fleet"))
+    yield fleet
+    fleet.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Two tenants at one centre, each with a box and people: neither finds anything of the other by any route."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from cloud_sync.cloud.access.operators import Role, create_operator
+from cloud_sync.cloud.access.operators import Role
 from cloud_sync.cloud.access.scope import OperatorScope
 from cloud_sync.cloud.cli.main import app
 from cloud_sync.edge.enrol import enrol
@@ -42,16 +41,7 @@ class TwoTenants:
             self.boxes[tenant] = box
         with psycopg.connect(centre.database_url) as owner:
             self._what_boxes_seldom_send(owner)
-        self.tokens = {tenant: self.token(tenant, OperatorScope(tenant)) for tenant in MACHINES}
-
-    def token(self, name: str, scope: OperatorScope, role: Role = Role.ADMIN) -> str:
-        """A new operator's, without the second that a command takes to start."""
-
-        async def create() -> str:
-            async with await psycopg.AsyncConnection.connect(self.centre.database_url) as connection:
-                return await create_operator(connection, name, role, scope)
-
-        return asyncio.run(create())
+        self.tokens = {tenant: centre.operator_token(tenant, Role.ADMIN, OperatorScope(tenant)) for tenant in MACHINES}
 
     def ask(self, credential: str, method: str, path: str, **how: Any) -> httpx.Response:
         """One request, always of the same trace."""
@@ -163,7 +153,7 @@ def test_anothers_machine_looks_like_one_that_there_is_not(tenants: TwoTenants, 
 
 
 def test_lists_name_nothing_of_another_tenant(tenants: TwoTenants, operations: list[Operation]) -> None:
-    of_centre = tenants.token("centre", OperatorScope(None))
+    of_centre = tenants.centre.operator_token("centre", Role.ADMIN, OperatorScope(None))
     seen: dict[str, set[str]] = {tenant: set() for tenant in MACHINES}
     all_of_them = set()
     for operation in (one for one in operations if one.method == "GET" and not one.about_a_machine):
@@ -197,7 +187,7 @@ def test_requests_that_share_a_connection_share_nothing_else(tenants: TwoTenants
 
 
 def test_a_token_for_some_machines_shows_those(tenants: TwoTenants) -> None:
-    token = tenants.token("fitter", OperatorScope(None, (MACHINES["bolt"],)), Role.VIEWER)
+    token = tenants.centre.operator_token("fitter", scope=OperatorScope(None, (MACHINES["bolt"],)))
 
     (machine,) = tenants.ask(token, "GET", "/api/v1/machines").json()
 
