@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.postgres import PostgresServer, fresh_database
+
+# How long an example takes, or making one up, says how busy the machine is, and nothing of what is tested.
+settings.register_profile("hydrosight", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hydrosight")
 
 _SERVER_FIXTURES = {"mosquitto", "postgres_server", "postgres_url", "module_postgres_url"}
 

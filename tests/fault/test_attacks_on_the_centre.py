@@ -29,8 +29,8 @@ RANGES_MIB = int(os.environ.get("HYDROSIGHT_BOMB_MIB", "8"))
 BOUND_MIB = 450 + 22 * min(4 * RANGES_MIB, 64)
 """Four are unpacked at once, and as much parsed as the largest batch has, at up to twenty times its size."""
 SETTINGS = {
-    "head_timeout_s": "0.5",
-    "body_timeout_s": "1",
+    "head_timeout_s": "1",
+    "body_timeout_s": "2",
     "max_connections": "20",
     "box_requests_per_minute": "0",
     "refused_tries_per_minute": "0",
