@@ -11,21 +11,23 @@ from dataclasses import dataclass
 
 import structlog
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import RedisStorage
 from limits.aio.strategies import RateLimiter as Strategy
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import ConnectionPool
+from redis.asyncio import BlockingConnectionPool, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from cloud_sync.cloud.load.budgets import Budget, Caller
+from cloud_sync.cloud.load.local_counts import LocalCounts
 from cloud_sync.cloud.settings import CloudSettings
 
 _log = structlog.get_logger(__name__)
 _KEY_PREFIX = "hydrosight"
 _REDIS_TIMEOUT_S = 0.5
 _REDIS_AGAIN_S = 5.0
+_REDIS_CONNECTIONS = 32
 _WINDOW_S = 60
 
 
@@ -67,7 +69,7 @@ class RateLimiter:
         }
         self._pool = redis
         self._redis = None if redis is None else SlidingWindowCounterRateLimiter(_storage(redis))
-        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._local = SlidingWindowCounterRateLimiter(LocalCounts())
         self._monotonic = monotonic
         self._redis_from_s = 0.0
 
@@ -89,12 +91,15 @@ class RateLimiter:
         if item is None:
             return None
         if self._redis is not None and self._monotonic() >= self._redis_from_s:
+            if not self.shared:  # one request finds out, the others needn't wait for that
+                self._redis_from_s = self._monotonic() + _REDIS_AGAIN_S
             try:
                 standing = await _standing(self._redis, item, caller.key, count=count)
             except StorageError as error:
                 self._redis_from_s = self._monotonic() + _REDIS_AGAIN_S
                 self._note(shared=False, problem=str(error.storage_error))
             else:
+                self._redis_from_s = 0.0
                 self._note(shared=True)
                 return standing
         return await _standing(self._local, item, caller.key, count=count)
@@ -131,8 +136,10 @@ def open_rate_limiter(settings: CloudSettings) -> RateLimiter:
     url = settings.redis_connection_string()
     if url is None:
         return RateLimiter(quotas)
-    pool = ConnectionPool.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=_REDIS_CONNECTIONS,
+        timeout=_REDIS_TIMEOUT_S,
         socket_timeout=_REDIS_TIMEOUT_S,
         socket_connect_timeout=_REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),

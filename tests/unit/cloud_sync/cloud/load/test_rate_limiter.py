@@ -1,10 +1,14 @@
 """Counting against budgets, with a clock of the test's."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
-from cloud_sync.cloud.load import rate_limiter
+from cloud_sync.cloud.load import local_counts, rate_limiter
 from cloud_sync.cloud.load.budgets import Budget, Caller
 from cloud_sync.cloud.load.rate_limiter import RateLimiter
 
@@ -16,7 +20,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """At the start of a minute."""
     clock = SimpleNamespace(now=1_700_000_040.0)
     fake = SimpleNamespace(time=lambda: clock.now)
-    for module in ("limits.aio.storage.memory", "limits.aio.strategies", rate_limiter.__name__):
+    for module in ("limits.aio.storage.memory", "limits.aio.strategies", local_counts.__name__, rate_limiter.__name__):
         monkeypatch.setattr(f"{module}.time", fake)
     return clock
 
@@ -49,3 +53,24 @@ async def test_a_budget_of_nothing_is_none(clock: SimpleNamespace) -> None:
 
     assert await limiter.take(BOX) is None
     assert await limiter.take(Caller(Budget.OPERATORS, "a")) is None
+
+
+async def test_of_those_who_ask_while_redis_hangs_one_tries_it_again(clock: SimpleNamespace) -> None:
+    tried = 0
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal tried
+        tried += 1
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        pool = ConnectionPool(host="127.0.0.1", port=port, socket_timeout=0.1, retry=Retry(NoBackoff(), 0))
+        limiter = RateLimiter({Budget.BOXES: 3}, pool, monotonic=lambda: clock.now)
+        assert (await limiter.take(BOX)).allowed
+        assert tried == 1
+        assert not limiter.shared
+
+        clock.now += 6
+        assert [one.allowed for one in await asyncio.gather(*(limiter.take(OTHER) for _ in range(4)))].count(True) == 3
+        assert tried == 2
+        await limiter.close()
