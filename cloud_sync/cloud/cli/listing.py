@@ -32,4 +32,4 @@ def show_list(
     table = Table(*columns)
     for item in items:
         table.add_row(*row(item))
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)  # a note with brackets in it is no markup

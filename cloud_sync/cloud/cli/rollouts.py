@@ -8,17 +8,14 @@ from typing import Annotated
 import psycopg
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 
 from cloud_sync.cloud.cli.listing import show_list
+from cloud_sync.cloud.cli.rollout_display import show_comparison, show_rollout, waves_of
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, in_transaction, this_account
 from cloud_sync.cloud.registry.models import Registry
 from cloud_sync.cloud.rollout import acts, store
 from cloud_sync.cloud.rollout.compare import Comparison, compare
-from cloud_sync.cloud.rollout.comparison import Estimate
-from cloud_sync.cloud.rollout.plan import Plan, Rollout, State
-from cloud_sync.cloud.rollout.progress import MachineProgress, Stage
+from cloud_sync.cloud.rollout.plan import Plan, Rollout
 from cloud_sync.cloud.rollout.status import RolloutStatus, status_of
 from cloud_sync.cloud.settings import load_settings
 from cloud_sync.model_target import ModelTarget
@@ -32,15 +29,6 @@ Number = Annotated[int, typer.Argument(help="Number of the roll-out, as `rollout
 RepositoryOption = Annotated[
     Path | None, typer.Option(help="Directory of the signed repository. Default: the setting tuf_repository.")
 ]
-
-_PRESSING = (Stage.FAILED, Stage.SILENT, Stage.WAITING, Stage.OFFERED, Stage.RUNNING)
-_MACHINES_SHOWN = 40
-_FIGURES = {
-    "abstention": "not judged",
-    "confidence": "confidence",
-    "alerts_per_day": "alerts a machine and day",
-    "agreement": "right by labels",
-}
 
 
 @app.command()
@@ -90,7 +78,7 @@ def start(  # noqa: PLR0917 - options, given by name
         rollout = await acts.deploy(connection, plan, published, this_account(), start=not planned)
         return await status_of(connection, rollout)
 
-    _show(in_transaction(config, do), as_json=as_json)
+    _print(in_transaction(config, do), as_json=as_json)
 
 
 @app.command()
@@ -106,7 +94,7 @@ def status(
         async def one(connection: psycopg.AsyncConnection) -> RolloutStatus:
             return await status_of(connection, await store.find(connection, wanted))
 
-        _show(in_transaction(config, one), as_json=as_json)
+        _print(in_transaction(config, one), as_json=as_json)
         return
     show_list(
         in_transaction(config, store.newest),
@@ -116,7 +104,7 @@ def status(
             one.model,
             one.version,
             f"{one.against} ({100 - one.split} %)" if one.against else "–",
-            _wave(one),
+            waves_of(one),
             one.state.replace("_", " "),
             f"{one.created_at:%Y-%m-%d %H:%M}",
             one.created_by,
@@ -195,20 +183,8 @@ def compare_versions(
     said = in_transaction(config, do)
     if as_json:
         typer.echo(said.model_dump_json())
-        return
-    if not said.verdicts:
-        typer.echo("There is nothing to compare yet: fewer than two versions have sent diagnoses since it was set up.")
-        return
-    table = Table("", *(one.version for one in said.versions))
-    table.add_row("machines", *(str(one.machines) for one in said.versions))
-    table.add_row("windows", *(f"{one.windows:,}" for one in said.versions))
-    for name, words in _FIGURES.items():
-        table.add_row(words, *(_estimate(getattr(one, name)) for one in said.versions))
-    console = Console()
-    console.print(table)
-    for version, verdicts in said.verdicts.items():
-        for name, what in verdicts.items():
-            console.print(f"{_FIGURES[name]} against {version}: {what}", highlight=False)
+    else:
+        show_comparison(said)
 
 
 def _act(
@@ -221,7 +197,7 @@ def _act(
     async def do(connection: psycopg.AsyncConnection) -> RolloutStatus:
         return await status_of(connection, await act(connection, await store.locked(connection, number)))
 
-    _show(in_transaction(config, do), as_json=as_json)
+    _print(in_transaction(config, do), as_json=as_json)
 
 
 def _published(config: Path | None, repository: Path | None) -> list[ModelTarget]:
@@ -233,73 +209,8 @@ def _published(config: Path | None, repository: Path | None) -> list[ModelTarget
     return Registry(directory).models()
 
 
-def _show(status: RolloutStatus, *, as_json: bool) -> None:
+def _print(status: RolloutStatus, *, as_json: bool) -> None:
     if as_json:
         typer.echo(status.model_dump_json())
-        return
-    rollout, console = status.rollout, Console()
-    reason = f" ({rollout.reason})" if rollout.reason else ""
-    console.print(
-        f"Roll-out {rollout.id}: {rollout.model} {rollout.version}"
-        + (f" for {rollout.split} %, {rollout.against} for the others" if rollout.against else "")
-        + f", {rollout.state.replace('_', ' ')}{reason}, wave {_wave(rollout)}, "
-        f"{len(status.machines)} of {status.fleet} machines reached",
-        highlight=False,
-    )
-    if status.machines:
-        console.print(_stages(status))
-        pressing = sorted(status.machines, key=lambda one: _PRESSING.index(one.stage))
-        console.print(_machines(pressing[:_MACHINES_SHOWN]))
-        if len(pressing) > _MACHINES_SHOWN:
-            console.print(f"… and {len(pressing) - _MACHINES_SHOWN} more; --json shows all", highlight=False)
-    for line in _next(status):
-        console.print(line, highlight=False)
-
-
-def _stages(status: RolloutStatus) -> Table:
-    table = Table("version", *Stage)
-    for version, counts in status.stages.items():
-        table.add_row(version, *(str(counts[stage]) for stage in Stage))
-    return table
-
-
-def _machines(machines: list[MachineProgress]) -> Table:
-    table = Table("machine", "gets", "stage", "runs", "diagnosed until (UTC)", "asked (UTC)", "")
-    for one in machines:
-        times = (f"{time:%Y-%m-%d %H:%M}" if time else "–" for time in (one.diagnosed_until, one.asked_at))
-        table.add_row(one.machine, one.version, one.stage, one.running or "–", *times, one.reason)
-    return table
-
-
-def _next(status: RolloutStatus) -> list[str]:
-    """What stands against going on, and the command that comes next."""
-    rollout = status.rollout
-    match rollout.state:
-        case State.ACTIVE if status.judgement.against_next:
-            return [f"The next wave stays closed: {why}" for why in status.judgement.against_next]
-        case State.ACTIVE:
-            return [f"Nothing stands against going on: hydrosight-cloud rollout advance {rollout.id}"]
-        case State.PLANNED | State.PAUSED:
-            return [f"To go on: hydrosight-cloud rollout resume {rollout.id}"]
-        case State.ROLLED_BACK if any(one.stage is Stage.RUNNING for one in status.machines):
-            anew = f"hydrosight-cloud model roll-back {rollout.model} --to OLD --as NEW"
-            return [
-                f"Machines that run {rollout.version} go on with it until they are offered a higher release: {anew}",
-                f"Then: hydrosight-cloud rollout start {rollout.model} NEW --waves 100",
-            ]
-        case _:
-            return []
-
-
-def _estimate(figure: Estimate) -> str:
-    if figure.value is None:
-        return "–"
-    interval = "" if figure.low is None else f" ({figure.low:.3f} – {figure.high:.3f})"
-    return f"{figure.value:.3f}{interval} of {figure.count:,.4g}"
-
-
-def _wave(rollout: Rollout) -> str:
-    shares = [f"{share} %" if share else "canaries" for share in rollout.percents]
-    if rollout.wave_opened_at is not None:
-        shares[rollout.wave] = f"»{shares[rollout.wave]}«"
-    return " ".join(shares)
+    else:
+        show_rollout(status)
