@@ -100,7 +100,7 @@ def compared(figures: Sequence[MachineFigures]) -> list[VersionFigures]:
             alerts_per_day=_ratio(machines, lambda one: one.alerts, lambda one: one.days),
             agreement=_ratio(machines, lambda one: one.agreed, lambda one: one.labelled, most=1.0),
         )
-        for version, machines in sorted(by_version.items(), key=lambda item: [int(n) for n in item[0].split(".")])
+        for version, machines in sorted(by_version.items(), key=lambda item: _in_order(item[0]))
     ]
 
 
@@ -118,6 +118,12 @@ def verdict(name: str, one: VersionFigures, other: VersionFigures) -> str:
     if ours.high < theirs.low or theirs.high < ours.low:
         return f"{'lower' if ours.high < theirs.low else 'higher'} with {one.version}"
     return "no difference shown"
+
+
+def _in_order(version: str) -> tuple[list[int], str]:
+    """1.9.0 before 1.10.0. Boxes say which version they run, so it may be anything; such come first."""
+    parts = version.split(".")
+    return ([int(part) for part in parts] if all(part.isdecimal() for part in parts) else [], version)
 
 
 def _ratio(

@@ -28,12 +28,14 @@ class Judgement(BaseModel):
 def judge(rollout: Rollout, machines: Sequence[MachineProgress], now: datetime) -> Judgement:
     """Judge a roll-out by the machines in its open waves.
 
-    Failures that were known when somebody let it go on aren't held against it again. A machine that falls silent keeps
+    Failures that were known when somebody let it go on aren't held against it again, but where all have failed nothing
+    shows that it works. A machine that falls silent keeps
     the next wave closed, and doesn't halt the roll-out: it may as well be switched off.
     """
     counted = [one for one in machines if one.machine not in rollout.known_failures]
     if not counted or rollout.wave_opened_at is None:
-        return Judgement()
+        unproven = f"none of {len(machines)} machines has run it without failing"
+        return Judgement(against_next=(unproven,) if machines else ())
     failed = [one for one in counted if one.stage is Stage.FAILED]
     silent = [one for one in counted if one.stage is Stage.SILENT]
     running = [one for one in counted if one.stage is Stage.RUNNING]

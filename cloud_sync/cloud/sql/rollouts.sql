@@ -56,7 +56,7 @@ LEFT JOIN LATERAL (SELECT model_name, model_version, end_time FROM diagnoses
                    WHERE diagnoses.machine = machines.name ORDER BY start_time DESC LIMIT 1) AS newest ON true
 CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_object_agg(document -> 'model' ->> 'version', message), '{}') AS failed FROM alerts
-    WHERE alerts.machine = machines.name AND component = 'box' AND kind = 'model-update' AND state = 'raised'
+    WHERE document -> 'model' ->> 'version' IS NOT NULL AND alerts.machine = machines.name AND component = 'box' AND kind = 'model-update' AND state = 'raised'
       AND document -> 'model' ->> 'name' = %(model)s
 ) AS failures
 WHERE newest.model_name = %(model)s OR asked.model IS NOT NULL

@@ -120,6 +120,25 @@ def test_a_model_that_boxes_refuse_goes_no_further(fleet: Fleet, model: str, box
     assert fleet.admin.get(path).json()["rollout"]["state"] == "active"
 
 
+def test_what_a_box_says_amiss_keeps_no_roll_out_from_being_watched(
+    fleet: Fleet, model: str, boxes: list[FleetBox]
+) -> None:
+    path = f"{ADMIN}/rollouts/{deploy(fleet, model, boxes)['id']}"
+    document = json.dumps({"model": {"name": model}})  # without a version
+    with psycopg.connect(fleet.centre.database_url) as owner:
+        owner.execute(
+            "INSERT INTO alerts (machine, id, state, time, component, kind, severity, message, document) "
+            "VALUES (%s, 'x', 'raised', now(), 'box', 'model-update', 'warning', '[/no] [markup]', %s)",
+            (boxes[0].machine, document),
+        )
+
+    assert fleet.admin.get(path).json()["machines"][0]["stage"] == "waiting"
+    asyncio.run(halt(fleet))
+    assert fleet.admin.post(f"{path}/pause", json={"reason": "a [/no] in it"}).status_code == 200
+    shown = fleet.command("rollout", "status", path.rpartition("/")[2])
+    assert "a [/no] in it" in shown.stdout
+
+
 async def halt(fleet: Fleet) -> None:
     """What every server does every few minutes."""
     async with await psycopg.AsyncConnection.connect(fleet.centre.database_url, autocommit=True) as connection:

@@ -107,3 +107,9 @@ def test_what_can_be_told_is_told_and_what_cannot_is_not() -> None:
 
     alike = compared([*spread_out("1.3.0", 0.1), *spread_out("1.4.0", 0.101)])
     assert verdict("abstention", alike[1], alike[0]) == "no difference shown"
+
+
+def test_a_version_that_is_none_is_compared_all_the_same() -> None:
+    versions = [version for name in ("1.10.0", "1.9.0", "none", "") for version in machines(1, name)]
+
+    assert [one.version for one in compared(versions)] == ["", "none", "1.9.0", "1.10.0"]

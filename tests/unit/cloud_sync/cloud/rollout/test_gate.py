@@ -93,6 +93,12 @@ def test_what_was_known_when_it_was_let_go_on_is_not_held_against_it_again() -> 
     assert judge(rollout(known_failures=["other"]), failed, NOW).against_any
 
 
+def test_a_wave_in_which_all_are_known_to_have_failed_shows_nothing() -> None:
+    judgement = judge(rollout(known_failures=["failed-0"]), machines(failed=1), NOW)
+    assert judgement.against_next == ("none of 1 machines has run it without failing",)
+    assert not judgement.against_any
+
+
 @pytest.mark.parametrize(
     ("changes", "stage"),
     [
