@@ -128,7 +128,10 @@ CALL pg_temp.limit_rows('credentials', 'hydrosight_operator',
                         'EXISTS (SELECT FROM agents WHERE agents.id = credentials.agent)');
 CALL pg_temp.limit_rows('tenants', 'hydrosight_operator',
                         $$current_setting('hydrosight.tenant', true) IN (name, '*')$$);
+-- Acts name machines and people, so whoever is limited to some machines adds to the audit and doesn't see it.
 CALL pg_temp.limit_rows('audit', 'hydrosight_operator',
+                        $$current_setting('hydrosight.tenant', true) IN (tenant, '*')
+                          AND current_setting('hydrosight.machines', true) = ''$$,
                         $$current_setting('hydrosight.tenant', true) IN (tenant, '*')$$);
 CALL pg_temp.limit_rows('rollouts', 'hydrosight_box', 'true', 'false');
 CALL pg_temp.limit_rows('rollouts', 'hydrosight_dashboard', 'true');
