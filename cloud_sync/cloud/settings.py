@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -129,13 +131,20 @@ class CloudSettings(BaseSettings):
         """The database's URL, with its password.
 
         Raises:
-            ConfigurationError: none is set, or its file can't be read.
+            ConfigurationError: none is set, its file can't be read, or it isn't one. What it is isn't said: psycopg and
+                libpq name the part that they can't read, which may be one of the password.
         """
         url = _secret(self.database_url, self.database_url_file, "database_url_file")
         if url is None:
             raise ConfigurationError(
                 "no database is set",
                 hint="Set HYDROSIGHT_DATABASE_URL=postgresql://user:password@host/database, or …_URL_FILE.",
+            )
+        if not _is_conninfo(url):
+            raise ConfigurationError(
+                "database_url can't be read",
+                hint="Write it as postgresql://user:password@host:5432/database; in the password % @ : / # ? as "
+                "%25 %40 %3A %2F %23 %3F.",
             )
         return url
 
@@ -149,6 +158,17 @@ class CloudSettings(BaseSettings):
         if url is not None and not url.startswith(("redis://", "rediss://")):
             raise ConfigurationError("redis_url is not one of Redis", hint="Write it as redis://:password@host:6379/0")
         return url
+
+
+def _is_conninfo(url: str) -> bool:
+    """Whether it can be read, and no part of a password that wasn't escaped came to be taken for something else."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return False
+    ports = str(parts.get("port") or "").split(",")
+    places = (str(parts.get("host") or "")[1:], str(parts.get("dbname") or ""))  # a socket's name may begin with it
+    return all(not port or port.isdecimal() for port in ports) and not any("@" in place for place in places)
 
 
 def _secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:

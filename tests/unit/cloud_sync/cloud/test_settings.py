@@ -74,3 +74,31 @@ def test_the_manual_names_every_setting() -> None:
     manual = (Path(__file__).parents[4] / "docs" / "cloud.md").read_text()
 
     assert [name for name in CloudSettings.model_fields if f"| `{name}` |" not in manual] == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://kim:hush%zz@db/x",
+        "postgresql://kim:hush/1@db/x",
+        "postgresql://kim:12/hush@db/x",
+        "postgresql://kim:a@hush@db/x",
+        "host=db password=a hush",
+    ],
+)
+def test_a_database_url_that_is_wrong_is_refused_without_a_word_of_its_password(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HYDROSIGHT_DATABASE_URL", url)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings().connection_string()
+    assert "hush" not in f"{refused.value} {refused.value.hint}"
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://kim:a%40b@a:1,b:2/x", "postgresql:///x?host=/run/postgresql", "host=@abstract dbname=x"]
+)
+def test_a_database_url_of_any_form_that_libpq_takes_is_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDROSIGHT_DATABASE_URL", url)
+    assert load_settings().connection_string() == url
