@@ -2,6 +2,10 @@
 -- One migrating server at a time; released with the transaction. The number is "hydro" in ASCII.
 SELECT pg_advisory_xact_lock(448713224815);
 
+-- name: take_time
+-- A large table takes longer to change than a request may; only the wait for one's turn before it has that limit.
+SET LOCAL statement_timeout = 0;
+
 -- name: create_ledger
 -- Which migrations this database has had.
 CREATE TABLE IF NOT EXISTS schema_migrations (

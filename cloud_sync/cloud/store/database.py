@@ -22,7 +22,7 @@ from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.breaker import Breaker
 from cloud_sync.cloud.store.ingest import prepare_connection
 from cloud_sync.cloud.store.migrate import migrate
-from edge_runtime.errors import DatabaseError, OverloadedError
+from edge_runtime.errors import DatabaseError, HydrosightError, OverloadedError
 
 _log = structlog.get_logger(__name__)
 _HINT = "Is PostgreSQL running, and HYDROSIGHT_DATABASE_URL right? Try: hydrosight-cloud db status"
@@ -72,9 +72,9 @@ class Database:
         self.breaker.guard()
         try:
             async with self._pool.connection() as connection:
-                with self._using(connection):
-                    yield connection
-                    await connection.commit()  # here, where it can be hung up on
+                with self._using(connection):  # commit and roll-back too: they can be hung up on here
+                    async with connection.transaction():
+                        yield connection
         except PoolTimeout as error:
             self._suspect.set()
             if len(self._in_use) < self._pool.max_size:
@@ -125,13 +125,16 @@ class Database:
             try:
                 async with await self._connect() as connection:
                     await work(connection)
-            except psycopg.Error as error:
+            except (psycopg.Error, HydrosightError) as error:
                 _log.warning(
                     "regular work failed; the next time it is tried again", what=what, problem=_first_line(error)
                 )
 
     async def close(self) -> None:
         """Give up all connections."""
+        if self._probe is not None:
+            self._probe.cancel()
+            await asyncio.gather(self._probe, return_exceptions=True)
         if self._probe_connection is not None:
             await self._probe_connection.close()
         await self._pool.close(timeout=2)

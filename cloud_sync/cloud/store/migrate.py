@@ -58,14 +58,14 @@ async def migrate(connection: psycopg.AsyncConnection) -> list[Migration]:
     done = []
     for migration in migrations():
         async with connection.transaction():
-            await connection.execute(_QUERIES["lock"])
+            await _take_turn(connection)
             await connection.execute(_QUERIES["create_ledger"])
             if migration.number not in await _applied(connection):
                 await connection.execute(read_sql(f"migrations/{migration.file}"))
                 await connection.execute(_QUERIES["record"], (migration.number, migration.name))
                 done.append(migration)
     async with connection.transaction():
-        await connection.execute(_QUERIES["lock"])
+        await _take_turn(connection)
         await connection.execute(read_sql("hypertables.sql"))
         await connection.execute(read_sql("aggregates.sql"))
         await _isolate(connection)
@@ -102,6 +102,11 @@ async def schema_status(connection: psycopg.AsyncConnection) -> SchemaStatus:
         hypertables = tuple(str(row[0]) for row in rows)
     pending = tuple(migration for migration in migrations() if migration.number not in applied)
     return SchemaStatus(applied, pending, hypertables)
+
+
+async def _take_turn(connection: psycopg.AsyncConnection) -> None:
+    await connection.execute(_QUERIES["lock"])
+    await connection.execute(_QUERIES["take_time"])
 
 
 async def _isolate(connection: psycopg.AsyncConnection) -> None:

@@ -54,6 +54,24 @@ async def test_a_database_of_a_newer_program_is_left_alone(postgres_url: str) ->
     assert "Upgrade" in refused.value.hint
 
 
+async def test_a_migration_may_take_longer_than_a_request(postgres_url: str) -> None:
+    async with await connect(postgres_url) as connection:
+        await connection.execute("SET statement_timeout = '60s'")
+        await connection.execute(
+            """
+            CREATE TABLE schema_migrations (number int PRIMARY KEY, name text NOT NULL);
+            CREATE FUNCTION with_time() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                ASSERT current_setting('statement_timeout') = '0';
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER with_time BEFORE INSERT ON schema_migrations EXECUTE FUNCTION with_time();
+            """
+        )
+        assert await migrate(connection) == list(migrations())
+        assert await (await connection.execute("SHOW statement_timeout")).fetchone() == ("1min",)
+
+
 async def test_large_tables_are_hypertables_where_timescaledb_is_there(postgres_url: str) -> None:
     """On a server without it they are plain; HYDROSIGHT_TEST_DATABASE names one with it."""
     async with await connect(postgres_url) as connection:
