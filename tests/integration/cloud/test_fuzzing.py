@@ -7,6 +7,7 @@ import copy
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,13 @@ from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE
 from tests.integration.cloud.conftest import send
-from tests.servers.batches import make_batch
+from tests.servers.batches import START_US, make_batch, time_of
 from tests.servers.centre import Centre
 from tests.servers.odd_values import ODD_JSON, odd_bodies, places, put
 
 FEW = 2
+IN_PATHS = {"machine": "rig", "window_start": time_of(START_US).isoformat().replace("+00:00", "Z")}
+"""What there is; of everything else, 1."""
 EXAMPLES = int(os.environ.get("HYDROSIGHT_FUZZ_EXAMPLES", FEW))
 MACHINE_FILE = (Path(__file__).parents[3] / "configs" / "machines" / "zema.yaml").read_text()
 DESCRIPTION: dict[str, Any] = create_app(CloudSettings(database_url="postgresql:///nowhere")).openapi()
@@ -125,7 +128,8 @@ def test_values_at_the_ends_of_what_types_hold(fuzzed: Fuzzed, path: str, method
 
 def _known(path: str, method: str) -> dict[str, Any]:
     """What a request that isn't refused has: a machine that there is, and the description's example as body."""
-    known: dict[str, Any] = {"path_parameters": {"machine": "rig"}} if "{machine}" in path else {}
+    names = re.findall(r"{(\w+)", path)
+    known: dict[str, Any] = {"path_parameters": {name: IN_PATHS.get(name, "1") for name in names}} if names else {}
     for content in DESCRIPTION["paths"][path][method].get("requestBody", {}).get("content", {}).values():
         form = DESCRIPTION["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2], {})
         for example in [content["example"]] if "example" in content else form.get("examples", [])[:1]:
