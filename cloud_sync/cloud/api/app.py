@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from fastapi import FastAPI
@@ -41,7 +41,7 @@ from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.retention import PRUNE_EVERY_S, prune_and_log
 from cloud_sync.wire import MAX_COMPRESSED_BYTES
-from edge_runtime.errors import ConfigurationError
+from edge_runtime.errors import BundleError, ConfigurationError
 
 _READING = (
     ledger_api,
@@ -90,6 +90,9 @@ def create_app(settings: CloudSettings, metrics: CentreMetrics | None = None) ->
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
+        if settings.inference_bundle or settings.tuf_repository:
+            with suppress(BundleError):  # whoever asks will hear it
+                await engine.warm_up(await shelf.given())
         tasks = [
             asyncio.create_task(database.watch(), name="database watch"),
             asyncio.create_task(database.regularly(PRUNE_EVERY_S, "retention", partial(prune_and_log, settings))),

@@ -11,7 +11,7 @@ import structlog
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from cloud_sync.cloud.access.operators import authorise
 from cloud_sync.cloud.api.problem import problems
@@ -42,6 +42,7 @@ _log = structlog.get_logger(__name__)
 MOST_MACHINES = 100
 _RANGE_PATIENCE = 6
 """So many times as long as a single window those of a range wait: nobody looks at them meanwhile."""
+_MOST_STALLED_S = 60.0
 _CLIENT_LEFT = 499  # nobody reads it; nginx's number for it
 
 Result = TypeVar("Result")
@@ -82,6 +83,7 @@ def inference_api(
         prefix="/api/v1", tags=["operators"], dependencies=[Security(PERSON)], responses=problems(404, 409, 501)
     )
     ranges_at_once = _Few(settings.concurrent_batch_inferences)
+    room = asyncio.Semaphore(settings.inference_max_waiting)  # a page may hold more windows than may wait
 
     @router.post(
         "/inference",
@@ -126,11 +128,13 @@ def inference_api(
                 return await item.page(connection, since)
 
         async def infer(job: Job) -> bytes:
-            return await engine.infer(job, Lane.RANGE, _RANGE_PATIENCE * settings.inference_timeout_s)
+            async with room:
+                return await engine.infer(job, Lane.RANGE, _RANGE_PATIENCE * settings.inference_timeout_s)
 
         turn = ExitStack()
         turn.enter_context(ranges_at_once.turn())
-        return _RangeResponse(answer_ranges(ranges, read, infer), turn.close)
+        pages = answer_ranges(ranges, read, infer)
+        return _RangeResponse((b"".join(lines) async for lines in pages), turn.close)
 
     return router
 
@@ -161,7 +165,10 @@ class _Few:
 
 
 class _RangeResponse(StreamingResponse):
-    """The lines of a range; `ended` is called once when they are over, or nobody reads them any more."""
+    """The lines of a range; `ended` is called once when they are over, or nobody reads them any more.
+
+    A client that stays and doesn't read is left after `_MOST_STALLED_S`: it would keep its turn from all others.
+    """
 
     media_type = "application/x-ndjson"
 
@@ -170,8 +177,14 @@ class _RangeResponse(StreamingResponse):
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(_MOST_STALLED_S):
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
+        except TimeoutError:
+            _log.warning("range cut: its client doesn't read", after_s=_MOST_STALLED_S)
         finally:
             self._ended()
 

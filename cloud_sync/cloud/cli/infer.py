@@ -59,7 +59,11 @@ def infer(
             async def read(_: AskedRange, since: datetime) -> list[FoundWindow]:
                 return await asked.page(connection, since)
 
-            lines = [RangeLine.model_validate_json(line) async for line in answer_ranges([asked], read, _answer)]
+            lines = [
+                RangeLine.model_validate_json(line)
+                async for page in answer_ranges([asked], read, _answer)
+                for line in page
+            ]
         return lines
 
     try:

@@ -16,11 +16,11 @@ import structlog
 
 from cloud_sync.cloud.inference import worker
 from cloud_sync.cloud.inference.batcher import BOTTLENECK, Batcher, BatchLimits, Lane, Waiting
-from cloud_sync.cloud.inference.job import Job
+from cloud_sync.cloud.inference.job import Job, ServingModel
 from cloud_sync.cloud.inference.worker import Reply
 from cloud_sync.cloud.metrics import CentreMetrics
 from cloud_sync.cloud.settings import CloudSettings
-from edge_runtime.errors import HydrosightError, OverloadedError, RefusedError
+from edge_runtime.errors import BackendError, HydrosightError, OverloadedError, RefusedError
 
 PATIENCE_S = 0.5
 """How long ranges give way to single windows that keep coming: then one batch of theirs goes first."""
@@ -30,7 +30,7 @@ _Work = tuple[Job, asyncio.Future[bytes]]
 
 
 class InferenceEngine:
-    """Diagnoses jobs in `processes` processes, which start with the first job."""
+    """Diagnoses jobs in `processes` processes, which start with `warm_up` or else with the first job."""
 
     def __init__(
         self,
@@ -73,6 +73,17 @@ class InferenceEngine:
         finally:
             self._batcher.cancel(waiting)
 
+    async def warm_up(self, model: ServingModel | None) -> None:
+        """Start the workers, and open `model` there: no window then waits, or is refused, for that."""
+        if not self._processes:
+            return
+        self._pool = pool = self._start_pool(self._processes)
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.gather(*(loop.run_in_executor(pool, worker.prepare, model) for _ in range(self._processes)))
+        except BrokenExecutor:
+            self._lost(pool)
+
     async def close(self) -> None:
         """End the workers; what they are at is given up."""
         if self._timer is not None:
@@ -106,31 +117,39 @@ class InferenceEngine:
     def _ran(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.result()
             self._dispatch()
+            task.result()  # a fault of the program goes to the log
 
     async def _run(self, batch: list[Waiting[str, _Work]]) -> None:
         self._metrics.inference_batch_windows.observe(len(batch))
         answers = [item.work[1] for item in batch]
+        if self._pool is None:
+            self._pool = self._start_pool(self._processes)
+        pool = self._pool
         try:
-            if self._pool is None:
-                self._pool = self._start_pool(self._processes)
-            pool = self._pool
             replies: list[Reply] = await asyncio.get_running_loop().run_in_executor(
                 pool, worker.run_batch, [item.work[0] for item in batch]
             )
         except BrokenExecutor:
             # Whichever window it was that a worker ended on: all are told to come again, to new workers.
-            _log.error("inference worker ended; new ones are started")
-            self._pool = None if self._pool is pool else self._pool
+            self._lost(pool)
             for answer in answers:
                 _refuse(answer, _overload("the worker that had the window ended"))
             return
+        except Exception as error:
+            for answer in answers:
+                _refuse(answer, BackendError(f"the worker failed: {error!r}", hint="The server's log has the details."))
+            raise
         for answer, reply in zip(answers, replies, strict=True):
             if isinstance(reply, HydrosightError):
                 _refuse(answer, reply)
             elif not answer.done():
                 answer.set_result(reply)
+
+    def _lost(self, pool: Executor) -> None:
+        _log.error("inference worker ended; new ones are started")
+        if self._pool is pool:
+            self._pool = None
 
 
 def batch_limits(settings: CloudSettings) -> BatchLimits:

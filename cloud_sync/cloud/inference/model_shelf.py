@@ -41,8 +41,9 @@ class ModelShelf:
             BundleError: it is damaged, or made for a newer Hydrosight.
             UpdateError: the repository can't be trusted.
         """
-        if self._given is not None:
-            return await self._opened("", self._given)
+        given = await self.given()
+        if given is not None:
+            return given
         target = None
         if self._published is not None:
             target = await version_for(connection, machine, await asyncio.to_thread(self._published.models))
@@ -53,6 +54,14 @@ class ModelShelf:
                 hint="Publish one (hydrosight-cloud model publish, and tuf_repository), or set inference_bundle.",
             )
         return await self._opened(target.manifest_sha256, target)
+
+    async def given(self) -> ServingModel | None:
+        """The model of the setting; None where models come from the repository.
+
+        Raises:
+            BundleError: it is damaged, or made for a newer Hydrosight.
+        """
+        return None if self._given is None else await self._opened("", self._given)
 
     def close(self) -> None:
         """Delete what was unpacked."""

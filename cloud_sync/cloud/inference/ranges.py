@@ -20,30 +20,38 @@ _MICROSECOND = timedelta(microseconds=1)
 _PROBLEM = b'{"problem"'
 
 
-async def answer_ranges(ranges: Sequence[AskedRange], read: ReadPage, infer: Infer) -> AsyncIterator[bytes]:
-    """The lines. What goes wrong on the way is the last of them: what was said before stays true."""
+async def answer_ranges(ranges: Sequence[AskedRange], read: ReadPage, infer: Infer) -> AsyncIterator[list[bytes]]:
+    """The lines, a page at a time. What goes wrong on the way is the last of them: what was said before stays true."""
     windows = failed = 0
     try:
         for asked in ranges:
-            async for line in _answer_range(asked, read, infer):
-                windows, failed = windows + 1, failed + line.startswith(_PROBLEM)
-                yield line
+            async for lines in _answer_range(asked, read, infer):
+                windows, failed = windows + len(lines), failed + sum(line.startswith(_PROBLEM) for line in lines)
+                yield lines
     except HydrosightError as error:
-        yield RangeLine(problem=RangeProblem(detail=str(error), hint=error.hint)).encoded()
+        yield [RangeLine(problem=RangeProblem(detail=str(error), hint=error.hint)).encoded()]
     else:
-        yield RangeLine(done=RangeDone(windows=windows, failed=failed)).encoded()
+        yield [RangeLine(done=RangeDone(windows=windows, failed=failed)).encoded()]
 
 
-async def _answer_range(asked: AskedRange, read: ReadPage, infer: Infer) -> AsyncIterator[bytes]:
+async def _answer_range(asked: AskedRange, read: ReadPage, infer: Infer) -> AsyncIterator[list[bytes]]:
     page = await read(asked, asked.since)
     while page:
         following = asyncio.ensure_future(read(asked, utc_datetime(page[-1].window.start_us) + _MICROSECOND))
         try:
-            for line in await asyncio.gather(*(_answer(asked, found, infer) for found in page)):
-                yield line
+            yield await _answer_page(asked, page, infer)
             page = await following
         finally:
             following.cancel()
+
+
+async def _answer_page(asked: AskedRange, page: Sequence[FoundWindow], infer: Infer) -> list[bytes]:
+    answers = [asyncio.ensure_future(_answer(asked, found, infer)) for found in page]
+    try:
+        return await asyncio.gather(*answers)
+    finally:
+        for answer in answers:  # a page that breaks off has nobody who waits for its other windows
+            answer.cancel()
 
 
 async def _answer(asked: AskedRange, found: FoundWindow, infer: Infer) -> bytes:

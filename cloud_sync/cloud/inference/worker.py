@@ -5,6 +5,7 @@ import signal
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import connection, parent_process
 from typing import TypeAlias
 
@@ -27,6 +28,15 @@ def begin() -> None:
     server = parent_process()
     if server is not None:
         threading.Thread(target=_end_with, args=(server.sentinel,), daemon=True, name="server watch").start()
+
+
+def prepare(model: ServingModel | None) -> None:
+    """Load the engine, and open `model`; whoever asks for one that can't be opened will hear why."""
+    from edge_runtime.backends import onnx  # noqa: F401, PLC0415 - not installed where nothing is inferred
+
+    if model is not None:
+        with suppress(BundleError, BackendError):
+            _opened(model)
 
 
 def run_batch(jobs: Sequence[Job]) -> list[Reply]:

@@ -59,7 +59,11 @@ def fleet(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("inference")
     bundle = build_tiny_bundle(folder / "bundle")
     with ExitStack() as stack:
-        settings = {"inference_bundle": str(bundle), "inference_processes": "1"}
+        settings = {
+            "inference_bundle": str(bundle),
+            "inference_processes": "1",
+            "inference_max_waiting": "64",  # fewer than a page has windows
+        }
         centre = Centre(module_postgres_url, folder / "centre.log", **settings)
         stack.callback(centre.stop)
         token = centre.operator_token("eve")

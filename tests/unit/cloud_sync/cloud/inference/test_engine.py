@@ -9,6 +9,7 @@ import pytest
 from cloud_sync.cloud.inference.batcher import BatchLimits, Lane
 from cloud_sync.cloud.inference.engine import InferenceEngine
 from cloud_sync.cloud.inference.job import Job, ServingModel, StoredWindow
+from cloud_sync.cloud.inference.worker import prepare
 from cloud_sync.cloud.metrics import CentreMetrics
 from edge_runtime.errors import BackendError, OverloadedError, RefusedError
 
@@ -119,6 +120,41 @@ async def test_after_a_worker_has_ended_there_are_new_ones(engine, pools):
     await settle()
     pools.started[1].answer(0)
     assert await again == b"a"
+
+
+async def test_a_fault_of_the_program_is_told_and_the_queue_goes_on(engine, pools):
+    faults = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    lost, waiting = ask(engine, "a"), ask(engine, "b")
+    await settle()
+    pools.started[0].batches[0][1].set_exception(ZeroDivisionError("a bug"))
+    with pytest.raises(BackendError, match="a bug"):
+        await lost
+    await settle()
+    pools.started[0].answer(1)
+    assert await waiting == b"b"
+    assert [type(fault) for fault in faults] == [ZeroDivisionError]
+
+
+async def test_workers_that_were_warmed_up_are_those_that_diagnose(pools):
+    class Warming(HandPool):
+        def submit(self, call: Callable[..., object], given: object) -> Future[list[object]]:
+            if call is not prepare:
+                return super().submit(call, given)
+            warmed.append(given)
+            done: Future[list[object]] = Future()
+            done.set_result([])
+            return done
+
+    warmed: list[object] = []
+    pool = Warming()
+    engine = InferenceEngine(LIMITS, CentreMetrics(), processes=2, start_pool=lambda _: pool)
+    await engine.warm_up(MODEL)
+    assert warmed == [MODEL, MODEL]
+    asked = ask(engine, "a")
+    await settle()
+    pool.answer(0)
+    assert await asked == b"a"
 
 
 async def test_more_than_may_wait_is_refused_at_once(engine, pools):
