@@ -17,7 +17,7 @@ import psycopg
 from cloud_sync.box_time import BoxTime
 from cloud_sync.cloud.store.multiranges import to_multirange
 from cloud_sync.cloud.store.queries import load_queries
-from cloud_sync.cloud.store.rows import BatchRows, ReadingsRow
+from cloud_sync.cloud.store.rows import BatchRows, ReadingsRow, readings_row
 from cloud_sync.wire import Batch, DiagnosisRecord, WindowRecord
 from edge_runtime.number_ranges import NumberRanges
 from edge_runtime.utc import microseconds, utc_datetime
@@ -71,21 +71,19 @@ class Clock:
 
 def set_apart(batch: Batch, rows: BatchRows, clock: Clock) -> tuple[BatchRows, list[MisdatedRow]]:
     """Rows whose time may be right, alerts with a word on theirs, and the records of all others."""
-    windows = {
-        utc_datetime(record.start_us): (record, fault)
-        for record in batch.windows
+    misdated = [
+        _row(
+            WINDOW, record, (utc_datetime(record.start_us), utc_datetime(record.end_us)), fault, readings_row(k, record)
+        )
+        for k, record in enumerate(batch.windows)  # the same start may come twice: some clocks begin anew
         if (fault := clock.fault(record.end_us))
-    }
+    ]
+    windows = {row.start_time for row in misdated}
     diagnoses = {row.start_time: fault for row in rows.diagnoses if (fault := clock.fault(microseconds(row.end_time)))}
     alerts = [row._replace(misdated=bool(clock.fault(microseconds(row.time)))) for row in rows.alerts]
     if not windows and not diagnoses:
         return replace(rows, alerts=alerts), []
-    readings = {row.start_time: row for row in rows.readings}
     ends = {row.start_time: row.end_time for row in rows.diagnoses}
-    misdated = [
-        _row(WINDOW, record, (start, utc_datetime(record.end_us)), fault, readings.get(start))
-        for start, (record, fault) in windows.items()
-    ]
     misdated += [
         _row(DIAGNOSIS, record, (start, ends[start]), diagnoses[start])
         for record in batch.diagnoses

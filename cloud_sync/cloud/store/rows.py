@@ -140,7 +140,7 @@ def rows_of(batch: Batch, machine: str, unknown: Sequence[UnknownFields] = ()) -
     return BatchRows(
         windows=sorted((row for i, record in enumerate(batch.windows) for row in _window(i, record)), key=_first_three),
         readings=sorted(
-            (_readings(i, record) for i, record in enumerate(batch.windows) if record.readings), key=_first_three
+            (readings_row(i, record) for i, record in enumerate(batch.windows) if record.readings), key=_first_three
         ),
         diagnoses=sorted((row for row, _ in diagnoses), key=_first_three),
         components=sorted((row for _, components in diagnoses for row in components), key=_first_three),
@@ -167,7 +167,12 @@ def _window(index: int, record: WindowRecord) -> list[WindowRow]:
     ]
 
 
-def _readings(index: int, record: WindowRecord) -> ReadingsRow:
+def readings_row(index: int, record: WindowRecord) -> ReadingsRow:
+    """The readings of a batch's window number `index`.
+
+    Raises:
+        RefusedError: they aren't what they should be (422).
+    """
     where = f"windows.{index}.readings"
     ranges: dict[str, list[tuple[int, int]]] = {}
     for item in record.readings:

@@ -1,11 +1,13 @@
 """Which records have a time that can't be right."""
 
+import msgspec
 import pytest
 
 from cloud_sync.box_time import BoxTime
 from cloud_sync.cloud.store.misdated import Clock, set_apart
 from cloud_sync.cloud.store.rows import rows_of
-from tests.servers.batches import MINUTE_US, START_US, make_batch
+from cloud_sync.wire import Batch, ReadingRange
+from tests.servers.batches import MINUTE_US, START_US, make_batch, window
 
 HOUR_US = 60 * MINUTE_US
 YEAR_US = 365 * 24 * HOUR_US
@@ -42,6 +44,20 @@ def test_windows_and_diagnoses_are_set_apart_whole_and_alerts_marked() -> None:
     assert len({row.sha256 for row in misdated}) == 4
     assert [row.misdated for row in rows.alerts] == [True]
     assert (rows.gaps, rows.clock_steps) == (rows_of(batch, "rig").gaps, rows_of(batch, "rig").clock_steps)
+
+
+def test_two_windows_that_begin_at_the_same_wrong_moment_are_both_kept() -> None:
+    """A clock that starts anew with every boot repeats itself; their readings differ."""
+    first, second = (
+        msgspec.structs.replace(window("rig", START_US), readings=(ReadingRange(boot, 0, 59),))
+        for boot in ("b-1", "b-2")
+    )
+    batch = Batch("b-2", 0, windows=(first, second))
+
+    rows, misdated = set_apart(batch, rows_of(batch, "rig"), Clock(START_US - YEAR_US, HOUR_US))
+
+    assert (rows.windows, rows.readings) == ([], [])
+    assert sorted(row.boots for row in misdated) == [["b-1"], ["b-2"]]
 
 
 def test_nothing_moves_while_the_clock_is_right() -> None:
