@@ -17,7 +17,8 @@ ORDER BY id DESC LIMIT %(limit)s;
 SELECT document::text, end_time FROM diagnoses WHERE machine = %(machine)s AND start_time = %(start)s;
 
 -- name: agreement
--- How often people saw what the model saw, by model and condition; of several verdicts about a diagnosis the last.
+-- How often people saw what the model saw, by model and condition; of several verdicts about a diagnosis the last, if
+-- no later label without a level took it back.
 SELECT model_name, model_version, condition, count(*) AS verdicts,
        count(*) FILTER (WHERE level = diagnosed_level) AS confirmed,
        count(*) FILTER (WHERE level <> diagnosed_level) AS corrected,
@@ -27,4 +28,8 @@ FROM (
     WHERE diagnosis_start IS NOT NULL AND (%(machine)s::text IS NULL OR machine = %(machine)s)
     ORDER BY machine, condition, diagnosis_start, id DESC
 ) AS last_word
+WHERE NOT EXISTS (
+    SELECT FROM labels AS later
+    WHERE later.machine = last_word.machine AND later.condition = last_word.condition AND later.id > last_word.id
+      AND later.level IS NULL AND later.start_time <= last_word.start_time AND later.end_time >= last_word.end_time)
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;

@@ -162,3 +162,24 @@ def test_a_technician_confirms_and_corrects_diagnoses(
     assert [(row.start_us, dict(row.values)) for row in rows] == [
         (START_US + k * MINUTE_US, {"pump": level}) for k, level in enumerate("121")
     ]
+
+
+def test_a_verdict_that_was_taken_back_counts_no_more(centre: Centre, operator: httpx.Client) -> None:
+    enrolment = enrol(Link(centre.url), centre.token("zema"), "zema", "0.1.0", MACHINE_FILE)
+    assert send(centre.url, enrolment.credential, make_batch("zema", 0, windows=2)).status_code == 200
+
+    def judged() -> int:
+        return sum(item["verdicts"] for item in operator.get("/api/v1/machines/zema/agreement").json())
+
+    for minute in range(2):
+        start = f"{time_of(START_US + minute * MINUTE_US):%Y-%m-%dT%H:%M:%SZ}"
+        path = f"/api/v1/machines/zema/diagnoses/{start}/verdicts"
+        assert operator.post(path, json={"condition": "pump"}).status_code == 201
+    assert operator.post(PATH, json=said(None, 0, 1, "valve")).status_code == 201
+    assert judged() == 2, "that was about another condition"
+    assert operator.post(PATH, json=said(None, 0, 1, "pump")).status_code == 201
+    assert judged() == 1
+    first = f"{time_of(START_US):%Y-%m-%dT%H:%M:%SZ}"
+    again = operator.post(f"/api/v1/machines/zema/diagnoses/{first}/verdicts", json={"condition": "pump"})
+    assert again.status_code == 201
+    assert judged() == 2, "the last word counts"
