@@ -135,10 +135,10 @@ async def test_with_all_connections_in_use_some_wait_and_the_rest_are_told_at_on
             answers = asyncio.as_completed(requests)
             for answer in itertools.islice(answers, 19):
                 assert_clean(refused := await answer)
-                assert "in use" in refused.json()["detail"]
+                assert "wait for their turn" in refused.json()["detail"]
             await blocker.rollback()
             assert (await next(answers)).status_code == 200
-        assert 'refused_for_load_total{reason="database"} 19.0' in (await asyncio.to_thread(metrics, centre))
+        assert 'refused_for_load_total{reason="ingest"} 19.0' in (await asyncio.to_thread(metrics, centre))
         assert '"database down"' not in centre.log
         assert len(stored(database)) == 1
     finally:

@@ -147,9 +147,12 @@ def test_everything_is_in_the_database_once_and_as_it_is_stored(run: Run) -> Non
     assert (taken.windows, taken.diagnoses, taken.alerts) == (CYCLES, CYCLES, len(run.records.alerts))
 
 
-def test_it_says_nothing_but_that_the_machine_was_not_there_yet(run: Run) -> None:
-    complaints = [line for line in run.agent.log if line["level"] not in {"info", "debug"}]
-    assert [line["part"] for line in complaints] in ([], ["source plc"], ["source plc", "source plc"])
+def test_it_says_nothing_but_that_the_machine_was_not_there_yet_and_is_gone(run: Run) -> None:
+    """The rig stops after what it has to play; whether its silence is said depends on how long these tests take."""
+    said = [(line["event"], line.get("part")) for line in run.agent.log if line["level"] not in {"info", "debug"}]
+    not_there, silent = ("part_failed", "source plc"), ("sensors_unwell", None)
+    assert [one for one in said if one != silent] in ([], [not_there], [not_there, not_there])
+    assert said.count(silent) <= 1
 
 
 def test_its_last_will_is_published_when_it_is_killed(run: Run) -> None:

@@ -43,7 +43,7 @@ def test_what_the_cache_holds_is_not_made_again(
 ):  # fmt: skip
     making = GraphMaking(FeatureCache(tmp_path))
     assert_same(tuple(make_graphs(machine, windows, making)), plain)
-    monkeypatch.setattr("training.graph_making.build_graph", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr("training.graph_making.build_graphs", lambda *_: pytest.fail("made again"))
     assert_same(tuple(make_graphs(machine, windows, making)), plain)
 
 
