@@ -91,7 +91,7 @@ async def test_rows_move_into_chunks_when_timescaledb_comes_later(postgres_url: 
         await connection.execute("SET timescaledb.disable_load = on")
         await connection.execute("CREATE TABLE schema_migrations (number int PRIMARY KEY, name text NOT NULL)")
         for migration in migrations():
-            await connection.execute(read_sql(migration.file))
+            await connection.execute(read_sql(f"migrations/{migration.file}"))
             await connection.execute(
                 "INSERT INTO schema_migrations VALUES (%s, %s)", (migration.number, migration.name)
             )
