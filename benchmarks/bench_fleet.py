@@ -9,7 +9,6 @@ do as boxes do when they are told to wait. Afterwards the rows are counted: ever
 import argparse
 import asyncio
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench_ingest import load
+from benchmarks.scratch_folder import scratch_folder
 from cloud_sync.edge.retry import RetryPolicy
 from cloud_sync.wire import encode_batch
 from demo.postgres import Postgres
@@ -86,10 +86,7 @@ def main() -> None:
     parser.add_argument("--boxes", type=int, default=1000)
     parser.add_argument("--batches", type=int, default=3, help="of each box")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hydrosight-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgres").mkdir()
+    with scratch_folder() as folder:
         Console().print(asyncio.run(measure(folder, options.boxes, options.batches)))
 
 

@@ -17,7 +17,6 @@ server may refuse (503, mostly because the database is slow to answer its probe)
 import asyncio
 import json
 import os
-import tempfile
 import time
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from rich.table import Table
 
 from agent.store.records import window_record
 from benchmarks.bench_ingest import CONFIGS, MINUTE_US, Load, load
+from benchmarks.scratch_folder import scratch_folder
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, Batch, encode_batch
@@ -231,10 +231,7 @@ async def compare(folder: Path) -> list[Measured]:
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="hydrosight-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgres").mkdir()
+    with scratch_folder() as folder:
         before = os.getloadavg()[0]
         rows = asyncio.run(compare(folder))
     table = Table(

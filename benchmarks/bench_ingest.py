@@ -10,7 +10,6 @@ that take part: it says what ingest costs also where other work keeps the proces
 
 import asyncio
 import statistics
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.store.records import window_record
+from benchmarks.scratch_folder import scratch_folder
 from cloud_sync.cloud.access.enrolment import create_token
 from cloud_sync.cloud.store.arrays import register_float32_arrays
 from cloud_sync.cloud.store.rows import rows_of
@@ -67,7 +67,7 @@ class Load:
         return Window(machine, k * MINUTE_US, (k + 1) * MINUTE_US, channels)
 
 
-def load(title: str, recording_name: str, windows_per_batch: int, batches: int) -> Load:
+def load(title: str, recording_name: str, windows_per_batch: int, batches: int = 1) -> Load:
     """All labelled windows of a shipped recording."""
     machine = load_machine(CONFIGS / "machines" / "zema.yaml")
     recording = read_recording(CONFIGS / "recordings" / recording_name)
@@ -181,10 +181,7 @@ async def compare(folder: Path) -> Table:
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="hydrosight-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgres").mkdir()
+    with scratch_folder() as folder:
         Console().print(asyncio.run(compare(folder)))
 
 

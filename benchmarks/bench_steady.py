@@ -7,7 +7,6 @@ doesn't depend on what else the machine does; docs/scale.md multiplies it by the
 """
 
 import asyncio
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench_ingest import CONFIGS, MINUTE_US, Load, load
+from benchmarks.scratch_folder import scratch_folder
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, Batch, DiagnosisRecord, encode_batch
@@ -147,10 +147,7 @@ def _cpu_s(process: psutil.Process) -> float:
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="hydrosight-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgres").mkdir()
+    with scratch_folder() as folder:
         Console().print(asyncio.run(compare(folder)))
 
 

@@ -12,7 +12,6 @@ import asyncio
 import random
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from agent.core import CoreThread, StoreQueues
 from agent.store.records import window_record
 from agent.store.store import Store
 from benchmarks.bench_ingest import Load, load
+from benchmarks.scratch_folder import scratch_folder
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.enrol import enrol
@@ -238,10 +238,7 @@ def main() -> None:
     parser.add_argument("--native", type=int, default=240, help="at native rates")
     parser.add_argument("--fresh-every", type=float, default=0.5, help="seconds between fresh windows")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hydrosight-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgres").mkdir()
+    with scratch_folder() as folder:
         Console(width=150).print(asyncio.run(compare(folder, arguments)))
 
 
