@@ -23,6 +23,9 @@ app = typer.Typer(
     help="A hydraulic machine to plug the agent into: replays a recording over Modbus TCP and MQTT.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
 )
 
 MachineOption = Annotated[Path, typer.Option("--machine", help="Machine file.")]
@@ -41,7 +44,11 @@ def serve(
     once: Annotated[bool, typer.Option("--once/--loop", help="End after one round, or go on for ever.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Say in one line of JSON where it serves.")] = False,
 ) -> None:
-    """Replay a recording. Modbus port 0 takes any free port, which is printed."""
+    """Replay a recording. Modbus port 0 takes any free port, which is printed.
+
+    Example: `hydrosight-sim serve --machine configs/machines/zema.yaml --recording configs/recordings/zema-sample
+    --speed 10`
+    """
     the_machine = load_machine(machine)
     the_recording = read_recording(recording)
     the_recording.check_against(the_machine)
@@ -78,7 +85,10 @@ def config(
     data_directory: Annotated[Path, typer.Option(help="Where the agent keeps its data.")] = Path("hydrosight-data"),
     output: Annotated[Path | None, typer.Option(help="File to write; paths in it are relative to its folder.")] = None,
 ) -> None:
-    """Print the agent's settings that match the simulated machine."""
+    """Print the agent's settings that match the simulated machine.
+
+    Example: `hydrosight-sim config --machine configs/machines/zema.yaml --output agent.yaml`
+    """
 
     def located(path: Path) -> str:
         return str(path.resolve()) if output is None else os.path.relpath(path.resolve(), output.resolve().parent)
@@ -112,7 +122,7 @@ def main() -> None:
     try:
         app()
     except HydrosightError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"error: {error}", err=True)
         if error.hint:
-            typer.echo(f"Hint: {error.hint}", err=True)
+            typer.echo(f"hint:  {error.hint}", err=True)
         sys.exit(error.exit_code)

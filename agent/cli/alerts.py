@@ -24,7 +24,10 @@ def alerts(
     last: Annotated[int, typer.Option(min=1, max=10_000, help="How many, with --history.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the alerts that stand, or with --history also those that came and went."""
+    """Show the alerts that stand, or with --history also those that came and went.
+
+    Example: `hydrosight alerts --history --last 50`
+    """
     with reported_errors():
         with open_store(config) as store:
             shown = store.alerts(limit=last) if history else store.standing_alerts()

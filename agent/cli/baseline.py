@@ -100,7 +100,10 @@ def show(
     version: Annotated[int | None, typer.Option(help="One that is kept; default: the one in use.", min=1)] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was learned: each sensor in each regime, and which versions are kept."""
+    """Show what was learned: each sensor in each regime, and which versions are kept.
+
+    Example: `hydrosight baseline show --version 2`
+    """
     with reported_errors():
         machine, shelf = _machine(config), _shelf(config)
         baseline = shelf.active() if version is None else shelf.read(version)
@@ -123,7 +126,10 @@ def compare_with_baseline(
     last: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the newest windows.")] = 30,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the newest windows beside the baseline, the sensor that is furthest off first."""
+    """Put the newest windows beside the baseline, the sensor that is furthest off first.
+
+    Example: `hydrosight baseline compare --last 100`
+    """
     with reported_errors():
         machine, baseline = _machine(config), _shelf(config).active()
         if baseline is None:
@@ -145,12 +151,18 @@ def compare_with_baseline(
 
 
 @app.command("forget")
-def forget(config: ConfigOption = DEFAULT) -> None:
-    """Use no baseline from now on. It is kept: `hydrosight baseline restore` brings it back."""
+def forget(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Use no baseline from now on. It is kept: `hydrosight baseline restore` brings it back.
+
+    Example: `hydrosight baseline forget`
+    """
     with reported_errors():
         version = _shelf(config).forget()
         if version is None:
             raise BaselineError("no baseline is in use", hint=_LEARN_FIRST)
+        if as_json:
+            print_json({"forgotten": version})
+            return
         console.print(f"Baseline {version} is out of use, and kept: hydrosight baseline restore {version}")
 
 
@@ -160,14 +172,21 @@ def restore(
         int | None, typer.Argument(help="Default: the one before that in use, or the latest after `forget`.", min=1)
     ] = None,
     config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
-    """Use a baseline again that is kept."""
+    """Use a baseline again that is kept.
+
+    Example: `hydrosight baseline restore 2`
+    """
     with reported_errors():
         shelf, machine = _shelf(config), _machine(config)
         chosen = shelf.former() if version is None else version
         baseline = shelf.read(chosen)
         baseline.check_fits(machine, baseline.window_s)
         restored = shelf.restore(chosen)
+        if as_json:
+            print_json(_summary(restored))
+            return
         console.print(f"Baseline {restored.version} of {restored.created:%Y-%m-%d %H:%M} UTC is in use.")
 
 

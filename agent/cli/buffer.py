@@ -43,7 +43,10 @@ app.command("gaps")(gaps)
 
 @app.callback(invoke_without_command=True)
 def buffer(context: typer.Context, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show what the box's store holds, what waits for the centre, how long that can go on, and the ledger of loss."""
+    """Show what the box's store holds, what waits for the centre, how long that can go on, and the ledger of loss.
+
+    Example: `hydrosight buffer`
+    """
     if context.invoked_subcommand:
         return
     with reported_errors():

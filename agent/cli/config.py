@@ -21,7 +21,10 @@ app = typer.Typer(no_args_is_help=True, help="Check and show the settings, and w
 
 @app.command()
 def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Validate the settings and the machine file as a whole; ends with 2 when anything in them is wrong."""
+    """Validate the settings and the machine file as a whole; ends with 2 when anything in them is wrong.
+
+    Example: `hydrosight config check --config /etc/hydrosight/agent.yaml`
+    """
     with reported_errors():
         configuration = load_configuration(config)
         if as_json:
@@ -44,6 +47,8 @@ def show(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Print the settings in force, with defaults and where each section comes from.
 
     Secrets are in files of their own, and never shown.
+
+    Example: `hydrosight config show`
     """
     with reported_errors():
         configuration = load_configuration(config)
@@ -68,6 +73,8 @@ def diff(
     """Show what `hydrosight reload` would do if NEW took the place of the settings.
 
     Ends with 2 when it would refuse them.
+
+    Example: `hydrosight config diff new-agent.yaml`
     """
     with reported_errors():
         now = load_configuration(config)
@@ -83,6 +90,8 @@ def try_document(
     """Show what a settings document from the centre would do on this box.
 
     Ends with 2 when the box would refuse it. Nothing is taken up.
+
+    Example: `hydrosight config try slower.yaml`
     """
     with reported_errors():
         now = load_configuration(config)

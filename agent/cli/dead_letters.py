@@ -25,13 +25,16 @@ from agent.store.outbox import DeadLetter
 from agent.store.reader import StoreReader
 from edge_runtime.errors import HydrosightError
 
-app = typer.Typer(help="Records that the centre refused: the rest went through without them, they are kept here.")
+app = typer.Typer()
 IdArgument = Annotated[int, typer.Argument(metavar="ID", help="As the list shows it.")]
 
 
 @app.callback(invoke_without_command=True)
 def dead_letters(context: typer.Context, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """List the records that the centre refused."""
+    """List the records that the centre refused: the rest went through without them, they are kept here.
+
+    Example: `hydrosight sync dead-letters`
+    """
     if context.invoked_subcommand:
         return
     with reported_errors():
@@ -66,29 +69,41 @@ def dead_letters(context: typer.Context, config: ConfigOption = DEFAULT, as_json
 
 @app.command()
 def show(dead_letter: IdArgument, config: ConfigOption = DEFAULT) -> None:
-    """Print one with its whole content, as JSON."""
+    """Print one with its whole content, as JSON.
+
+    Example: `hydrosight sync dead-letters show 4`
+    """
     with reported_errors(), open_store(config) as store:
         letter = _find(store, dead_letter)
         print_json({**asdict(letter), "content": msgspec.to_builtins(store.dead_letter_content(letter.id))})
 
 
 @app.command()
-def retry(dead_letter: IdArgument, config: ConfigOption = DEFAULT) -> None:
-    """Send one again, such as after the centre was upgraded. The running agent does it, within seconds."""
-    _ask(Verb.RETRY, dead_letter, config)
+def retry(dead_letter: IdArgument, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Send one again, such as after the centre was upgraded. The running agent does it, within seconds.
+
+    Example: `hydrosight sync dead-letters retry 4`
+    """
+    _ask(Verb.RETRY, dead_letter, config, as_json=as_json)
 
 
 @app.command()
-def drop(dead_letter: IdArgument, config: ConfigOption = DEFAULT) -> None:
-    """Give one up: the centre will never have it. It stays on the box, and the ledger of loss says so."""
-    _ask(Verb.DROP, dead_letter, config)
+def drop(dead_letter: IdArgument, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Give one up: the centre will never have it. It stays on the box, and the ledger of loss says so.
+
+    Example: `hydrosight sync dead-letters drop 4`
+    """
+    _ask(Verb.DROP, dead_letter, config, as_json=as_json)
 
 
-def _ask(verb: Verb, dead_letter: int, config: Path) -> None:
+def _ask(verb: Verb, dead_letter: int, config: Path, *, as_json: bool) -> None:
     with reported_errors():
         with open_store(config) as store:
             letter = _find(store, dead_letter)
         DeadLetterRequest(verb, letter.id).ask(settings_from(config).dead_letter_requests)
+        if as_json:
+            print_json({"asked_for": verb, "id": letter.id})
+            return
         console.print(f"Asked for: {verb} {letter.id}. The agent does it within seconds, or once it runs.")
 
 

@@ -25,6 +25,9 @@ def diagnose(
 
     With --machine, --bundle and --recording every window of the recording is diagnosed, with no agent and no settings
     needed; --json then prints one JSON line per window.
+
+    Example: `hydrosight diagnose --machine configs/machines/zema.yaml --bundle configs/models/zema-rig --recording
+    configs/recordings/zema-sample`
     """
     with reported_errors():
         offline = [option for option in (machine, bundle, recording) if option is not None]

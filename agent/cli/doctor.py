@@ -32,6 +32,8 @@ def doctor(config: ConfigOption = DEFAULT, residuals: ResidualsOption = False, a
 
     Ends with 1 when something is bad. With --residuals it lists what physics can tell of each component, and which
     sensor or nameplate value would make the rest possible.
+
+    Example: `hydrosight doctor --config /etc/hydrosight/agent.yaml`
     """
     if residuals:
         with reported_errors():

@@ -21,6 +21,8 @@ def enrol(
 
     The operator makes the token with `hydrosight-cloud enroll MACHINE`. It is never given as an argument, where other
     users of the box could see it.
+
+    Example: `hydrosight enrol --token-file token`
     """
     from agent.models import agent_version  # noqa: PLC0415
     from cloud_sync.edge.credential import write_credential  # noqa: PLC0415

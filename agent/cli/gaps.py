@@ -30,7 +30,10 @@ def gaps(
     since: Annotated[str, typer.Option(help=f"Only what lasted until then or longer: {HELP}.")] = "-7d",
     as_json: JsonOption = False,
 ) -> None:
-    """Show every gap in the readings with cause, span and sensors, and every step of the clock."""
+    """Show every gap in the readings with cause, span and sensors, and every step of the clock.
+
+    Example: `hydrosight buffer gaps --since -1d`
+    """
     with reported_errors():
         now_us = time.time_ns() // 1000
         since_us = parse_moment(since, now_us)

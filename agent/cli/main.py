@@ -25,10 +25,10 @@ from agent.cli.output import be_quiet, console
 
 app = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Hydrosight on the machine: runs the agent and shows what it knows. Start with [bold]hydrosight doctor[/].",
+    help="Hydrosight on the machine: runs the agent and shows what it knows. Start with `hydrosight doctor`.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
 )
 app.command("run")(run.run)

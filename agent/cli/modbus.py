@@ -53,7 +53,12 @@ def scan(
     timeout: TimeoutOption = 0.5,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the units that answer, and which addresses they have. It only reads, and rests between requests."""
+    """Find the units that answer, and which addresses they have. It only reads, and rests between requests.
+
+    Ends with 1 when no unit answers.
+
+    Example: `hydrosight modbus scan 10.0.0.5:502 --unit 1-10 --to 400`
+    """
     with reported_errors():
         units = _units(unit)
         if first > last:
@@ -106,7 +111,10 @@ def read(
     timeout: TimeoutOption = 1.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Read numbers. Without --type they are shown as every type and byte order, so that the right one can be seen."""
+    """Read numbers. Without --type they are shown as every type and byte order, so that the right one can be seen.
+
+    Example: `hydrosight modbus read 10.0.0.5:502 --address 0 --count 4 --watch 1`
+    """
     with reported_errors():
         settings = connection_to(target, rtu, baud_rate, parity, timeout)
         is_known = kind.holds_bits or number_type is not None

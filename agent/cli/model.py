@@ -26,7 +26,10 @@ app = typer.Typer(no_args_is_help=True, help="The diagnosis model in use, and it
 
 @app.command("show")
 def show(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show the model in each slot, which one is active, and what happened to them."""
+    """Show the model in each slot, which one is active, and what happened to them.
+
+    Example: `hydrosight model show`
+    """
     with reported_errors():
         state = Slots(settings_from(config).slots_directory).state
         if as_json:
@@ -42,36 +45,54 @@ def show(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
             console.print(f"[dim]release {event.release} {event.action.value.replace('_', ' ')}  {event.reason}[/]")
 
 
-@app.command("rollback")
-def rollback(
+@app.command("roll-back")
+def roll_back(
     config: ConfigOption = DEFAULT,
     reason: Annotated[str, typer.Option(help="Why; kept in the history.")] = "by hand",
+    as_json: JsonOption = False,
 ) -> None:
-    """Return to the former model. A running agent takes it up at its next start."""
+    """Return to the former model. A running agent takes it up at its next start.
+
+    Example: `hydrosight model roll-back --reason "calls each cold start a fault"`
+    """
     with reported_errors():
-        former = Slots(settings_from(config).slots_directory).roll_back(reason)
+        slots = Slots(settings_from(config).slots_directory)
+        former = slots.roll_back(reason)
         if former is None:
             raise UpdateError("there is no former model to return to", hint="See `hydrosight model show`.")
-        console.print(f"Back to the model of slot {former.name}. Restart the agent: systemctl restart hydrosight")
+        _say(
+            f"Back to the model of slot {former.name}. Restart the agent: systemctl restart hydrosight",
+            slots,
+            as_json=as_json,
+        )
 
 
 @app.command("confirm")
-def confirm(config: ConfigOption = DEFAULT) -> None:
-    """End the probation of the model in use: it stays."""
+def confirm(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """End the probation of the model in use: it stays.
+
+    Example: `hydrosight model confirm`
+    """
     with reported_errors():
-        Slots(settings_from(config).slots_directory).confirm()
-        console.print("The model in use stays.")
+        slots = Slots(settings_from(config).slots_directory)
+        slots.confirm()
+        _say("The model in use stays.", slots, as_json=as_json)
 
 
 @app.command("install")
 def install(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     config: ConfigOption = DEFAULT,
-    allow_older: Annotated[bool, typer.Option(help="Take a release that isn't above all this box has had.")] = False,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Take a release that isn't above all this box has had.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a bundle from a folder into the idle slot and make it the active one, on probation.
 
     It must reproduce its golden windows first. A running agent takes it up at its next start.
+
+    Example: `hydrosight model install zema-rig-1.4.0`
     """
     with reported_errors():
         settings = settings_from(config)
@@ -80,7 +101,19 @@ def install(
         manifest = models.load(bundle).bundle.manifest
         slots.install(bundle, allow_older=allow_older)
         slots.activate(settings.model.probation_windows)
-        console.print(f"{manifest.name} {manifest.version} is active. Restart the agent: systemctl restart hydrosight")
+        _say(
+            f"{manifest.name} {manifest.version} is active. Restart the agent: systemctl restart hydrosight",
+            slots,
+            as_json=as_json,
+        )
+
+
+def _say(words: str, slots: Slots, *, as_json: bool) -> None:
+    """What was done, in words; for scripts how the slots are now, as `show` prints them."""
+    if as_json:
+        print_json(slots.state.model_dump(mode="json"))
+    else:
+        console.print(words, soft_wrap=True)
 
 
 def _role(state: SlotState, slot: SlotName) -> str:

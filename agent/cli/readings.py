@@ -37,6 +37,8 @@ def readings(context: typer.Context, config: ConfigOption = DEFAULT, as_json: Js
     """Show the newest stored reading of each sensor: its quality, with the reason where it isn't good, and its place.
 
     While the agent runs, also how the sensor is: what most of its readings were of late.
+
+    Example: `hydrosight readings --json`
     """
     if context.invoked_subcommand:
         return

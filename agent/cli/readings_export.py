@@ -59,8 +59,10 @@ def export(
 ) -> None:
     """Write the readings of a period to a folder, while the agent runs. Values of bad quality are left out (NaN).
 
-    A recording is what `hydrosight diagnose`, the simulator and the training take. The last two hours, for example:
-    `hydrosight readings export --from -2h --output last-two-hours`
+    A recording is what `hydrosight diagnose`, the simulator and the training take. Ends with 1 when there is no reading
+    in the period.
+
+    Example: `hydrosight readings export --from -2h --output last-two-hours`
     """
     with reported_errors():
         _check_sensors(sensor, config)

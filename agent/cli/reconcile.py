@@ -39,6 +39,8 @@ def reconcile(
 
     Works while the agent runs. What waits is still to be diagnosed or sent; what is late, skipped or shed never gets
     into a window. Exit code 1 when anything is missing or there twice.
+
+    Example: `hydrosight sync reconcile --resend`
     """
     with reported_errors():
         settings = settings_from(config)

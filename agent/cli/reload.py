@@ -26,6 +26,8 @@ def reload(
 
     Sources that didn't change go on without losing a reading. Wrong settings are refused as a whole (exit code 2), and
     the agent goes on with those it has.
+
+    Example: `hydrosight reload --timeout-s 60`
     """
     with reported_errors():
         outcome = ask_to_reload(settings_from(config), timeout_s)

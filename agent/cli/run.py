@@ -28,6 +28,8 @@ def run(
 
     Reads the sources, keeps every reading, diagnoses each window, raises alerts, syncs to the centre. SIGHUP, or
     `hydrosight reload`, lets it take up changed settings without a restart.
+
+    Example: `hydrosight run --config /etc/hydrosight/agent.yaml`
     """
     with reported_errors():
         configuration = configuration_to_start_with(config)

@@ -18,7 +18,12 @@ from edge_runtime.sensor_health import GOOD
 
 
 def status(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Ask the running agent how each of its parts is, which sensors are unwell, and what it last diagnosed."""
+    """Ask the running agent how each of its parts is, which sensors are unwell, and what it last diagnosed.
+
+    Ends with 1 when no agent runs.
+
+    Example: `hydrosight status`
+    """
     with reported_errors():
         document = fetch_status(settings_from(config))
         if as_json:

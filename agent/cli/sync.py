@@ -29,17 +29,19 @@ from cloud_sync.edge.credential import read_credential
 from cloud_sync.edge.lane import Lane
 from edge_runtime.errors import CredentialError, HydrosightError
 
-app = typer.Typer(help="What reached the centre, what waits for it and why, and what doesn't get there.")
+app = typer.Typer()
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command("reconcile")(reconcile.reconcile)
 
 
 @app.callback(invoke_without_command=True)
 def sync(context: typer.Context, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show the state of the uplink.
+    """Show what reached the centre, what waits for it and why, and what doesn't get there.
 
-    When the centre last answered, what waits in each lane and why, and the bytes of this UTC day. Lanes go in this
-    order: alerts, diagnoses, fresh windows, and the backlog that an outage left behind.
+    When the centre last answered, what waits in each lane, and the bytes of this UTC day. Lanes go in this order:
+    alerts, diagnoses, fresh windows, and the backlog that an outage left behind.
+
+    Example: `hydrosight sync`
     """
     if context.invoked_subcommand:
         return

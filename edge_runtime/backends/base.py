@@ -49,7 +49,7 @@ class ModelOutput:
             if not np.isfinite(values).all():
                 raise BackendError(
                     f"{source}: output {name} holds numbers that are not finite",
-                    hint="Go back to the former model: hydrosight model rollback.",
+                    hint="Go back to the former model: hydrosight model roll-back.",
                 )
 
 

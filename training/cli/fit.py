@@ -1,5 +1,7 @@
 """`hydrosight-train fit`."""
 
+import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +12,7 @@ from edge_runtime.bundle import CARD_FILE
 from training.cli.options import (
     Accelerator,
     Accumulate,
+    AsJson,
     ConfigFile,
     Devices,
     Epochs,
@@ -53,6 +56,7 @@ def fit(  # noqa: PLR0917 - options, given by name
     ] = False,
     workers: Workers = 1,
     no_cache: NoCache = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model and build its bundle.
 
@@ -100,6 +104,16 @@ def fit(  # noqa: PLR0917 - options, given by name
     )
     with to_go_on("The same command with --resume goes on."):
         result = run_training(request, device=Device(accelerator, threads, notes.is_terminal, devices), report=say)
+    if as_json:
+        document = {
+            "bundle": str(result.bundle.path),
+            "model": result.bundle.manifest.name,
+            "version": version,
+            "release": release,
+            "protocols": [report.model_dump(mode="json") for report in result.reports],
+        }
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        return
     for report in result.reports:
         console.print(protocol_table(report))
     console.print(f"Bundle: {result.bundle.path}")

@@ -1,5 +1,6 @@
 """`hydrosight-train import`."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from edge_runtime.machine_file import load_machine
-from training.cli.options import Dates, Equipment, Labels, OptionalMachineFile, SourceAddress, Timezone
+from training.cli.options import AsJson, Dates, Equipment, Labels, OptionalMachineFile, SourceAddress, Timezone
 from training.cli.output import console, notes, say
 from training.sources.csv_times import LocalTimes
 from training.sources.open_source import open_source
@@ -24,6 +25,7 @@ def import_recording(
     timezone: Timezone = None,
     dates: Dates = None,
     labels: Labels = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a recording of CSV files, of windows at the centre, or of the ZeMA rig's text files.
 
@@ -43,6 +45,10 @@ def import_recording(
     with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
         task = progress.add_task("", total=opened.size)
         readings = import_source(opened, output, lambda done: progress.update(task, completed=done))
+    if as_json:
+        result = {"recording": str(output), "readings": readings, "label_rows": len(opened.labels())}
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
     text = f"Recording: {output}, {readings:,} readings, {len(opened.labels()):,} label rows"
     console.print(escape(text), highlight=False, soft_wrap=True)
     if sys.stdout.isatty():

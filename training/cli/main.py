@@ -1,6 +1,8 @@
 """The commands of `hydrosight-train` put together, and how they end."""
 
+import importlib.metadata
 import sys
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -10,7 +12,7 @@ from training.cli.check import check
 from training.cli.evaluate import evaluate
 from training.cli.fit import fit
 from training.cli.import_recording import import_recording
-from training.cli.output import notes
+from training.cli.output import console, notes
 from training.cli.protocol import ablate, protocol
 from training.cli.report import report
 
@@ -24,6 +26,24 @@ app = typer.Typer(
     "(start, end, a column per condition, optionally stable); `import` makes one of CSV files. Exit codes: 0 done, "
     "1 failed, 2 wrong usage or configuration.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        console.print(f"hydrosight {importlib.metadata.version('hydrosight')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of `hydrosight-train` itself."""
+    del version
+
+
 app.command()(fit)
 app.command()(protocol)
 app.command()(ablate)
@@ -38,7 +58,7 @@ def main() -> None:
     try:
         app()
     except HydrosightError as error:
-        notes.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        notes.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         if error.hint:
-            notes.print(f"[bold]What to do:[/] {escape(error.hint)}", highlight=False, soft_wrap=True)
+            notes.print(f"[dim]hint:[/]  {escape(error.hint)}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)

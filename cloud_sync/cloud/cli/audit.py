@@ -15,7 +15,10 @@ def audit(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who gave or took access, or deleted something; the last first."""
+    """Show who gave or took access, or deleted something; the last first.
+
+    Example: `hydrosight-cloud audit --limit 20`
+    """
 
     async def do(connection: psycopg.AsyncConnection) -> list[Act]:
         return await newest_acts(connection, limit=limit)

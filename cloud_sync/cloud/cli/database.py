@@ -25,7 +25,10 @@ app = typer.Typer(help="The database's schema, and what is kept in it.", no_args
 
 @app.command("migrate")
 def migrate_schema(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Bring the database to this program's schema. `serve` does it too; here it can be done ahead."""
+    """Bring the database to this program's schema. `serve` does it too; here it can be done ahead.
+
+    Example: `hydrosight-cloud db migrate --config /etc/hydrosight-cloud/cloud.yaml`
+    """
     done = with_connection(config, migrate)
     if as_json:
         typer.echo(json.dumps({"applied": [migration.number for migration in done]}))
@@ -38,7 +41,10 @@ def migrate_schema(config: ConfigOption = None, as_json: JsonOption = False) -> 
 
 @app.command()
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say where the schema stands, and whether TimescaleDB is in use. Changes nothing."""
+    """Say where the schema stands, and whether TimescaleDB is in use. Changes nothing.
+
+    Example: `hydrosight-cloud db status`
+    """
     schema = with_connection(config, schema_status)
     if as_json:
         pending = [migration.number for migration in schema.pending]
@@ -58,6 +64,8 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     Looks at the server's settings, the role's rights, every object of the schema against a fresh migration's,
     TimescaleDB's policies and jobs, indexes, rows that don't fit together, and sizes.
+
+    Example: `hydrosight-cloud db check --json`
     """
     settings, now = load_settings(config), datetime.now(UTC)
     found = with_connection(config, lambda c: inspect_database(c, settings.pool_size, now))
@@ -83,7 +91,10 @@ def _show(found: list[Finding]) -> None:
 
 @app.command()
 def prune(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Delete what is older than the settings keep (`keep_windows_days` and so on). `serve` does it every hour too."""
+    """Delete what is older than the settings keep (`keep_windows_days` and so on). `serve` does it every hour too.
+
+    Example: `hydrosight-cloud db prune --config /etc/hydrosight-cloud/cloud.yaml`
+    """
     settings = load_settings(config)
 
     async def do(connection: psycopg.AsyncConnection) -> tuple[Pruned, ...]:

@@ -62,7 +62,7 @@ def export(
     """Write what boxes have sent, and what people found, as recordings: OUTPUT/MACHINE/signals.parquet and so on.
 
     Training, the simulator and `hydrosight diagnose` take them. It streams, so a year takes no more memory than a day;
-    a recording has its name once it is whole. Gaps stay gaps.
+    a recording has its name once it is whole. Gaps stay gaps. Ends with 1 when a machine has no window in that time.
 
     Example: `hydrosight-cloud export press-7 --since 2026-03-01 --until 2026-04-01 --output recordings`,
     then `hydrosight-train check recordings/press-7 --machine recordings/press-7/machine.yaml`

@@ -38,7 +38,9 @@ def infer(
     """Diagnose the newest stored window of MACHINE, the one at --time, or all from --start to --end.
 
     With the model that serves the machine; nothing is stored. --json prints a line for each window, as
-    docs/inference.md describes them. Example: `hydrosight-cloud infer press-7 --start 2026-03-01 --end 2026-03-02`
+    docs/inference.md describes them.
+
+    Example: `hydrosight-cloud infer press-7 --start 2026-03-01 --end 2026-03-02`
     """
     if (start is None) != (end is None) or (start is not None and time is not None):
         raise ConfigurationError(

@@ -61,7 +61,10 @@ def show(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was said of MACHINE's conditions, the last first."""
+    """Show what was said of MACHINE's conditions, the last first.
+
+    Example: `hydrosight-cloud label list press-7 --limit 20`
+    """
 
     async def do(connection: psycopg.AsyncConnection) -> list[Label]:
         await machine_file(connection, machine)

@@ -1,5 +1,6 @@
-"""`hydrosight-cloud`: run the centre and look after it. Exit codes: 0 done, 1 failed, 2 wrong usage or settings."""
+"""`hydrosight-cloud`: run the centre and look after it."""
 
+import importlib.metadata
 import json
 import logging
 import sys
@@ -34,7 +35,12 @@ from edge_runtime.errors import HydrosightError
 
 _SLOW_NETWORK_S = 60.0
 app = typer.Typer(
-    help="Run the centre: enrol boxes, take in what they send, show the fleet, publish models.", no_args_is_help=True
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Run the centre: enrol boxes, take in what they send, show the fleet, publish models.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
 )
 app.add_typer(database.app, name="db")
 app.add_typer(access.machine_app, name="machine")
@@ -53,6 +59,22 @@ app.command("export")(export.export)
 app.command("infer")(infer.infer)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"hydrosight {importlib.metadata.version('hydrosight')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of `hydrosight-cloud` itself."""
+    del version
+
+
 @app.command()
 def serve(
     config: ConfigOption = None,
@@ -63,7 +85,10 @@ def serve(
     tuf_repository: Annotated[Path | None, typer.Option(help="Folder of signed models, served at /tuf/.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve the API until told to stop. The database's URL comes from HYDROSIGHT_DATABASE_URL or --config."""
+    """Serve the API until told to stop. The database's URL comes from HYDROSIGHT_DATABASE_URL or --config.
+
+    Example: `hydrosight-cloud serve --config /etc/hydrosight-cloud/cloud.yaml`
+    """
     options = {
         "host": host,
         "port": port,
@@ -89,7 +114,10 @@ def enroll(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a one-time token that enrols the box of MACHINE. It is shown this once."""
+    """Make a one-time token that enrols the box of MACHINE. It is shown this once.
+
+    Example: `hydrosight-cloud enroll press-7 --valid-hours 24`
+    """
     access.check_machine_name(machine)
     valid_for = timedelta(hours=valid_hours)
     token = audited(config, "enroll", machine, lambda c: create_token(c, machine, valid_for, tenant), kind="machine")
@@ -103,7 +131,10 @@ def enroll(
 
 @app.command()
 def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every machine: its box, when it was last seen, health, alerts, and how far diagnosis lies behind."""
+    """Show every machine: its box, when it was last seen, health, alerts, and how far diagnosis lies behind.
+
+    Example: `hydrosight-cloud fleet --json`
+    """
     machines, now = in_transaction(config, read_fleet), datetime.now(UTC)
     shared = len({status.tenant for status in machines}) > 1
     show_list(
@@ -157,7 +188,7 @@ def main() -> None:
     try:
         app()
     except HydrosightError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"error: {error}", err=True)
         if error.hint:
-            typer.echo(f"Hint: {error.hint}", err=True)
+            typer.echo(f"hint:  {error.hint}", err=True)
         sys.exit(error.exit_code)

@@ -38,7 +38,10 @@ def init_keys(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the first signing keys. Those in DIRECTORY/offline belong in a safe."""
+    """Make the first signing keys. Those in DIRECTORY/offline belong in a safe.
+
+    Example: `hydrosight-cloud model keys init --directory /media/keys --root-keys 3`
+    """
     created = create_keys(
         directory,
         passphrase=read_passphrase(passphrase_file),
@@ -62,7 +65,10 @@ def init(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an empty signed repository, and the root.json that boxes are given."""
+    """Make an empty signed repository, and the root.json that boxes are given.
+
+    Example: `hydrosight-cloud model init --repository /media/repository --keys /media/keys --root-threshold 2`
+    """
     registry = Registry.create(
         repository,
         Keys(keys, read_passphrase(passphrase_file)),
@@ -83,7 +89,10 @@ def publish(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign BUNDLE. Boxes that run a model of its name take it, by a roll-out where it ever had one."""
+    """Sign BUNDLE. Boxes that run a model of its name take it, by a roll-out where it ever had one.
+
+    Example: `hydrosight-cloud model publish zema-rig-1.4.0 --repository repository --keys /media/keys`
+    """
     signing_keys = Keys(keys, read_passphrase(passphrase_file))
     _show_published(Registry(repository).publish(bundle, signing_keys, now=_now()), as_json=as_json)
 
@@ -98,7 +107,11 @@ def roll_back(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Offer an earlier model again, as the newest: boxes never go to a lower release."""
+    """Offer an earlier model again, as the newest: boxes never go to a lower release.
+
+    Example: `hydrosight-cloud model roll-back zema-rig --to 1.3.0 --as 1.4.1 --repository repository --keys
+    /media/keys`
+    """
     signing_keys = Keys(keys, read_passphrase(passphrase_file))
     model = Registry(repository).roll_back(name, to=to, version=as_version, keys=signing_keys, now=_now())
     _show_published(model, as_json=as_json)
@@ -113,7 +126,10 @@ def withdraw(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign that a model is offered no more. Boxes that run it go on with it."""
+    """Sign that a model is offered no more. Boxes that run it go on with it.
+
+    Example: `hydrosight-cloud model withdraw zema-rig 1.4.0 --repository repository --keys /media/keys`
+    """
     signing_keys = Keys(keys, read_passphrase(passphrase_file))
     model = Registry(repository).withdraw(name, version, signing_keys, now=_now())
     typer.echo(model.model_dump_json() if as_json else f"Withdrawn: {name} {version}, release {model.release}.")
@@ -121,7 +137,10 @@ def withdraw(
 
 @app.command("list")
 def list_models(repository: RepositoryOption, as_json: JsonOption = False) -> None:
-    """Show what is published, and until when the signatures count."""
+    """Show what is published, and until when the signatures count.
+
+    Example: `hydrosight-cloud model list --repository repository`
+    """
     registry = Registry(repository)
     models, expiries = registry.models(), registry.expiries()
     if as_json:
@@ -146,7 +165,11 @@ def list_models(repository: RepositoryOption, as_json: JsonOption = False) -> No
 
 @app.command()
 def refresh(repository: RepositoryOption, keys: KeysOption, as_json: JsonOption = False) -> None:
-    """Sign snapshot and timestamp anew, with the online keys alone. Run it every day."""
+    """Sign snapshot and timestamp anew, with the online keys alone. Run it every day.
+
+    Example: `hydrosight-cloud model refresh --repository /var/lib/hydrosight-cloud/tuf --keys
+    /var/lib/hydrosight-cloud/keys`
+    """
     registry = Registry(repository)
     registry.refresh(Keys(keys), now=_now())
     _show_expiries(registry, as_json=as_json)
@@ -159,7 +182,10 @@ def renew(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign everything anew, with all keys. Run it once a year."""
+    """Sign everything anew, with all keys. Run it once a year.
+
+    Example: `hydrosight-cloud model renew --repository repository --keys /media/keys`
+    """
     registry = Registry(repository)
     registry.renew(Keys(keys, read_passphrase(passphrase_file)), now=_now())
     _show_expiries(registry, as_json=as_json)
@@ -173,7 +199,10 @@ def rotate(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Replace the keys of ROLE, when one is lost or stolen. Boxes follow by themselves."""
+    """Replace the keys of ROLE, when one is lost or stolen. Boxes follow by themselves.
+
+    Example: `hydrosight-cloud model rotate timestamp --repository repository --keys /media/keys`
+    """
     signing_keys = Keys(keys, read_passphrase(passphrase_file))
     new = Registry(repository).rotate(role, signing_keys, now=_now())
     if as_json:

@@ -34,7 +34,10 @@ def create(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token for NAME. It is shown this once."""
+    """Make a token for NAME. It is shown this once.
+
+    Example: `hydrosight-cloud operator create kim --role operator --valid-days 90`
+    """
     valid_for = timedelta(days=valid_days) if valid_days else None
     scope = OperatorScope(None if all_tenants else tenant, tuple(machine or ()))
     token = audited(
@@ -52,16 +55,26 @@ def create(
 
 
 @app.command()
-def revoke(name: Annotated[str, typer.Argument(help="Whose token.")], config: ConfigOption = None) -> None:
-    """Revoke an operator's token."""
+def revoke(
+    name: Annotated[str, typer.Argument(help="Whose token.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke an operator's token.
+
+    Example: `hydrosight-cloud operator revoke kim`
+    """
     if not audited(config, "operator revoke", name, lambda c: operators.revoke_operator(c, name), kind="operator"):
         raise ConfigurationError(f"no operator {name!r} is in force", hint="See who is: hydrosight-cloud operator list")
-    typer.echo("Revoked.")
+    typer.echo(json.dumps({"revoked": name}) if as_json else "Revoked.")
 
 
 @app.command("list")
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every operator in force: what each may, and until when."""
+    """Show every operator in force: what each may, and until when.
+
+    Example: `hydrosight-cloud operator list`
+    """
     show_list(
         in_transaction(config, operators.list_operators),
         ("operator", "may", "sees", "since", "until"),

@@ -87,7 +87,10 @@ def status(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show all roll-outs; or one: how far each machine is, and whether the next wave may open."""
+    """Show all roll-outs; or one: how far each machine is, and whether the next wave may open.
+
+    Example: `hydrosight-cloud rollout status 2`
+    """
     if number is not None:
         wanted = number
 
@@ -122,7 +125,12 @@ def advance(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open the next wave, unless too many machines fail, are silent, or don't run it yet. After the last: done."""
+    """Open the next wave, unless too many machines fail, are silent, or don't run it yet. After the last: done.
+
+    Ends with 1 while something stands against it, and says what; --anyway goes on all the same.
+
+    Example: `hydrosight-cloud rollout advance 2 --anyway "press-9 has a broken disk"`
+    """
     _act(config, number, lambda c, one: acts.advance(c, one, this_account(), anyway=anyway), as_json=as_json)
 
 
@@ -133,13 +141,19 @@ def pause(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let no further box begin with it; those that run it go on."""
+    """Let no further box begin with it; those that run it go on.
+
+    Example: `hydrosight-cloud rollout pause 2 --reason "press-9 is being looked at"`
+    """
     _act(config, number, lambda c, one: acts.pause(c, one, this_account(), reason), as_json=as_json)
 
 
 @app.command()
 def resume(number: Number, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Begin with a planned roll-out, or go on with a paused one; what has failed so far isn't held against it again."""
+    """Begin with a planned roll-out, or go on with a paused one; what has failed so far isn't held against it again.
+
+    Example: `hydrosight-cloud rollout resume 2`
+    """
     _act(config, number, lambda c, one: acts.activate(c, one, this_account()), as_json=as_json)
 
 
@@ -155,6 +169,8 @@ def roll_back(
     """Offer it to nobody any more and, with --to, that version to all at once.
 
     Boxes never go to a lower release: sign the old content as a new version first, with `model roll-back`.
+
+    Example: `hydrosight-cloud rollout roll-back 2 --reason "loses windows" --to 1.4.1`
     """
     published = _published(config, repository) if to else []
     _act(
@@ -175,6 +191,8 @@ def compare_versions(
     """Compare its version with the other one of its split, or with all that ran meanwhile; canaries are left out.
 
     Intervals (95 %) count each machine once: windows of one machine are alike.
+
+    Example: `hydrosight-cloud rollout compare 3 --hours 72`
     """
 
     async def do(connection: psycopg.AsyncConnection) -> Comparison:

@@ -19,7 +19,7 @@ from edge_runtime.errors import DatabaseError
 Result = TypeVar("Result")
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", help="YAML file of settings, over those of the environment (HYDROSIGHT_…)."),
+    typer.Option("--config", "-c", help="YAML file of settings, over those of the environment (HYDROSIGHT_…)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 

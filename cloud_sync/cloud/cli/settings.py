@@ -39,6 +39,9 @@ def publish(
 
     Each box validates it against its own machine, tries it on probation, and goes back by itself when a source fails
     under it. Try it on a box first: hydrosight config try FILE.
+
+    Example: `hydrosight-cloud settings publish slower.yaml --machine press-7 --repository repository --keys
+    /media/keys`
     """
     try:
         content = file.read_bytes()
@@ -56,7 +59,10 @@ def publish(
 
 @app.command("list")
 def list_documents(repository: RepositoryOption, as_json: JsonOption = False) -> None:
-    """Show what is published, by machine or group."""
+    """Show what is published, by machine or group.
+
+    Example: `hydrosight-cloud settings list --repository repository`
+    """
     documents = SettingsRegistry(repository).documents()
     if as_json:
         typer.echo(json.dumps([document.model_dump() for document in documents]))
@@ -81,7 +87,11 @@ def roll_back(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Offer an earlier document again, as the newest: boxes never go to a lower version."""
+    """Offer an earlier document again, as the newest: boxes never go to a lower version.
+
+    Example: `hydrosight-cloud settings roll-back --machine press-7 --to 3 --repository repository --keys
+    /media/keys`
+    """
     document = SettingsRegistry(repository).roll_back(
         _addressee(machine), to=to, keys=Keys(keys, read_passphrase(passphrase_file)), now=datetime.now(UTC)
     )

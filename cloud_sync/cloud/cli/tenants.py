@@ -1,5 +1,6 @@
 """`hydrosight-cloud tenant`: who machines belong to."""
 
+import json
 from typing import Annotated
 
 import psycopg
@@ -16,21 +17,30 @@ Tenant = Annotated[str, typer.Argument(help="Name of the tenant, such as acme.",
 
 
 @app.command()
-def add(tenant: Tenant, config: ConfigOption = None) -> None:
-    """Make TENANT known. With the second one, tokens that were made without --all-tenants show their tenant alone."""
+def add(tenant: Tenant, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Make TENANT known. With the second one, tokens that were made without --all-tenants show their tenant alone.
+
+    Example: `hydrosight-cloud tenant add acme`
+    """
 
     async def do(connection: psycopg.AsyncConnection) -> None:
         await tenants.add_tenant(connection, tenant)
         await note(connection, this_account(), "tenant add", tenant, tenant=tenant)
 
     in_transaction(config, do)
+    if as_json:
+        typer.echo(json.dumps({"tenant": tenant}))
+        return
     typer.echo(f"Its machines: hydrosight-cloud enroll MACHINE --tenant {tenant}")
     typer.echo(f"Its people:   hydrosight-cloud operator create NAME --tenant {tenant}")
 
 
 @app.command("list")
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every tenant, and how many machines and operators it has."""
+    """Show every tenant, and how many machines and operators it has.
+
+    Example: `hydrosight-cloud tenant list`
+    """
     show_list(
         in_transaction(config, tenants.list_tenants),
         ("tenant", "since", "machines", "operators"),
@@ -45,8 +55,12 @@ def move(
     machine: Annotated[str, typer.Argument(help="Name of the machine.", show_default=False)],
     tenant: Tenant,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Give MACHINE to TENANT, with all that it has sent; whose it was sees no more of it. Its box goes on as before."""
+    """Give MACHINE to TENANT, with all that it has sent; whose it was sees no more of it. Its box goes on as before.
+
+    Example: `hydrosight-cloud tenant move press-7 acme`
+    """
 
     async def do(connection: psycopg.AsyncConnection) -> str | None:
         former = await tenants.move_machine(connection, machine, tenant)
@@ -56,6 +70,9 @@ def move(
         return former
 
     former = in_transaction(config, do)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine, "tenant": tenant, "former": former}))
+        return
     typer.echo(
         f"{machine} was {tenant}'s already." if former is None else f"{machine} is {tenant}'s now, not {former}'s."
     )

@@ -62,7 +62,10 @@ def agreement(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how often people saw what the model saw, by model and condition."""
+    """Show how often people saw what the model saw, by model and condition.
+
+    Example: `hydrosight-cloud label agreement press-7`
+    """
 
     async def do(connection: psycopg.AsyncConnection) -> list[Agreement]:
         if machine is not None:

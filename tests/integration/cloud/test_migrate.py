@@ -130,8 +130,8 @@ def test_no_server_is_said_with_a_hint_and_without_the_password() -> None:
     done = command("postgresql://user:hunter2@127.0.0.1:1/db", "fleet")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: the database failed: ")
-    assert "Hint: " in done.stderr
+    assert done.stderr.startswith("error: the database failed: ")
+    assert "hint:" in done.stderr
     assert "hunter2" not in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -8,12 +8,14 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from edge_runtime.bundle import open_bundle
 from edge_runtime.machine import Machine
 from tests.models.tiny_bundle import build_tiny_bundle
 from tests.unit.training.conftest import MACHINE_FILE, ROOT, SAMPLE
 from training.cli.main import main
 from training.config import Ablation, TrainingConfig
 from training.report.write import BEGIN, END
+from training.training_run import RunResult
 
 
 class Done(NamedTuple):
@@ -102,14 +104,20 @@ def test_errors_are_one_message_with_what_to_do(run: Run, arguments: list[object
     assert done.returncode == code
     assert said in done.stderr
     assert done.stdout == ""
-    assert arguments == ["fit"] or "What to do:" in done.stderr
+    assert arguments == ["fit"] or "hint:" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "protocol", "ablate", "report", "import", "check"])
-def test_help_teaches_by_example(run: Run, command: str):
-    done = run(command, "--help")
-    assert done.returncode == 0
-    assert f"hydrosight-train {command}" in done.stdout
+def test_fit_tells_scripts_which_bundle_it_has_made(run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch):
+    made = RunResult(open_bundle(bundle), ())
+    monkeypatch.setattr("training.training_run.run_training", lambda *_, **__: made)
+    done = run("fit", "--machine", MACHINE_FILE, "--recording", SAMPLE, "--output", "x", "--release", 7, "--json")
+    assert json.loads(done.stdout) == {
+        "bundle": str(bundle),
+        "model": made.bundle.manifest.name,
+        "version": "0.1.0",
+        "release": 7,
+        "protocols": [],
+    }
 
 
 def test_protocols_and_ablations_go_into_one_report(
@@ -148,8 +156,8 @@ def test_protocols_and_ablations_go_into_one_report(
 
     document = tmp_path / "results.md"
     document.write_text(f"Before\n{BEGIN}\nold\n{END}\nafter\n")
-    done = run("report", "--run", folder, "--document", document)
-    assert done.returncode == 0, done.stderr
+    done = run("report", "--run", folder, "--document", document, "--json")
+    assert json.loads(done.stdout) == {"report": str(folder / "report.html"), "document": str(document)}, done.stderr
     text = document.read_text()
     assert text.startswith("Before\n")
     assert text.endswith(f"{END}\nafter\n")
@@ -167,6 +175,8 @@ def test_import_makes_a_recording_that_the_other_commands_take(run: Run, bundle:
     assert done.returncode == 0, done.stderr
     assert "CSV, one file" in done.stderr
     assert "60 readings, 1 label rows" in done.stdout
+    done = run("import", tmp_path, "--machine", MACHINE_FILE, "--output", recording, "--json")
+    assert json.loads(done.stdout) == {"recording": str(recording), "readings": 60, "label_rows": 1}, done.stderr
     for source in (recording, tmp_path):
         done = run("evaluate", "--machine", MACHINE_FILE, "--bundle", bundle, "--recording", source, "--json")
         assert json.loads(done.stdout)["windows"] == 1, done.stderr

@@ -112,6 +112,8 @@ def test_versions_are_forgotten_and_restored(healthy, learn):
     assert healthy.json("baseline", "show")["active"] == 1
     assert healthy.json("baseline", "show", "--version", "2")["baseline"]["version"] == 2
     assert "0009.json" in failed(healthy.run("baseline", "restore", "9"), 1)
+    assert healthy.json("baseline", "forget") == {"forgotten": 1}
+    assert healthy.json("baseline", "restore", "2")["version"] == 2
 
 
 def test_the_newest_windows_are_put_beside_it(healthy, learn):

@@ -14,7 +14,7 @@ COMMANDS = [
     ("buffer", "gaps"),
     ("enrol",),
     ("model", "show"),
-    ("model", "rollback"),
+    ("model", "roll-back"),
     ("model", "confirm"),
     ("model", "install", "bundle"),
 ]

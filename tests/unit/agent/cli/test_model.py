@@ -50,6 +50,12 @@ def test_a_confirmed_model_stays(box, install, state):
     assert active_release(state()) == 2
 
 
+def test_scripts_are_told_how_the_slots_are_after_each_change(box, bundles, install, state):
+    install(1)
+    for change in (("confirm",), ("install", str(bundles / "2")), ("roll-back",)):
+        assert SlotState.model_validate(box.json("model", *change)) == state()
+
+
 def test_both_slots_are_shown_with_their_part_and_history(box, install):
     install(1)
     box.run("model", "confirm")
@@ -64,7 +70,7 @@ def test_rolling_back_returns_to_the_former_model_and_keeps_the_reason(box, inst
     install(1)
     box.run("model", "confirm")
     install(2)
-    result = box.run("model", "rollback", "--reason", "too many alerts")
+    result = box.run("model", "roll-back", "--reason", "too many alerts")
     assert result.exit_code == 0
     assert "Restart the agent" in result.stdout
     assert active_release(state()) == 1
@@ -72,9 +78,9 @@ def test_rolling_back_returns_to_the_former_model_and_keeps_the_reason(box, inst
 
 
 def test_without_a_former_model_there_is_no_way_back(box, install):
-    assert "no former model" in failed(box.run("model", "rollback"), 1)
+    assert "no former model" in failed(box.run("model", "roll-back"), 1)
     install(1)
-    assert "no former model" in failed(box.run("model", "rollback"), 1)
+    assert "no former model" in failed(box.run("model", "roll-back"), 1)
 
 
 def test_an_older_release_is_taken_only_when_asked_for(box, install, state):

@@ -102,7 +102,8 @@ def test_one_that_is_not_there(refused, verb):
 
 def test_retry_is_done_by_the_agent_once_it_looks(refused):
     (letter,) = refused.json("sync", "dead-letters")
-    assert refused.run("sync", "dead-letters", "retry", str(letter["id"])).exit_code == 0
+    asked = refused.json("sync", "dead-letters", "retry", str(letter["id"]))
+    assert asked == {"asked_for": "retry", "id": letter["id"]}
     assert len(refused.json("sync", "dead-letters")) == 1, "commands don't write to the store"
     figures = let_the_agent_do_it(refused)
     assert figures.dead_letters == 0
