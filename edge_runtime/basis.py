@@ -13,8 +13,6 @@ silence it is (NAMUR NE 107: "check function" is an output that is for the time 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from edge_runtime.evidence import sensors_of
 from edge_runtime.machine import Component, Condition, Machine
 from edge_runtime.manifest import ConditionCalibration, Manifest
@@ -86,9 +84,8 @@ def basis_of(
 
 
 def _lack_of_data(machine: Machine, component: Component, window: Window) -> str | None:
-    own = {sensor.name for sensor in sensors_of(machine, component.name)}
-    channels = [channel for channel in window.channels if channel.sensor in own]
-    share = float(np.mean([channel.completeness for channel in channels])) if channels else 1.0
+    channels = [window.channels[machine.sensor_index[own.name]] for own in sensors_of(machine, component.name)]
+    share = sum(channel.completeness for channel in channels) / len(channels) if channels else 1.0
     if share < LEAST_OWN_DATA:
         poor = [channel.sensor for channel in channels if channel.completeness < LEAST_OWN_DATA]
         return (

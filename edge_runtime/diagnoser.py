@@ -17,8 +17,15 @@ from edge_runtime.baseline.profile import profile
 from edge_runtime.basis import Silence, basis_of
 from edge_runtime.bundle import Bundle
 from edge_runtime.calibration import conformal_set, level_probabilities, sigmoid
-from edge_runtime.diagnosis import BaselineReference, ComponentDiagnosis, Diagnosis, ModelIdentity, SeverityClass
-from edge_runtime.evidence import Expectation, evidence, expectations
+from edge_runtime.diagnosis import (
+    BaselineReference,
+    ComponentDiagnosis,
+    Diagnosis,
+    Evidence,
+    ModelIdentity,
+    SeverityClass,
+)
+from edge_runtime.evidence import evidence, expectations, strongest
 from edge_runtime.fault_table import is_possible
 from edge_runtime.graph import Float32Array, GraphSample, Int64Array
 from edge_runtime.graph_builder import build_graphs, join_graphs
@@ -33,6 +40,8 @@ from edge_runtime.sensor_check import SensorFault, check_sensors
 from edge_runtime.utc import utc_datetime
 from edge_runtime.vocabulary import FaultMode
 from edge_runtime.window import Window
+
+_PLACE_OF_FAULT = {fault: place for place, fault in enumerate(FaultMode)}
 
 
 class Diagnoser:
@@ -120,7 +129,7 @@ class Diagnoser:
         checked = [check_sensors(machine, window) for window in windows]
         windows = [window for window, _ in checked]
         own = [compare(machine, baseline, profile(window)) if baseline else None for window in windows]
-        graphs = build_graphs(machine, windows, own)
+        graphs = build_graphs(machine, windows, own, self._backend.inputs)
         observed = []
         for (window, faults), comparison, graph in zip(checked, own, graphs, strict=True):
             seen = fingerprints(window) if regions else {}
@@ -131,7 +140,7 @@ class Diagnoser:
                     graph=graph,
                     missing=missing_signals(machine, graph),
                     novelty={name: region.novelty(machine, seen) for name, region in regions.items()},
-                    expected=expectations(machine, self._manifest.baseline, comparison),
+                    evidence=evidence(machine, window, expectations(machine, self._manifest.baseline, comparison)),
                     baseline=_reference(baseline, comparison) if baseline and comparison else None,
                 )
             )
@@ -176,7 +185,7 @@ class Diagnoser:
         window = observed.window
         condition = self._machine.condition_of(component.name)
         basis = basis_of(self._machine, self._manifest, component, window, observed.novelty)
-        seen = evidence(self._machine, component.name, window, observed.expected)
+        seen = strongest(self._machine, component.name, observed.evidence)
         if isinstance(basis, Silence):
             return ComponentDiagnosis(
                 component=component.name,
@@ -192,7 +201,8 @@ class Diagnoser:
         probabilities = level_probabilities(
             output.level_logits[node], len(levels), calibration.temperature, calibration.lapse
         )
-        health = float(np.clip(probabilities @ np.array([level.health for level in levels]), 0.0, 1.0))
+        mean_health = float(probabilities @ np.array([level.health for level in levels]))
+        health = min(1.0, max(0.0, mean_health))  # rounding may take it a little beyond
         trend = health_trend(history, component.name, window.start_us, health) if history else None
         likeliest = int(probabilities.argmax())
         labels, novelty = basis.calibration.labels, basis.novelty
@@ -221,14 +231,14 @@ class Diagnoser:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A window whose sensors were checked, what it lacks, and what to expect of a healthy machine in it."""
+    """A window whose sensors were checked, what it lacks, and what each sensor says of the machine's health."""
 
     window: Window
     sensor_faults: tuple[SensorFault, ...]
     graph: GraphSample
     missing: Int64Array
     novelty: dict[str, Novelty]
-    expected: dict[str, Expectation]
+    evidence: dict[str, Evidence]
     baseline: BaselineReference | None
 
 
@@ -259,4 +269,4 @@ def _fault_probabilities(
     """The fault that the condition stands for: the only one of this component that the model has seen labels of."""
     if not is_possible(component.type, condition.fault):
         return {}
-    return {condition.fault: float(sigmoid(fault_logits[list(FaultMode).index(condition.fault)]))}
+    return {condition.fault: float(sigmoid(fault_logits[_PLACE_OF_FAULT[condition.fault]]))}

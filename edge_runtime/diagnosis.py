@@ -75,8 +75,8 @@ class ComponentDiagnosis(_Frozen):
     health: Probability | None = None
     level: str | None = None
     severity: SeverityClass | None = None
-    level_probabilities: dict[str, Probability] = {}
-    fault_probabilities: dict[FaultMode, Probability] = {}
+    level_probabilities: dict[str, Probability] = Field(default_factory=dict)
+    fault_probabilities: dict[FaultMode, Probability] = Field(default_factory=dict)
     confidence: Probability | None = None
     conformal_set: tuple[str, ...] = ()
     novelty: Annotated[float, Field(ge=0)] | None = None

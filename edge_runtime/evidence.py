@@ -50,38 +50,39 @@ def expectations(
     return found
 
 
-def evidence(
-    machine: Machine, component: str, window: Window, expected: Mapping[str, Expectation]
-) -> tuple[Evidence, ...]:
-    """The sensors that speak most for a component's diagnosis: window mean against the healthy one.
+def evidence(machine: Machine, window: Window, expected: Mapping[str, Expectation]) -> dict[str, Evidence]:
+    """What each sensor says: its window mean against the healthy one.
 
     Args:
         machine: the machine.
-        component: its own sensors are looked at, or all of the machine's if it has none.
         window: of the machine.
         expected: by sensor name; a sensor without can't be judged and is left out, as is a silent one.
-
-    Returns:
-        At most MOST_SHOWN, by falling size of the deviation.
     """
-    found = []
-    for sensor in sensors_of(machine, component) or machine.sensors:
-        channel = window.channels[machine.sensor_index[sensor.name]]
-        if sensor.name in expected and channel.completeness > 0:
-            healthy = expected[sensor.name]
-            found.append(((channel.mean - healthy.mean) / healthy.spread, sensor, channel.mean))
-    found.sort(key=lambda item: -abs(item[0]))
-    return tuple(
-        Evidence(
-            sensor=sensor.name,
-            unit=sensor.unit,
-            seen=seen,
-            expected=expected[sensor.name].mean,
-            deviation=deviation,
-            baseline=expected[sensor.name].origin,
-        )
-        for deviation, sensor, seen in found[:MOST_SHOWN]
+    found = {}
+    for sensor, channel in zip(machine.sensors, window.channels, strict=True):
+        healthy = expected.get(sensor.name)
+        if healthy is not None and channel.completeness > 0:
+            found[sensor.name] = Evidence(
+                sensor=sensor.name,
+                unit=sensor.unit,
+                seen=channel.mean,
+                expected=healthy.mean,
+                deviation=(channel.mean - healthy.mean) / healthy.spread,
+                baseline=healthy.origin,
+            )
+    return found
+
+
+def strongest(machine: Machine, component: str, found: Mapping[str, Evidence]) -> tuple[Evidence, ...]:
+    """The evidence that speaks most for a component's diagnosis, at most MOST_SHOWN, by falling size of the deviation.
+
+    It is that of its own sensors, or of all of the machine's if it has none.
+    """
+    sensors = sensors_of(machine, component) or machine.sensors
+    ranked = sorted(
+        (found[sensor.name] for sensor in sensors if sensor.name in found), key=lambda item: -abs(item.deviation)
     )
+    return tuple(ranked[:MOST_SHOWN])
 
 
 def sensors_of(machine: Machine, component: str) -> tuple[Sensor, ...]:

@@ -88,7 +88,7 @@ class GoldenWindows:
 
 def run_windows(machine: Machine, windows: Sequence[Window], backend: Backend) -> tuple[ModelOutput, ...]:
     """What the model gives for each window, one inference a window, the way from raw signals."""
-    return tuple(backend.run(build_graph(machine, window)) for window in windows)
+    return tuple(backend.run(build_graph(machine, window, inputs=backend.inputs)) for window in windows)
 
 
 def check_golden(bundle: Bundle, backend: Backend) -> float:

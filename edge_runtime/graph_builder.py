@@ -5,7 +5,7 @@ these: a model trained on one-second means gives the same answer on the 100 Hz s
 are then divided by the nameplate, so that it serves machines of any size as well.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edge_runtime.baseline.deviation import Comparison, deviation_input
 from edge_runtime.features.classic import CLASSIC, CLASSIC_SCALING, Scaling, classic_features
 from edge_runtime.features.hydraulic import hydraulic_features
+from edge_runtime.features.physics.registry import PHYSICS
 from edge_runtime.features.physics.residuals import physics_residuals
 from edge_runtime.features.sequence import TOKENS, window_means
 from edge_runtime.graph import EDGE_FEATURES, Float32Array, GraphSample, Int64Array
@@ -38,32 +39,42 @@ _MEAN = CLASSIC.names.index("mean")
 Float64Array = npt.NDArray[np.float64]
 
 
-def build_graph(machine: Machine, window: Window, beside: Comparison | None = None) -> GraphSample:
+def build_graph(
+    machine: Machine,
+    window: Window,
+    beside: Comparison | None = None,
+    inputs: Collection[str] = GraphSample.INPUTS,
+) -> GraphSample:
     """The model's input for one window; node i is component i, edge j is connection j.
 
     Args:
         machine: whose window it is.
         window: of any rate.
         beside: the same window beside the machine's healthy baseline, where there is one.
+        inputs: what the model takes (`Backend.inputs`); residuals that it doesn't are left masked, for they cost half
+            as much as all the rest.
     """
-    (graph,) = build_graphs(machine, [window], [beside])
+    (graph,) = build_graphs(machine, [window], [beside], inputs)
     return graph
 
 
 def build_graphs(
-    machine: Machine, windows: Sequence[Window], beside: Sequence[Comparison | None]
+    machine: Machine,
+    windows: Sequence[Window],
+    beside: Sequence[Comparison | None],
+    inputs: Collection[str] = GraphSample.INPUTS,
 ) -> tuple[GraphSample, ...]:
     """The same for several windows, those of the same length at once: that is faster than one after the other."""
     pairs = zip(windows, beside, strict=True)
     return tuple(
         graph
         for _, alike in groupby(pairs, key=lambda pair: pair[0].length_us)
-        for graph in _graphs_of_one_length(machine, *zip(*alike, strict=True))
+        for graph in _graphs_of_one_length(machine, inputs, *zip(*alike, strict=True))
     )
 
 
 def _graphs_of_one_length(
-    machine: Machine, windows: Sequence[Window], beside: Sequence[Comparison | None]
+    machine: Machine, inputs: Collection[str], windows: Sequence[Window], beside: Sequence[Comparison | None]
 ) -> Iterator[GraphSample]:
     layout = _layout_of(machine)
     places = layout.places
@@ -88,7 +99,10 @@ def _graphs_of_one_length(
     present = np.isfinite(sequence)
     known_sequence, sequence_mask = np.where(present, sequence, 0.0).astype(np.float32), present.astype(np.float32)
     known_features = (features * feature_mask).astype(np.float32)
-    residuals, residual_mask = physics_residuals(machine, windows, signals)
+    if "residuals" in inputs:
+        residuals, residual_mask = physics_residuals(machine, windows, signals)
+    else:
+        residuals = residual_mask = np.zeros((count, nodes, len(PHYSICS)), np.float32)
     for number, comparison in enumerate(beside):
         hydraulic, hydraulic_mask = _machine_features(layout, means[number])
         deviation, deviation_mask = deviation_input(machine, comparison)

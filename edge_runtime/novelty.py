@@ -58,7 +58,7 @@ class Novelty:
 
     def discounted(self, confidence: float, levels: int) -> float:
         """The confidence that is left: all of it up to the edge, and a blind guess from FAR on."""
-        share = float(np.clip((self.amount - 1.0) / (FAR - 1.0), 0.0, 1.0))
+        share = min(1.0, max(0.0, (self.amount - 1.0) / (FAR - 1.0)))
         return (1.0 - share) * confidence + share / levels
 
 

@@ -64,6 +64,11 @@ class Backend(Protocol):
         """Engine and device."""
         ...
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Which fields of a `GraphSample` the model takes; optional ones that it doesn't needn't be filled."""
+        ...
+
     def run(self, sample: GraphSample) -> ModelOutput:
         """Infer.
 

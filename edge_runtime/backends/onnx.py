@@ -54,6 +54,11 @@ class OnnxBackend:
         """`onnxruntime-cuda` or `onnxruntime-cpu`."""
         return self._name
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Those that the model file declares; see `Backend.inputs`."""
+        return self._inputs
+
     def run(self, sample: GraphSample) -> ModelOutput:
         """Infer; see `Backend.run`."""
         feeds = {name: getattr(sample, name) for name in self._inputs}

@@ -44,6 +44,7 @@ class FailingBackend:
 
     def __init__(self, backend, failures):
         self.failures = failures
+        self.inputs = backend.inputs
         self._backend = backend
 
     def run(self, sample) -> ModelOutput:

@@ -10,6 +10,7 @@ from edge_runtime.bundle import open_bundle
 from edge_runtime.calibration import level_probabilities
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import BaselineOrigin, BaselineReference, Diagnosis, SeverityClass
+from edge_runtime.graph import GraphSample
 from edge_runtime.novelty import ENTRIES, TrainedRegion
 from edge_runtime.prognosis.history import HOUR_US, HealthHistory
 from edge_runtime.vocabulary import FaultMode, Ne107State
@@ -22,7 +23,7 @@ PUMP = 1
 class Fixed:
     """A backend that says the same of every node of every sample, and counts its calls."""
 
-    name = "fixed"
+    name, inputs = "fixed", GraphSample.REQUIRED
 
     def __init__(self, level_logits, fault_logit=0.0):
         self.level_logits, self.fault_logit, self.calls = level_logits, fault_logit, 0

@@ -4,7 +4,7 @@ import pytest
 from edge_runtime.baseline.deviation import LEAST_SPREAD_SHARE, compare
 from edge_runtime.baseline.profile import profile
 from edge_runtime.diagnosis import BaselineOrigin
-from edge_runtime.evidence import MOST_SHOWN, Expectation, evidence, expectations, sensors_of
+from edge_runtime.evidence import MOST_SHOWN, Expectation, evidence, expectations, sensors_of, strongest
 from edge_runtime.manifest import SensorBaseline
 from tests.models.tiny_bundle import tiny_machine, window_of
 from tests.models.working_machine import IDLING_W, baseline_of, window_at
@@ -21,7 +21,7 @@ def baseline(**means):
 
 def test_shows_the_components_own_sensors_by_falling_deviation(machine):
     window = window_of(machine, level=0.5)
-    found = evidence(machine, "pump", window, baseline(PS1=100.0, EPS1=2000.0, FS1=-1e6, TS1=-1e6))
+    found = strongest(machine, "pump", evidence(machine, window, baseline(PS1=100.0, EPS1=2000.0, FS1=-1e6, TS1=-1e6)))
     assert [item.sensor for item in found] == ["EPS1", "PS1"]
     seen = float(np.mean(window.channels[0].values))
     assert found[1].seen == pytest.approx(seen)
@@ -30,26 +30,30 @@ def test_shows_the_components_own_sensors_by_falling_deviation(machine):
 
 
 def test_a_component_without_sensors_has_the_whole_machine_for_witness(machine):
-    found = evidence(machine, "accumulator", window_of(machine), baseline(PS1=100.0, EPS1=2000.0, FS1=10.0, TS1=49.0))
+    found = strongest(
+        machine,
+        "accumulator",
+        evidence(machine, window_of(machine), baseline(PS1=100.0, EPS1=2000.0, FS1=10.0, TS1=49.0)),
+    )
     assert len(found) == MOST_SHOWN
     assert found[0].sensor == "EPS1"
 
 
 def test_silent_and_unknown_sensors_are_no_evidence(machine):
-    assert evidence(machine, "pump", window_of(machine, silent=("PS1",)), baseline(PS1=1.0)) == ()
-    assert evidence(machine, "pump", window_of(machine), {}) == ()
+    assert strongest(machine, "pump", evidence(machine, window_of(machine, silent=("PS1",)), baseline(PS1=1.0))) == ()
+    assert strongest(machine, "pump", evidence(machine, window_of(machine), {})) == ()
 
 
 def test_gaps_are_left_out_of_what_was_seen(machine):
     window = window_of(machine)
     window.channels[0].values[10:] = np.nan
-    (found,) = evidence(machine, "pump", window, baseline(PS1=100.0))
+    (found,) = strongest(machine, "pump", evidence(machine, window, baseline(PS1=100.0)))
     assert found.seen == pytest.approx(float(np.mean(window.channels[0].values[:10])), rel=1e-6)
 
 
 def test_a_signal_that_stood_still_in_training_does_not_make_noise_look_like_proof(machine):
     still = expectations(machine, {"TS1": SensorBaseline(mean=50.0, std=0.0)}, None)
-    (found,) = evidence(machine, "tank", window_of(machine, level=0.5), still)
+    (found,) = strongest(machine, "tank", evidence(machine, window_of(machine, level=0.5), still))
     sensor = machine.sensor("TS1")
     span = sensor.valid_max - sensor.valid_min
     assert found.deviation == pytest.approx((found.seen - 50.0) / (LEAST_SPREAD_SHARE * span))
@@ -66,7 +70,7 @@ def test_the_machines_own_baseline_goes_before_the_models(machine):
         "FS1": BaselineOrigin.MODEL,
         "TS1": BaselineOrigin.MACHINE,
     }
-    pressure, flow = evidence(machine, "valve", window, expected)
+    pressure, flow = strongest(machine, "valve", evidence(machine, window, expected))
     assert (pressure.sensor, pressure.baseline) == ("PS1", BaselineOrigin.MACHINE)
     assert pressure.expected == pytest.approx(160, abs=0.2)
     assert pressure.deviation == pytest.approx(-10 / (LEAST_SPREAD_SHARE * 250), rel=0.05)
@@ -83,7 +87,9 @@ def test_half_a_work_cycle_is_not_held_against_a_whole_one(machine):
     window = cycle(20)
     window.channels[machine.sensor_index["PS1"]].values[:30] = np.nan
     expected = expectations(machine, {}, compare(machine, learned, profile(window)))
-    (pressure,) = (item for item in evidence(machine, "valve", window, expected) if item.sensor == "PS1")
+    (pressure,) = (
+        item for item in strongest(machine, "valve", evidence(machine, window, expected)) if item.sensor == "PS1"
+    )
     assert pressure.expected == pytest.approx(160, abs=0.5)
     assert abs(pressure.deviation) < 3
 

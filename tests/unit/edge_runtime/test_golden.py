@@ -29,7 +29,7 @@ class Drifting:
     name = "drifting"
 
     def __init__(self, inner, by):
-        self.inner, self.by = inner, by
+        self.inner, self.by, self.inputs = inner, by, inner.inputs
 
     def run(self, sample):
         output = self.inner.run(sample)

@@ -211,6 +211,19 @@ def test_graphs_made_together_are_those_made_alone_whatever_stands_beside_them()
             np.testing.assert_array_equal(getattr(graph, name), getattr(alone, name), err_msg=name)
 
 
+def test_residuals_that_the_model_does_not_take_are_left_masked():
+    machine = load_machine(CONFIGS / "machines" / "zema.yaml")
+    recording = read_recording(CONFIGS / "recordings" / "zema-full-rate")
+    row = recording.labels[0]
+    cut = cut_window(machine, recording.series, row.start_us, row.end_us)
+    whole, without = build_graph(machine, cut), build_graph(machine, cut, inputs=GraphSample.REQUIRED)
+    assert whole.residual_mask.any()
+    assert not without.residual_mask.any()
+    assert without.residuals.shape == whole.residuals.shape
+    for name in set(GraphSample.INPUTS) - {"residuals", "residual_mask"}:
+        np.testing.assert_array_equal(getattr(without, name), getattr(whole, name), err_msg=name)
+
+
 def test_one_graph_joined_is_itself_and_none_is_an_error():
     one = build_graph(MACHINE, window())
     assert join_graphs([one]) is one

@@ -18,7 +18,7 @@ from training.trained_region import fit_regions
 class Oracle:
     """Knows the labels of the windows, in order, and answers by them; `shift` makes it wrong."""
 
-    name = "oracle"
+    name, inputs = "oracle", GraphSample.REQUIRED
 
     def __init__(self, windows: LabelledWindows, shift: int = 0) -> None:
         self._levels = np.concatenate([targets(windows.machine, item.label).level for item in windows.items])
