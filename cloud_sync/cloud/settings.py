@@ -71,6 +71,7 @@ class CloudSettings(BaseSettings):
         retry_after_s: what boxes are told to wait when the database is down.
         keep_windows_days: older windows are deleted; 0 keeps all.
         keep_diagnoses_days: older diagnoses are; 0 keeps all. Their aggregates stay where TimescaleDB keeps them.
+        keep_alerts_days: older alerts that don't stand are; 0 keeps all.
         keep_receipts_days: older receipts of batches are; 0 keeps all.
     """
 
@@ -114,6 +115,7 @@ class CloudSettings(BaseSettings):
     retry_after_s: Annotated[int, Field(ge=1, le=3600)] = 5
     keep_windows_days: Days = 0
     keep_diagnoses_days: Days = 0
+    keep_alerts_days: Days = 0
     keep_receipts_days: Days = 31
 
     @model_validator(mode="after")

@@ -1,14 +1,11 @@
 """Every command of every program teaches by an example that its own parser takes, and speaks JSON to scripts."""
 
-import importlib
-import importlib.metadata
 import re
 import shlex
-from collections.abc import Iterator
 
 import pytest
-import typer
-from typer.core import TyperCommand, TyperGroup
+
+from tests.command_tree import commands, program
 
 PROGRAMS = ("hydrosight", "hydrosight-cloud", "hydrosight-train", "hydrosight-sim")
 NO_RESULT = {
@@ -19,25 +16,7 @@ NO_RESULT = {
 """Commands that print no result to choose the form of, and why."""
 
 
-def commands(command: TyperCommand | TyperGroup, path: str) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
-    """Everything that can be run, by its words; a group only where it does something by itself."""
-    if isinstance(command, TyperCommand) or command.invoke_without_command:
-        yield path, command
-    if isinstance(command, TyperGroup):
-        for name, one in command.commands.items():
-            assert isinstance(one, TyperCommand | TyperGroup)
-            yield from commands(one, f"{path} {name}")
-
-
-def of_program(program: str) -> TyperGroup:
-    """What the program's entry point runs."""
-    (script,) = importlib.metadata.entry_points(group="console_scripts", name=program)
-    command = typer.main.get_command(importlib.import_module(script.module).app)
-    assert isinstance(command, TyperGroup)
-    return command
-
-
-COMMANDS = {path: command for program in PROGRAMS for path, command in commands(of_program(program), program)}
+COMMANDS = {path: command for name in PROGRAMS for path, command in commands(program(name), name)}
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +46,6 @@ def test_an_example_with_an_option_that_is_gone_is_noticed() -> None:
         COMMANDS["hydrosight-cloud db check"].make_context("check", ["--nonsense"])
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_says_what_its_exit_codes_mean(program: str) -> None:
-    assert "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration." in (of_program(program).epilog or "")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_program_says_what_its_exit_codes_mean(name: str) -> None:
+    assert "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration." in (program(name).epilog or "")

@@ -1,4 +1,7 @@
-"""Who did what: every act that gives or takes access, or deletes, in the transaction that does it."""
+"""Who did what: every act that gives or takes access, rolls a model out or deletes, in the transaction that does it.
+
+What a box sends and what a technician finds is not in here: those rows say themselves when and from whom they came.
+"""
 
 from datetime import datetime
 
@@ -14,7 +17,8 @@ _QUERIES = load_queries("audit.sql")
 class Act(BaseModel):
     """One entry: `act` in words such as "operator create", `subject` whom or what it is about.
 
-    `tenant` is null where it is about the centre itself.
+    `who` is an operator's name, an account and its host, a box ("agent …"), a one-time token ("token …") or, for what
+    servers do by themselves, "centre". `tenant` is null where it is about the centre itself.
     """
 
     id: int

@@ -11,8 +11,10 @@ from datetime import timedelta
 import psycopg
 from psycopg.rows import class_row
 
+from cloud_sync.cloud.access.audit import note
 from cloud_sync.cloud.access.scope import BoxScope
 from cloud_sync.cloud.access.secret import Secret, SecretKind
+from cloud_sync.cloud.access.tenants import tenant_of
 from cloud_sync.cloud.store.queries import load_queries
 from cloud_sync.wire import Enrolment
 from edge_runtime.errors import CredentialError
@@ -99,6 +101,9 @@ async def rotate(connection: psycopg.AsyncConnection, credential: str, lifetime:
             hint=f"If nobody knows how, revoke it: hydrosight-cloud agent revoke {identity.agent}",
         )
     await connection.execute(_QUERIES["forget"], {"id": secret.id, "agent": identity.agent})
+    tenant = await tenant_of(connection, "machine", identity.machine)
+    about = f"machine {identity.machine}"
+    await note(connection, f"agent {identity.agent}", "credential rotate", identity.agent, about, tenant)
     return await issue(connection, identity.agent, identity.machine, Secret.generate(SecretKind.AGENT), lifetime)
 
 

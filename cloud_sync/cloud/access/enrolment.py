@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import psycopg
 
 from cloud_sync.cloud.access import credentials
+from cloud_sync.cloud.access.audit import note
 from cloud_sync.cloud.access.scope import BoxScope
 from cloud_sync.cloud.access.secret import Secret, SecretKind
-from cloud_sync.cloud.access.tenants import add_machine
+from cloud_sync.cloud.access.tenants import add_machine, tenant_of
 from cloud_sync.cloud.store.queries import load_queries
 from cloud_sync.wire import Enrolment, EnrolmentRequest
 from edge_runtime.errors import CredentialError, RefusedError
@@ -22,8 +23,9 @@ _QUERIES = load_queries("access.sql")
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentToken:
-    """A new one-time token, shown once."""
+    """A new one-time token, shown once; its `id` is no secret."""
 
+    id: str
     machine: str
     token: str
     expires_at: datetime
@@ -48,7 +50,7 @@ async def create_token(
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101  INSERT … RETURNING gives its row
-    return EnrolmentToken(machine, secret.text, row[0])
+    return EnrolmentToken(secret.id, machine, secret.text, row[0])
 
 
 async def enrol(
@@ -56,7 +58,7 @@ async def enrol(
 ) -> Enrolment:
     """Turn a one-time token into a credential. The machine's earlier box, if there is one, loses its own.
 
-    `lifetime` is the credential's, None for one that doesn't expire.
+    `lifetime` is the credential's, None for one that doesn't expire. The audit has both under the token's id.
 
     Raises:
         CredentialError: the token is wrong, used, revoked or expired.
@@ -83,11 +85,15 @@ async def enrol(
     await connection.execute(_QUERIES["use_token"], {"id": token.id})
     await connection.execute(_QUERIES["lock_machine"], {"machine": machine})
     await connection.execute(_QUERIES["set_machine_file"], {"machine": machine, "machine_file": request.machine_file})
-    await connection.execute(_QUERIES["revoke_agents_of_machine"], {"machine": machine})
+    who, tenant = f"token {token.id}", await tenant_of(connection, "machine", machine)
+    former = await connection.execute(_QUERIES["revoke_agents_of_machine"], {"machine": machine})
+    for (agent,) in await former.fetchall():
+        await note(connection, who, "agent revoke", agent, f"machine {machine} has another box", tenant)
     await connection.execute(
         _QUERIES["insert_agent"],
         {"id": credential.id, "machine": machine, "agent_version": request.agent_version},
     )
+    await note(connection, who, "agent enrol", credential.id, f"machine {machine}", tenant)
     return await credentials.issue(connection, credential.id, machine, credential, lifetime)
 
 

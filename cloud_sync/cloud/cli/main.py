@@ -120,7 +120,14 @@ def enroll(
     """
     access.check_machine_name(machine)
     valid_for = timedelta(hours=valid_hours)
-    token = audited(config, "enroll", machine, lambda c: create_token(c, machine, valid_for, tenant), kind="machine")
+    token = audited(
+        config,
+        "enroll",
+        machine,
+        lambda c: create_token(c, machine, valid_for, tenant),
+        kind="machine",
+        detail=lambda made: f"token {made.id}",
+    )
     if as_json:
         typer.echo(json.dumps({"machine": machine, "token": token.token, "expires_at": token.expires_at.isoformat()}))
         return

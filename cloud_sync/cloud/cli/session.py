@@ -47,6 +47,7 @@ def audited(
     action: Callable[[psycopg.AsyncConnection], Awaitable[Result]],
     *,
     kind: Literal["machine", "agent", "operator"],
+    detail: Callable[[Result], str] = lambda _: "",
 ) -> Result:
     """Like `in_transaction`, with an entry in the audit under this account's name, if the action comes to something.
 
@@ -56,6 +57,7 @@ def audited(
         subject: to whom or what.
         action: does it.
         kind: what `subject` is; the entry is for whom it belongs to.
+        detail: what else the entry says of the result.
 
     Raises:
         ConfigurationError: the settings are wrong.
@@ -65,7 +67,8 @@ def audited(
     async def do(connection: psycopg.AsyncConnection) -> Result:
         result = await action(connection)
         if result:
-            await note(connection, this_account(), act, subject, tenant=await tenant_of(connection, kind, subject))
+            tenant = await tenant_of(connection, kind, subject)
+            await note(connection, this_account(), act, subject, detail(result), tenant)
         return result
 
     return in_transaction(config, do)

@@ -129,6 +129,8 @@ CALL pg_temp.limit_rows('credentials', 'hydrosight_operator',
 CALL pg_temp.limit_rows('tenants', 'hydrosight_operator',
                         $$current_setting('hydrosight.tenant', true) IN (name, '*')$$);
 -- Acts name machines and people, so whoever is limited to some machines adds to the audit and doesn't see it.
+CALL pg_temp.limit_rows('audit', 'hydrosight_box', 'false',
+                        'EXISTS (SELECT FROM machines WHERE machines.tenant = audit.tenant)');
 CALL pg_temp.limit_rows('audit', 'hydrosight_operator',
                         $$current_setting('hydrosight.tenant', true) IN (tenant, '*')
                           AND current_setting('hydrosight.machines', true) = ''$$,
@@ -156,6 +158,8 @@ GRANT SELECT, INSERT, UPDATE ON agents, gaps, model_offers TO hydrosight_box;
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials TO hydrosight_box;
 GRANT SELECT, INSERT ON receipts, alerts, clock_steps, unknown_fields, misdated_records TO hydrosight_box;
 GRANT UPDATE (standing) ON alerts TO hydrosight_box;
+GRANT INSERT ON audit TO hydrosight_box;
+GRANT DELETE ON model_offers TO hydrosight_box;
 GRANT SELECT ON ALL TABLES IN SCHEMA hydrosight_box TO hydrosight_box;
 GRANT INSERT ON hydrosight_box.windows, hydrosight_box.window_readings, hydrosight_box.diagnoses,
     hydrosight_box.component_diagnoses TO hydrosight_box;

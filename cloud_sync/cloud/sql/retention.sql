@@ -18,6 +18,18 @@ DELETE FROM diagnoses WHERE ctid IN (
 DELETE FROM component_diagnoses WHERE ctid IN (
     SELECT ctid FROM component_diagnoses WHERE start_time < now() - %(age)s ORDER BY start_time LIMIT %(some)s);
 
+-- name: delete_alerts
+-- Both rows of one that has been over for so long, by when it came where its time is wrong. Roll-outs are judged by those
+-- about models, which stay.
+DELETE FROM alerts WHERE ctid IN (
+    SELECT ctid FROM alerts AS old
+    WHERE CASE WHEN misdated THEN received_at ELSE time END < now() - %(age)s AND NOT standing
+      AND kind <> 'model-update'
+      AND NOT EXISTS (SELECT FROM alerts AS other
+                      WHERE other.machine = old.machine AND other.id = old.id
+                        AND CASE WHEN misdated THEN received_at ELSE time END >= now() - %(age)s)
+    LIMIT %(some)s);
+
 -- name: delete_receipts
 -- The keys of the rows keep a batch that is sent again from adding anything.
 DELETE FROM receipts WHERE ctid IN (SELECT ctid FROM receipts WHERE received_at < now() - %(age)s LIMIT %(some)s);

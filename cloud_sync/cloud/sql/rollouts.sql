@@ -32,7 +32,9 @@ UPDATE rollouts SET wave = wave + 1, wave_opened_at = now() WHERE id = %(id)s RE
 UPDATE rollouts SET state = %(state)s, reason = %(reason)s WHERE id = %(id)s RETURNING *;
 
 -- name: note_offer
--- What a box was answered last. `offered_at` is since when it is the same answer of the same roll-out.
+-- What a box was answered last; of one model, since it runs one. `offered_at` is since when it is the same answer of the
+-- same roll-out.
+WITH others AS (DELETE FROM model_offers WHERE machine = %(machine)s AND model <> %(model)s)
 INSERT INTO model_offers (machine, model, rollout, version) VALUES (%(machine)s, %(model)s, %(rollout)s, %(version)s)
 ON CONFLICT (machine, model) DO UPDATE
 SET rollout = excluded.rollout, version = excluded.version, asked_at = now(),

@@ -78,6 +78,7 @@ def _limits(settings: CloudSettings) -> Iterator[tuple[str, timedelta]]:
         ("windows", settings.keep_windows_days),
         ("diagnoses", settings.keep_diagnoses_days),
         ("component_diagnoses", settings.keep_diagnoses_days),
+        ("alerts", settings.keep_alerts_days),
         ("unknown_fields", longest),
         ("misdated_records", longest),
         ("receipts", settings.keep_receipts_days),

@@ -106,6 +106,15 @@ async def test_what_a_box_was_answered_is_noted_since_when(connection: psycopg.A
     assert again[2] > first[2]
 
 
+async def test_a_machine_has_one_answer_whatever_models_its_box_asks_for(connection: psycopg.AsyncConnection) -> None:
+    for model in ("rig", "press", "anything"):
+        await offer(connection, "press-7", model)
+        await offer(connection, "press-8", "rig")
+
+    rows = await (await connection.execute("SELECT machine, model FROM model_offers ORDER BY machine")).fetchall()
+    assert rows == [("press-7", "anything"), ("press-8", "rig")]
+
+
 async def test_the_model_of_its_wave_serves_a_machine_at_the_centre_also_while_it_is_paused(
     connection: psycopg.AsyncConnection,
 ) -> None:

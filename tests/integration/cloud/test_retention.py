@@ -59,6 +59,37 @@ async def test_only_what_is_too_old_goes(postgres_url: str, rows_at_once: int) -
         assert await prune(connection, settings) == ()
 
 
+async def test_alerts_go_once_they_are_over_and_those_about_models_stay(postgres_url: str) -> None:
+    old, new, never = "now() - INTERVAL '90 days'", "now()", None
+    alerts = (
+        ("over", "kind", old, old),
+        ("lasted", "kind", old, new),
+        ("stands", "kind", old, never),
+        ("model", "model-update", old, old),
+        ("new", "kind", new, new),
+    )
+    async with await connect(postgres_url) as connection:
+        await migrate(connection)
+        for name, kind, raised, cleared in alerts:
+            for state, time in (("raised", raised), ("cleared", cleared)):
+                if time is not None:
+                    await connection.execute(
+                        "INSERT INTO alerts (machine, id, state, time, component, kind, severity, message, document) "
+                        f"VALUES ('rig', %s, %s, {time}, 'box', %s, 's', 'm', '{{}}')",
+                        (name, state, kind),
+                    )
+        await connection.execute(
+            "INSERT INTO alerts (machine, id, state, time, component, kind, severity, message, document, misdated) "
+            "VALUES ('rig', 'in 1970', 'cleared', 'epoch', 'pump', 'kind', 's', 'm', '{}', true)"
+        )
+
+        (gone,) = await prune(connection, CloudSettings(keep_alerts_days=30), rows_at_once=1)
+
+        assert (gone.table, gone.count) == ("alerts", 2)
+        left = await (await connection.execute("SELECT DISTINCT id FROM alerts")).fetchall()
+        assert {row[0] for row in left} == {"lasted", "stands", "model", "new", "in 1970"}
+
+
 async def test_nothing_goes_unless_asked_for(postgres_url: str) -> None:
     async with await connect(postgres_url) as connection:
         await migrate(connection)
