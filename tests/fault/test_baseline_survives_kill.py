@@ -11,7 +11,7 @@ import time
 import pytest
 
 from edge_runtime.baseline.shelf import KEPT, BaselineShelf
-from tests.fault.child import exit_code, start
+from tests.forked import exit_code, start
 from tests.models.working_machine import MACHINE, baseline_of, window_at
 
 CHANGES = {"os.mkdir", "os.remove", "os.rename"}

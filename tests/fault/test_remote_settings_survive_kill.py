@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.remote.trial import TrialAction
-from tests.fault.child import exit_code, start
+from tests.forked import exit_code, start
 from tests.remote_box import BEAT_S, DEAD, PATIENCE_S, PROBATION_S, WORKS, RemoteBox, sources
 
 CHANGES = {"os.remove", "os.rename", "os.mkdir"}

@@ -13,7 +13,7 @@ import pytest
 from edge_runtime.bundle import open_bundle
 from edge_runtime.slot_state import SlotAction
 from edge_runtime.slots import Slots
-from tests.fault.child import exit_code, start
+from tests.forked import exit_code, start
 from tests.models.tiny_bundle import build_tiny_bundle
 
 RELEASES = (1, 2, 3, 4)

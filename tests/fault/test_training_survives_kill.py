@@ -14,7 +14,7 @@ import torch
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import read_recording
 from gnn.model import ModelConfig
-from tests.fault.child import exit_code, start
+from tests.forked import exit_code, start
 from training.checkpoint import load_checkpoint
 from training.config import FitSettings, TrainingConfig
 from training.cross_fit import TrainingWindows, fit_fold

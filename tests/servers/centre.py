@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +16,10 @@ from cloud_sync.cloud.access.operators import Role, create_operator
 from cloud_sync.cloud.access.scope import OperatorScope
 from cloud_sync.cloud.access.tenants import FIRST_TENANT
 from cloud_sync.cloud.cli.main import app
+from tests.forked import exit_code
+from tests.servers.centre_command import Running, run_command, start_command
 
 _FIRST_TENANT = OperatorScope(FIRST_TENANT)
-_MAIN = "from cloud_sync.cloud.cli.main import main; main()"
 
 
 class Centre:
@@ -31,7 +30,7 @@ class Centre:
         self._log = log
         self._options = options
         self._settings = {f"HYDROSIGHT_{name.upper()}": value for name, value in settings.items()}
-        self._process: subprocess.Popen[str] | None = None
+        self._running: Running | None = None
         self.url = ""
         self.start()
 
@@ -43,43 +42,34 @@ class Centre:
     @property
     def pid(self) -> int:
         """Of the server's process, while it runs."""
-        assert self._process is not None
-        return self._process.pid
+        assert self._running is not None
+        assert self._running.process.pid is not None
+        return self._running.process.pid
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _MAIN, "serve", "--json", "--port", str(self.port), *self._options],
-                env=os.environ | self._settings | {"HYDROSIGHT_DATABASE_URL": self.database_url},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        self._running = start_command(
+            *("serve", "--json", "--port", str(self.port), *self._options),
+            stderr=self._log,
+            **self._settings,
+            HYDROSIGHT_DATABASE_URL=self.database_url,
+        )
+        line = self._running.stdout.readline()
         if not line:
             pytest.fail(f"the centre didn't start:\n{self.log}", pytrace=False)
         self.url = json.loads(line)["url"]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `hydrosight-cloud` with these arguments on the same database."""
-        return subprocess.run(
-            [sys.executable, "-c", _MAIN, *arguments],
-            env=os.environ | {"HYDROSIGHT_DATABASE_URL": self.database_url, "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_command(self.database_url, *arguments)
 
     def command(self, *arguments: str) -> Result:
-        """Run it in this process, which is a second quicker; errors raised on purpose are its `exception`."""
+        """Run it in this process: errors raised on purpose are its `exception`."""
         env = {"HYDROSIGHT_DATABASE_URL": self.database_url, "COLUMNS": "200"}
         return CliRunner().invoke(app, arguments, env=env)
 
     def token(self, machine: str, valid_for: timedelta = timedelta(hours=1)) -> str:
-        """A one-time enrolment token, without the second that a command takes to start."""
+        """A one-time enrolment token."""
         return asyncio.run(self._create_token(machine, valid_for))
 
     async def _create_token(self, machine: str, valid_for: timedelta) -> str:
@@ -87,7 +77,7 @@ class Centre:
             return (await create_token(connection, machine, valid_for)).token
 
     def operator_token(self, name: str, role: Role = Role.VIEWER, scope: OperatorScope = _FIRST_TENANT) -> str:
-        """A new operator's token, as quickly."""
+        """A new operator's token."""
         return asyncio.run(self._create_operator(name, role, scope))
 
     async def _create_operator(self, name: str, role: Role, scope: OperatorScope) -> str:
@@ -96,14 +86,14 @@ class Centre:
 
     def kill(self) -> None:
         """SIGKILL, in the middle of whatever it does."""
-        if self._process is not None:
-            self._process.kill()
+        if self._running is not None:
+            self._running.process.kill()
             self._close()
 
     def stop(self) -> None:
         """Stop it as an operator would."""
-        if self._process is not None:
-            self._process.terminate()
+        if self._running is not None:
+            self._running.process.terminate()
             self._close()
 
     @property
@@ -112,8 +102,7 @@ class Centre:
         return self._log.read_text()
 
     def _close(self) -> None:
-        assert self._process is not None
-        self._process.wait(20)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._process = None
+        assert self._running is not None
+        exit_code(self._running.process)
+        self._running.stdout.close()
+        self._running = None

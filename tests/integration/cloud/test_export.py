@@ -27,7 +27,7 @@ from edge_runtime.graph_builder import build_graph
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import LabelRow, read_recording
 from edge_runtime.windowing import cut_window
-from tests.fault import child
+from tests import forked
 from tests.integration.cloud.conftest import send
 from tests.rig.recordings import MACHINE, SAMPLE
 from tests.servers.batches import MINUTE_US, SENSORS, START_US, time_of, window
@@ -140,8 +140,8 @@ def test_it_is_written_a_row_group_at_a_time(database: str, tmp_path: Path) -> N
 def test_an_export_that_is_killed_is_taken_for_none_and_can_go_on(database: str, tmp_path: Path) -> None:
     assert export(database, "press", "--output", tmp_path).exit_code == 0
     written = (tmp_path / "press" / "signals.parquet").stat().st_mtime_ns
-    killed = child.start(export_until_killed, database, tmp_path / "rig", "rig", 720)
-    assert child.exit_code(killed) == -signal.SIGKILL
+    killed = forked.start(export_until_killed, database, tmp_path / "rig", "rig", 720)
+    assert forked.exit_code(killed) == -signal.SIGKILL
     assert not (tmp_path / "rig").exists()
 
     again = export(database, "--output", tmp_path, "--resume", "--json")

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import psycopg
@@ -13,6 +10,7 @@ import pytest
 from cloud_sync.cloud.store.migrate import migrate, migrations, schema_status
 from cloud_sync.cloud.store.queries import read_sql
 from edge_runtime.errors import DatabaseError
+from tests.servers.centre_command import run_command
 
 LARGE_TABLES = ("component_diagnoses", "diagnoses", "window_readings", "windows")
 
@@ -106,20 +104,10 @@ async def test_rows_move_into_chunks_when_timescaledb_comes_later(postgres_url: 
         assert (await schema_status(connection)).hypertables == LARGE_TABLES
 
 
-def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from cloud_sync.cloud.cli.main import main; main()", *arguments],
-        env=os.environ | {"HYDROSIGHT_DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command_migrates_and_says_where_the_schema_stands(postgres_url: str) -> None:
-    before = json.loads(command(postgres_url, "db", "status", "--json").stdout)
-    done = json.loads(command(postgres_url, "db", "migrate", "--json").stdout)
-    after = json.loads(command(postgres_url, "db", "status", "--json").stdout)
+    before = json.loads(run_command(postgres_url, "db", "status", "--json").stdout)
+    done = json.loads(run_command(postgres_url, "db", "migrate", "--json").stdout)
+    after = json.loads(run_command(postgres_url, "db", "status", "--json").stdout)
 
     assert before["applied"] == []
     assert done["applied"] == before["pending"] == after["applied"]
@@ -127,7 +115,7 @@ def test_the_command_migrates_and_says_where_the_schema_stands(postgres_url: str
 
 
 def test_no_server_is_said_with_a_hint_and_without_the_password() -> None:
-    done = command("postgresql://user:hunter2@127.0.0.1:1/db", "fleet")
+    done = run_command("postgresql://user:hunter2@127.0.0.1:1/db", "fleet")
 
     assert done.returncode == 1
     assert done.stderr.startswith("error: the database failed: ")
@@ -140,4 +128,4 @@ def test_no_server_is_said_with_a_hint_and_without_the_password() -> None:
     "arguments", [("enroll", "bad name"), ("serve", "--port", "99999"), ("enroll",), ("nonsense",)]
 )
 def test_wrong_usage_ends_with_2(arguments: tuple[str, ...]) -> None:
-    assert command("postgresql:///", *arguments).returncode == 2
+    assert run_command("postgresql:///", *arguments).returncode == 2

@@ -1,12 +1,13 @@
 """A box renews its credential: whatever is lost on the way, it holds one that is accepted."""
 
 import asyncio
+import os
 import signal
-import subprocess
 import sys
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -19,6 +20,7 @@ from cloud_sync.edge.link import Link
 from cloud_sync.edge.rotation import PATH, rotate_credential
 from cloud_sync.wire import Enrolment, decode_json
 from edge_runtime.errors import CredentialError
+from tests.forked import exit_code, start
 from tests.integration.cloud.conftest import send
 from tests.servers.batches import make_batch
 from tests.servers.centre import Centre
@@ -145,30 +147,23 @@ def test_rotation_leaves_a_credential_that_works(centre: Centre, box: Enrolment,
         assert accepted(centre, after.credential, number)
 
 
-_KILLED = """
-import asyncio, os, signal, sys
-import httpx
-from pathlib import Path
-from cloud_sync.edge import credential, rotation
-from cloud_sync.edge.centre_client import CentreClient
-from cloud_sync.edge.link import Link
-url, file, calls = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+def rotate_and_die(url: str, file: Path, calls: int) -> None:
+    """Killed at the `calls`-th call that opens, renames or connects something."""
 
-def count(event, arguments):
-    global calls
-    ours = event in {"open", "os.rename", "os.remove"} and str(arguments[0]).startswith(str(file.parent))
-    if ours or event == "socket.connect":
-        calls -= 1
-        if calls == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal calls
+        ours = event in {"open", "os.rename", "os.remove"} and str(arguments[0]).startswith(str(file.parent))
+        if ours or event == "socket.connect":
+            calls -= 1
+            if calls == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-async def main():
-    async with CentreClient(Link(url)) as client:
-        sys.addaudithook(count)
-        await rotation.rotate_credential(client, file)
+    async def rotate() -> None:
+        async with CentreClient(Link(url)) as client:
+            sys.addaudithook(count)
+            await rotate_credential(client, file)
 
-asyncio.run(main())
-"""
+    asyncio.run(rotate())
 
 
 def test_killed_at_any_point_a_rotation_leaves_a_credential_that_works(
@@ -176,11 +171,9 @@ def test_killed_at_any_point_a_rotation_leaves_a_credential_that_works(
 ) -> None:
     """At the first call that opens, renames or connects something, at the second, … until it gets through."""
     for number in count(1):
-        ended = subprocess.run(
-            [sys.executable, "-c", _KILLED, centre.url, str(file), str(number)], check=False, capture_output=True
-        )
+        ended = exit_code(start(rotate_and_die, centre.url, file, number))
         assert accepted(centre, read_credential(file).credential, number)
-        if ended.returncode == 0:
+        if ended == 0:
             break
-        assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+        assert ended == -signal.SIGKILL
     assert number > 4, "it was killed before, during and after writing"

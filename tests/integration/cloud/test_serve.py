@@ -1,7 +1,12 @@
 """What `hydrosight-cloud serve` offers beside the API, and how it starts and stops."""
 
 import asyncio
+import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +32,23 @@ def serving(postgres_url: str, tmp_path: Path, repository: Path) -> Iterator[Cen
     centre = Centre(postgres_url, tmp_path / "centre.log", "--tuf-repository", str(repository))
     yield centre
     centre.stop()
+
+
+def test_the_installed_command_serves_until_it_is_told_to_stop(postgres_url: str) -> None:
+    """The other tests fork it from a process that has imported it; this one starts it as an operator does."""
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("hydrosight-cloud"), "serve", "--port", "0", "--json"],
+        env=os.environ | {"HYDROSIGHT_DATABASE_URL": postgres_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as serving:
+        url = json.loads(serving.stdout.readline())["url"]
+        assert httpx.get(f"{url}/health/ready").status_code == 200
+        serving.send_signal(signal.SIGTERM)
+        _, log = serving.communicate()
+
+    assert serving.returncode == -signal.SIGTERM  # uvicorn sends itself the signal anew once all is closed
+    assert b"Traceback" not in log
 
 
 def test_the_model_repository_is_served_and_nothing_beside_it(serving: Centre, repository: Path) -> None:
