@@ -56,8 +56,7 @@ class Malformed:
 
 def malformed(dice: random.Random, batch: Batch) -> Malformed:
     """A request that is like that of `batch`, and isn't it."""
-    manner = dice.choice(sorted(_MANNERS))
-    return _MANNERS[manner](dice, batch)
+    return dice.choice(MANNERS)(dice, batch)
 
 
 def _ingest(manner: str, body: bytes) -> Malformed:
@@ -163,10 +162,7 @@ def _odd_request(dice: random.Random, batch: Batch) -> Malformed:
     return Malformed("odd request", dice.choice(_PATHS), dice.randbytes(20), headers, method)
 
 
-_MANNERS: dict[str, Callable[[random.Random, Batch], Malformed]] = {
-    maker.__name__: maker
-    for maker in (
-        _truncated, _truncated_inside, _flipped, _flipped_inside, _wrong_types, _random_bytes, _deep, _deep_json,
-        _huge_length, _other_format, _wrong_json, _wrong_content_type, _odd_request,
-    )
-}  # fmt: skip
+MANNERS: tuple[Callable[[random.Random, Batch], Malformed], ...] = (
+    _truncated, _truncated_inside, _flipped, _flipped_inside, _wrong_types, _random_bytes, _deep, _deep_json,
+    _huge_length, _other_format, _wrong_json, _wrong_content_type, _odd_request,
+)  # fmt: skip
