@@ -16,6 +16,7 @@ from cloud_sync.cloud.cli import (
     audit,
     database,
     export,
+    incoming,
     infer,
     labels,
     models,
@@ -52,6 +53,7 @@ labels.app.command("confirm")(verdicts.confirm)
 labels.app.command("correct")(verdicts.correct)
 labels.app.command("agreement")(verdicts.agreement)
 app.add_typer(models.app, name="model")
+models.app.command("import")(incoming.import_signed)
 app.add_typer(rollouts.app, name="rollout")
 app.add_typer(settings.app, name="settings")
 app.command("audit")(audit.audit)

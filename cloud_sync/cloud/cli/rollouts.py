@@ -218,13 +218,22 @@ def _act(
     _print(in_transaction(config, do), as_json=as_json)
 
 
-def _published(config: Path | None, repository: Path | None) -> list[ModelTarget]:
+def repository_of(config: Path | None, repository: Path | None) -> Path:
+    """Directory of the signed repository: the one that is named, or the setting's.
+
+    Raises:
+        ConfigurationError: there is neither.
+    """
     directory = repository or load_settings(config).tuf_repository
     if directory is None:
         raise ConfigurationError(
             "where the signed models lie isn't known", hint="Name it: --repository, or the setting tuf_repository."
         )
-    return Registry(directory).models()
+    return directory
+
+
+def _published(config: Path | None, repository: Path | None) -> list[ModelTarget]:
+    return Registry(repository_of(config, repository)).models()
 
 
 def _print(status: RolloutStatus, *, as_json: bool) -> None:

@@ -46,12 +46,12 @@ class SignedRepository:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._metadata = directory / "metadata"
+        self.metadata = directory / "metadata"
 
     @property
     def root_path(self) -> Path:
         """The newest root metadata."""
-        roots = sorted(self._metadata.glob("*.root.json"), key=lambda path: int(path.name.partition(".")[0]))
+        roots = sorted(self.metadata.glob("*.root.json"), key=lambda path: int(path.name.partition(".")[0]))
         if not roots:
             raise ConfigurationError(
                 f"{self.directory}: no model repository", hint="Make one with `hydrosight-cloud model init`."
@@ -64,16 +64,16 @@ class SignedRepository:
 
     def timestamp(self) -> Timestamp:
         """The state that readers are pointed at."""
-        return self._read(Timestamp, self._metadata / "timestamp.json")
+        return self._read(Timestamp, self.metadata / "timestamp.json")
 
     def snapshot(self) -> Snapshot:
         """The snapshot that the timestamp names."""
-        return self._read(Snapshot, self._metadata / f"{self.timestamp().snapshot_meta.version}.snapshot.json")
+        return self._read(Snapshot, self.metadata / f"{self.timestamp().snapshot_meta.version}.snapshot.json")
 
     def targets(self) -> Targets:
         """The targets that the snapshot names."""
         version = self.snapshot().meta["targets.json"].version
-        return self._read(Targets, self._metadata / f"{version}.targets.json")
+        return self._read(Targets, self.metadata / f"{version}.targets.json")
 
     @contextmanager
     def changing(self, *, create: bool = False) -> Iterator[None]:
@@ -94,7 +94,7 @@ class SignedRepository:
 
         `thresholds`: by role, how many of its keys must sign; 1 where it isn't named.
         """
-        if any(self._metadata.glob("*.root.json")):
+        if any(self.metadata.glob("*.root.json")):
             raise ConfigurationError(
                 f"{self.directory}: holds a model repository already",
                 hint="Publish into it, or name another directory.",
@@ -139,7 +139,7 @@ class SignedRepository:
         """
         target = TargetFile.from_data(path, content, ["sha256"])
         target.unrecognized_fields["custom"] = dict(custom)
-        self._write(self.target_path(target), content)
+        self.write(self.target_path(target), content)
         targets.targets[path] = target
         self.commit(keys, now=now, targets=targets)
 
@@ -163,11 +163,12 @@ class SignedRepository:
                 for signer in keys.signers(role, rule.keyids, rule.threshold):
                     metadata.sign(signer, append=True)
             name = "timestamp.json" if isinstance(signed, Timestamp) else f"{signed.version}.{role}.json"
-            files.append((self._metadata / name, metadata.to_bytes(JSONSerializer(compact=False))))
+            files.append((self.metadata / name, metadata.to_bytes(JSONSerializer(compact=False))))
         for path, content in files:
-            self._write(path, content)
+            self.write(path, content)
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, content: bytes) -> None:
+        """Put a file in its place, at once and durably; within `changing` alone."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)

@@ -1,11 +1,14 @@
 """Every act that gives or takes access, rolls a model out or deletes is in the audit, whoever does it."""
 
+import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import psycopg
 import pytest
 
+from cloud_sync.cloud.registry.models import Registry
 from cloud_sync.wire import Enrolment
 from tests.command_tree import commands, program
 from tests.fleet import Fleet
@@ -37,6 +40,7 @@ ACTS = {
     "agent revoke": ("AGENT",),
     "machine revoke": ("press-1",),
     "tenant move": ("press-1", "acme"),
+    "model import": ("SIGNED",),
     "rollout start": (MODEL, "1.1.0", "--waves", "50,100", "--soak-hours", "0"),
     "rollout pause": ("1",),
     "rollout resume": ("1",),
@@ -135,7 +139,7 @@ def test_every_command_that_changes_something_is_in_the_audit(fleet: Fleet) -> N
     with psycopg.connect(fleet.centre.database_url) as owner:
         owner.execute("INSERT INTO receipts VALUES (%s, 'b', 1, now() - INTERVAL '1 year', 0, 0, 0)", (agent(fleet),))
     for command, arguments in ACTS.items():
-        given = (agent(fleet) if word == "AGENT" else word for word in arguments)
+        given = (PLACES[word](fleet) if word in PLACES else word for word in arguments)
         done = fleet.command(*command.split(), *given, "--json")
         assert done.exit_code == 0, (command, done.output, done.exception)
         who, act, *_ = newest(fleet.centre)[0]
@@ -149,6 +153,16 @@ def agent(fleet: Fleet) -> str:
         if row := owner.execute("SELECT id FROM agents WHERE revoked_at IS NULL").fetchone():
             return str(row[0])
     return enrolled(fleet.centre, "press-7")[1].agent
+
+
+def signed_elsewhere(fleet: Fleet) -> str:
+    """A copy of the repository with one model more."""
+    copy = shutil.copytree(fleet.folder / "repository", fleet.folder / "elsewhere")
+    Registry(copy).publish(fleet.bundle(2, MODEL), fleet.keys, now=datetime.now(UTC))
+    return str(copy)
+
+
+PLACES = {"AGENT": agent, "SIGNED": signed_elsewhere}
 
 
 def test_every_route_that_changes_something_is_in_the_audit(fleet: Fleet) -> None:

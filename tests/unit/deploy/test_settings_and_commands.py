@@ -21,6 +21,7 @@ PROGRAMS = {
     "hydrosight-cloud": "cloud_sync.cloud.cli.main",
     "hydrosight-train": "training.cli.main",
 }
+ONLINE_KEYS = "./secrets/online-keys"
 IMAGES = {"hydrosight-cloud": "hydrosight-cloud", "hydrosight-training": "hydrosight-train"}
 
 
@@ -70,9 +71,31 @@ def test_the_compose_file_fits_together() -> None:
         assert re.search(r":v?\d+\.\d+", service["image"]) or "build" in service, service["image"]
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
-            assert source in volumes or (ROOT / "deploy" / "compose" / source).exists(), source
+            assert source in volumes or source == ONLINE_KEYS or (ROOT / "deploy" / "compose" / source).exists(), source
     used = [secret for service in COMPOSE["services"].values() for secret in service.get("secrets", ())]
     assert secrets == set(used)
     known = (ROOT / "deploy" / "compose" / ".env.example").read_text()
     for name in re.findall(r"\$\{(\w+)", (ROOT / "deploy" / "compose" / "compose.yaml").read_text()):
         assert f"{name}=" in known
+
+
+def test_signed_models_have_a_volume_that_the_images_user_owns() -> None:
+    centre, refresh = COMPOSE["services"]["centre"], COMPOSE["services"]["refresh"]
+    repository = centre["environment"]["HYDROSIGHT_TUF_REPOSITORY"]
+    mount = f"models:{repository}"
+    assert mount in centre["volumes"]
+    assert mount in refresh["volumes"]
+    assert f"install --directory --owner=10001 --group=10001 --mode=0750 {repository}" in CONTAINERFILES["cloud"]
+
+
+def test_the_keys_are_with_the_refresh_alone_which_has_no_network() -> None:
+    with_keys = [
+        name
+        for name, service in COMPOSE["services"].items()
+        if any(volume.startswith(ONLINE_KEYS) for volume in service.get("volumes", ()))
+    ]
+    assert with_keys == ["refresh"]
+    refresh = COMPOSE["services"]["refresh"]
+    assert refresh["network_mode"] == "none"
+    (command,) = re.findall(r"hydrosight-cloud (model refresh [^;]*)", refresh["entrypoint"][-1])
+    takes("hydrosight-cloud", command.split())

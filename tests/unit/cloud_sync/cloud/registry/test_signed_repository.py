@@ -73,8 +73,8 @@ def test_a_crash_before_the_timestamp_leaves_readers_with_the_old_state(
             raise KeyboardInterrupt
         write(path, file_content)
 
-    write = repository._write
-    monkeypatch.setattr(repository, "_write", crash)
+    write = repository.write
+    monkeypatch.setattr(repository, "write", crash)
     with pytest.raises(KeyboardInterrupt):
         repository.commit(keys, now=NOW, targets=repository.targets())
     monkeypatch.undo()
