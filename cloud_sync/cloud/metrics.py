@@ -86,6 +86,11 @@ class CentreMetrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
             registry=self._registry,
         )
+        self.inference_workers_lost = Counter(
+            "hydrosight_centre_inference_workers_lost",
+            "Processes that ended, failed or didn't answer in time; another took the place of each.",
+            registry=self._registry,
+        )
         self.inference_seconds = Histogram(
             "hydrosight_centre_inference_seconds",
             "From a request for one window to its answer.",

@@ -64,6 +64,7 @@ class CloudSettings(BaseSettings):
         inference_max_wait_ms: how long one waits for others while a process is free; more than 0 pays on a GPU.
         inference_max_waiting: windows that wait for single requests, and as many for ranges; more are refused.
         inference_timeout_s: a window whose turn doesn't come within that is refused.
+        inference_worker_timeout_s: a process that doesn't answer a batch within that is killed and replaced.
         inference_max_windows: of one range; more are refused.
         concurrent_batch_inferences: ranges at once; each takes up to 20 MB.
         credential_days: how long a box's credential is valid; the box renews it after two thirds of that. 0: for ever.
@@ -108,6 +109,7 @@ class CloudSettings(BaseSettings):
     inference_max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 0
     inference_max_waiting: Annotated[int, Field(ge=64, le=10_000)] = 256
     inference_timeout_s: Seconds = 10
+    inference_worker_timeout_s: Seconds = 30
     inference_max_windows: Annotated[int, Field(ge=1, le=10_000_000)] = 50_000
     concurrent_batch_inferences: Annotated[int, Field(ge=1, le=64)] = 2
     credential_days: Annotated[float, Field(ge=0, le=3650)] = 90

@@ -31,6 +31,7 @@ from cloud_sync.cloud.api.unknown_fields import unknown_fields_api
 from cloud_sync.cloud.api.windows import window_api
 from cloud_sync.cloud.inference.engine import InferenceEngine, batch_limits
 from cloud_sync.cloud.inference.model_shelf import ModelShelf
+from cloud_sync.cloud.inference.worker_process import WorkerProcess
 from cloud_sync.cloud.load.body_limit import BodyLimit
 from cloud_sync.cloud.load.ingest_load import IngestLoad
 from cloud_sync.cloud.load.rate_limit import RateLimit
@@ -85,7 +86,13 @@ def create_app(settings: CloudSettings, metrics: CentreMetrics | None = None) ->
     metrics.ingests.labels("waiting").set_function(lambda: load.turns.waiting)
 
     shelf = ModelShelf(settings)
-    engine = InferenceEngine(batch_limits(settings), metrics, processes=settings.inference_processes)
+    engine = InferenceEngine(
+        batch_limits(settings),
+        metrics,
+        WorkerProcess.start,
+        processes=settings.inference_processes,
+        worker_timeout_s=settings.inference_worker_timeout_s,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -5,16 +5,14 @@ a fault in the engine's native code ends a worker, not the server. ADR 72 has th
 """
 
 import asyncio
-import multiprocessing
 import time
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
+from typing import Protocol
 
 import structlog
 
-from cloud_sync.cloud.inference import worker
 from cloud_sync.cloud.inference.batcher import BOTTLENECK, Batcher, BatchLimits, Lane, Waiting
 from cloud_sync.cloud.inference.job import Job, ServingModel
 from cloud_sync.cloud.inference.worker import Reply
@@ -29,22 +27,44 @@ _log = structlog.get_logger(__name__)
 _Work = tuple[Job, asyncio.Future[bytes]]
 
 
+class Worker(Protocol):
+    """What the engine needs of a `WorkerProcess`."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        ...
+
+    async def run_batch(self, jobs: Sequence[Job], within_s: float) -> list[Reply]:
+        """Diagnose; raises a HydrosightError when the worker can't be used any more."""
+        ...
+
+    async def end(self) -> None:
+        """End it."""
+        ...
+
+
 class InferenceEngine:
-    """Diagnoses jobs in `processes` processes, which start with `warm_up` or else with the first job."""
+    """Diagnoses jobs in `processes` workers, each of which starts with `warm_up` or else when it is needed."""
 
     def __init__(
         self,
         limits: BatchLimits,
         metrics: CentreMetrics,
+        start_worker: Callable[[ServingModel | None], Awaitable[Worker]],
         *,
         processes: int,
-        start_pool: Callable[[int], Executor] | None = None,
+        worker_timeout_s: float,
     ) -> None:
+        """Start workers with `start_worker`, and give up one that hasn't answered a batch in time."""
         self._batcher: Batcher[str, _Work] = Batcher(limits)
         self._metrics = metrics
+        self._start_worker = start_worker
         self._processes = processes if find_spec("onnxruntime") else 0
-        self._start_pool = start_pool or _start_pool
-        self._pool: Executor | None = None
+        self._worker_timeout_s = worker_timeout_s
+        self._model: ServingModel | None = None
+        self._workers: set[Worker] = set()
+        self._idle: list[Worker] = []
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         for lane in Lane:
@@ -75,14 +95,8 @@ class InferenceEngine:
 
     async def warm_up(self, model: ServingModel | None) -> None:
         """Start the workers, and open `model` there: no window then waits, or is refused, for that."""
-        if not self._processes:
-            return
-        self._pool = pool = self._start_pool(self._processes)
-        loop = asyncio.get_running_loop()
-        try:
-            await asyncio.gather(*(loop.run_in_executor(pool, worker.prepare, model) for _ in range(self._processes)))
-        except BrokenExecutor:
-            self._lost(pool)
+        self._model = model
+        await asyncio.gather(*(self._warm_one() for _ in range(self._processes)))
 
     async def close(self) -> None:
         """End the workers; what they are at is given up."""
@@ -91,8 +105,7 @@ class InferenceEngine:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        if self._pool is not None:
-            await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        await asyncio.gather(*(worker.end() for worker in self._workers))
 
     def _dispatch(self) -> None:
         """Hand out what is ready, and look again when more may be."""
@@ -123,22 +136,16 @@ class InferenceEngine:
     async def _run(self, batch: list[Waiting[str, _Work]]) -> None:
         self._metrics.inference_batch_windows.observe(len(batch))
         answers = [item.work[1] for item in batch]
-        if self._pool is None:
-            self._pool = self._start_pool(self._processes)
-        pool = self._pool
         try:
-            replies: list[Reply] = await asyncio.get_running_loop().run_in_executor(
-                pool, worker.run_batch, [item.work[0] for item in batch]
-            )
-        except BrokenExecutor:
-            # Whichever window it was that a worker ended on: all are told to come again, to new workers.
-            self._lost(pool)
+            replies = await self._diagnosed([item.work[0] for item in batch])
+        except HydrosightError as error:
+            # Whichever window it was that a worker was lost on: all are told to come again, to a new one.
             for answer in answers:
-                _refuse(answer, _overload("the worker that had the window ended"))
+                _refuse(answer, error)
             return
         except Exception as error:
             for answer in answers:
-                _refuse(answer, BackendError(f"the worker failed: {error!r}", hint="The server's log has the details."))
+                _refuse(answer, BackendError(f"inference failed: {error!r}", hint="The server's log has the details."))
             raise
         for answer, reply in zip(answers, replies, strict=True):
             if isinstance(reply, HydrosightError):
@@ -146,10 +153,43 @@ class InferenceEngine:
             elif not answer.done():
                 answer.set_result(reply)
 
-    def _lost(self, pool: Executor) -> None:
-        _log.error("inference worker ended; new ones are started")
-        if self._pool is pool:
-            self._pool = None
+    async def _diagnosed(self, jobs: Sequence[Job]) -> list[Reply]:
+        """What a worker says of a batch; there is one to take or to start, for no more batches run than there may be.
+
+        Raises:
+            HydrosightError: it was lost over it.
+        """
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                break
+            await self._lost(worker, "it ended while it had nothing to do")
+        else:
+            worker = await self._started()
+        try:
+            replies = await worker.run_batch(jobs, self._worker_timeout_s)
+        except Exception as error:
+            await self._lost(worker, str(error))
+            raise
+        self._idle.append(worker)
+        return replies
+
+    async def _warm_one(self) -> None:
+        try:
+            self._idle.append(await self._started())
+        except HydrosightError as error:
+            _log.error("inference worker doesn't start; the first window tries again", problem=str(error))
+
+    async def _started(self) -> Worker:
+        worker = await self._start_worker(self._model)
+        self._workers.add(worker)
+        return worker
+
+    async def _lost(self, worker: Worker, problem: str) -> None:
+        _log.error("inference worker lost; a new one is started", problem=problem)
+        self._metrics.inference_workers_lost.inc()
+        self._workers.discard(worker)
+        await worker.end()
 
 
 def batch_limits(settings: CloudSettings) -> BatchLimits:
@@ -169,8 +209,3 @@ def _overload(message: str) -> OverloadedError:
 def _refuse(answer: asyncio.Future[bytes], error: HydrosightError) -> None:
     if not answer.done():
         answer.set_exception(error)
-
-
-def _start_pool(processes: int) -> Executor:
-    # `spawn`: a fork of a process with threads and connections may stop for ever.
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin)

@@ -11,9 +11,12 @@ from edge_runtime.machine import Machine
 from edge_runtime.window import ChannelWindow, Window
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ServingModel:
-    """A model that can be opened: `sha256` is its bundle's, by which diagnoses name it."""
+    """A model that can be opened: `sha256` is its bundle's, by which diagnoses name it.
+
+    A folder that was made for it is there for as long as it is.
+    """
 
     name: str
     version: str

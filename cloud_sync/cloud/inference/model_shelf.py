@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from edge_runtime.bundle import open_bundle
 from edge_runtime.errors import BundleError, RefusedError
 
 BUNDLES_KEPT = 8
-"""Unpacked at once, 3 MB each of the rig's size; the one that was longest not asked for makes way."""
+"""Unpacked at once, 3 MB each of the rig's size; the one that was longest not asked for makes way, once nothing waits
+for it."""
 
 
 class ModelShelf:
@@ -73,28 +75,33 @@ class ModelShelf:
             if key not in self._unpacked:
                 self._unpacked[key] = await asyncio.to_thread(self._open, source)
                 if len(self._unpacked) > BUNDLES_KEPT:
-                    _, oldest = self._unpacked.popitem(last=False)
-                    await asyncio.to_thread(shutil.rmtree, oldest.folder, ignore_errors=True)
+                    self._unpacked.popitem(last=False)
             self._unpacked.move_to_end(key)
             return self._unpacked[key]
 
     def _open(self, source: Path | ModelTarget) -> ServingModel:
-        folder = source if isinstance(source, Path) else self._unpack(source)
-        bundle = open_bundle(folder)
-        manifest = bundle.manifest
-        return ServingModel(manifest.name, manifest.version, bundle.sha256, folder, manifest.window_s)
-
-    def _unpack(self, model: ModelTarget) -> Path:
+        if isinstance(source, Path):
+            return _serving(source)
         assert self._published is not None  # noqa: S101  the target came from there
-        archive = self._published.archive(model)
-        with _disk_faults(model):
+        archive = self._published.archive(source)
+        with _disk_faults(source):
             self._folder = self._folder or Path(mkdtemp(prefix="hydrosight-models-"))
-            folder = self._folder / model.manifest_sha256
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            with archive.open("rb") as content:
+            folder = Path(mkdtemp(dir=self._folder))
+        try:
+            with _disk_faults(source), archive.open("rb") as content:
                 unpack_bundle(content, folder)
-        return folder
+            model = _serving(folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        # Windows that wait for it hold it: a worker opens it for them, however many models were asked for meanwhile.
+        weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
+        return model
+
+
+def _serving(folder: Path) -> ServingModel:
+    bundle = open_bundle(folder)
+    return ServingModel(bundle.manifest.name, bundle.manifest.version, bundle.sha256, folder, bundle.manifest.window_s)
 
 
 @contextmanager

@@ -25,7 +25,9 @@ from cloud_sync.cloud.settings import CloudSettings
 
 _log = structlog.get_logger(__name__)
 _KEY_PREFIX = "hydrosight"
-_REDIS_TIMEOUT_S = 0.5
+_REDIS_TIMEOUT_S = 2.0
+"""For a connection, and for an answer, which takes a millisecond: late is this server itself, when others take its CPU.
+Given up too soon, each server would count alone for no fault of Redis."""
 _REDIS_AGAIN_S = 5.0
 _REDIS_CONNECTIONS = 32
 _WINDOW_S = 60

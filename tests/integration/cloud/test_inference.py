@@ -25,11 +25,14 @@ from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.utc import utc_datetime
 from tests.integration.cloud.conftest import send
 from tests.models.tiny_bundle import TINY_MACHINE, WINDOW_US, build_tiny_bundle, tiny_machine, window_of
+from tests.rig.until import until
 from tests.servers.centre import Centre
 
 FIRST_US = 1_767_225_600_000_000 // WINDOW_US * WINDOW_US
 WINDOWS = 140
 """More than a page of a range, which is 128 windows of four channels."""
+
+WORKER_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def fleet(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) ->
             "inference_bundle": str(bundle),
             "inference_processes": "1",
             "inference_max_waiting": "64",  # fewer than a page has windows
+            "inference_worker_timeout_s": str(WORKER_TIMEOUT_S),
         }
         centre = Centre(module_postgres_url, folder / "centre.log", **settings)
         stack.callback(centre.stop)
@@ -191,20 +195,28 @@ def test_the_command_says_the_same_as_the_server(fleet: Fleet, monkeypatch: pyte
     assert (wrong.returncode, "belong together" in wrong.stderr) == (2, True)
 
 
-def test_a_worker_that_is_killed_costs_its_windows_a_retry_and_no_more(fleet: Fleet):
+def workers_of(fleet: Fleet) -> list[psutil.Process]:
+    children = psutil.Process(fleet.centre.pid).children()
+    return [process for process in children if "spawn_main" in " ".join(process.cmdline())]
+
+
+def test_a_worker_that_is_killed_while_nothing_is_asked_costs_nobody_anything(fleet: Fleet):
     assert fleet.infer(machine="tiny").status_code == 200
-    workers = [
-        process
-        for process in psutil.Process(fleet.centre.pid).children()
-        if "spawn_main" in " ".join(process.cmdline())
-    ]
-    assert workers
-    for process in workers:
-        process.kill()
-    answers = [fleet.infer(machine="tiny") for _ in range(2)]
-    assert {answer.status_code for answer in answers} <= {200, 503}
-    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
-    assert answers[-1].status_code == 200
+    (worker,) = workers_of(fleet)
+    worker.kill()
+    until(lambda: worker.status() == psutil.STATUS_ZOMBIE, "the worker's end")
+    assert fleet.infer(machine="tiny").status_code == 200
+
+
+def test_a_worker_that_hangs_is_replaced_and_who_asked_is_told_to_come_again(fleet: Fleet):
+    assert fleet.infer(machine="tiny").status_code == 200
+    (worker,) = workers_of(fleet)
+    worker.suspend()
+    refused = fleet.infer(machine="tiny")
+    assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
+    assert f"hasn't answered for {WORKER_TIMEOUT_S}" in refused.json()["detail"]
+    assert not worker.is_running()
+    assert fleet.infer(machine="tiny").status_code == 200
 
 
 def test_the_model_is_the_signed_one_that_serves_the_machine(fleet: Fleet, tmp_path: Path):
