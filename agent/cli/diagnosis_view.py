@@ -26,7 +26,7 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
     columns = [("component", "left"), ("condition", "left"), ("level", "right"), ("health", "right"), ("sure", "right")]
     print_table(
         "",
-        [*columns, ("90 % set", "left"), ("state", "left")],
+        [*columns, ("90 % set", "wrap"), ("state", "wrap")],
         [_component_row(component) for component in judged],
         "The machine file names no conditions: nothing to diagnose.",
     )

@@ -10,8 +10,11 @@ from typing import Annotated
 
 import structlog
 import typer
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from agent.settings import DEFAULT_CONFIG, AgentSettings, load_settings
 from edge_runtime.errors import HydrosightError
@@ -26,6 +29,9 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 DEFAULT = DEFAULT_CONFIG
+_GAP = 2
+_READABLE = 16
+"""Text in a narrower column is hard to read."""
 
 STATE_STYLE = {
     Ne107State.NORMAL: "green",
@@ -61,17 +67,49 @@ def print_json(document: object) -> None:
 def print_table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], empty: str) -> None:
     """A table; columns are (heading, "left", "right" or "wrap"): only the last kind may break its lines.
 
-    Says `empty` when there are no rows.
+    Says `empty` when there are no rows. Where the terminal leaves the last kind too little room, it goes below its row.
     """
     if not rows:
         console.print(f"[dim]{empty}[/]")
         return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
-    for heading, justify in columns:
-        table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=justify != "wrap")
+    widths = [max(map(_width, cells)) for cells in zip((heading for heading, _ in columns), *rows, strict=True)]
+    wrapped = [number for number, (_, kind) in enumerate(columns) if kind == "wrap"]
+    wanted = sum(min(width, _READABLE) if number in wrapped else width for number, width in enumerate(widths))
+    if wanted + _GAP * (len(columns) - 1) <= console.width:
+        table = _table(columns, None, title)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        return
+    beside = [number for number in range(len(columns)) if number not in wrapped]
+    kept, widths = [columns[number] for number in beside], [widths[number] for number in beside]
+    console.print(_table(kept, widths, title))
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        line = _table(kept, widths)
+        line.show_header = False
+        line.add_row(*(row[number] for number in beside))
+        console.print(line)
+        for number in wrapped:
+            if row[number]:
+                console.print(Padding(f"[dim]{columns[number][0]}:[/] {row[number]}", (0, 0, 0, _GAP)))
+
+
+def _table(columns: Sequence[tuple[str, str]], widths: Sequence[int] | None, title: str | None = None) -> Table:
+    """A table without rows; its columns are as wide as said, or as their cells need."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for number, (heading, kind) in enumerate(columns):
+        table.add_column(
+            heading,
+            justify="right" if kind == "right" else "left",
+            no_wrap=kind != "wrap",
+            overflow="fold",  # a path that is cut short can't be found
+            width=widths[number] if widths else None,
+        )
+    return table
+
+
+def _width(cell: str) -> int:
+    return max(map(cell_len, Text.from_markup(cell).plain.split("\n")))
 
 
 def state_text(state: Ne107State) -> str:

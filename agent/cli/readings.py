@@ -1,5 +1,6 @@
 """`hydrosight readings`: the newest reading of each sensor, and how the sensor is."""
 
+import time
 from contextlib import suppress
 
 import typer
@@ -51,7 +52,7 @@ def readings(context: typer.Context, config: ConfigOption = DEFAULT, as_json: Js
         if as_json:
             print_json([_document(sensor, latest.get(sensor.name), states) for sensor in machine.sensors])
         else:
-            _print(machine, latest, states)
+            _print(machine, latest, states, time.time_ns() // 1000)
 
 
 def _states(settings: AgentSettings) -> dict[str, str]:
@@ -76,29 +77,34 @@ def _document(sensor: Sensor, reading: Reading | None, states: dict[str, str]) -
     return document
 
 
-def _print(machine: Machine, latest: dict[str, Reading], states: dict[str, str]) -> None:
+def _print(machine: Machine, latest: dict[str, Reading], states: dict[str, str], now_us: int) -> None:
     rows = []
     for sensor in machine.sensors:
         reading = latest.get(sensor.name)
         place = f"{sensor.component}.{sensor.port.value}"
         state = states.get(sensor.name, "–")
         if reading is None:
-            rows.append([sensor.name, "–", sensor.unit, "[bold red]never[/]", "", state, "–", place])
+            rows.append([sensor.name, "–", sensor.unit, "[bold red]never[/]", state, "–", place])
             continue
-        quality = f"[{_STYLE[reading.quality]}]{reading.quality.name.lower()}[/]"
-        reason = reading.reason.words if reading.reason else ""
-        value, time = f"{reading.value:.3f}", time_text(reading.source_time_us)
-        rows.append([sensor.name, value, sensor.unit, quality, reason, state, time, place])
+        reason = f": {reading.reason.words}" if reading.reason else ""
+        quality = f"[{_STYLE[reading.quality]}]{reading.quality.name.lower()}[/]{reason}"
+        value, when = f"{reading.value:.3f}", _time_text(reading.source_time_us, now_us)
+        rows.append([sensor.name, value, sensor.unit, quality, state, when, place])
     columns = [
         ("sensor", "left"),
         ("value", "right"),
         ("unit", "left"),
         ("quality", "left"),
-        ("reason", "left"),
         ("sensor is", "left"),
-        ("source time (UTC)", "left"),
+        ("at (UTC)", "left"),
     ]
-    print_table(machine.name, [*columns, ("measured at", "left")], rows, "The machine file names no sensors.")
+    print_table(machine.name, [*columns, ("measured at", "wrap")], rows, "The machine file names no sensors.")
+
+
+def _time_text(time_us: int, now_us: int) -> str:
+    """When, with its date unless that is today's."""
+    date, _, time_of_day = time_text(time_us).partition(" ")
+    return time_of_day if time_text(now_us).startswith(date) else f"{date} {time_of_day}"
 
 
 def _iso(time_us: int) -> str:

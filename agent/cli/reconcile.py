@@ -100,10 +100,10 @@ def _document(reconciliation: Reconciliation) -> dict[str, object]:
 
 
 def _show(reconciliation: Reconciliation, *, resent: bool) -> None:
-    heads = ("read", "at the centre", "waiting", "otherwise", "missing", "twice")
+    heads = ("read", "at the\ncentre", "waiting", "otherwise", "missing", "twice")
     print_table(
         f"Readings of {reconciliation.machine}",
-        [("boot", "left"), ("since (UTC)", "left"), *((head, "right") for head in heads), ("why", "wrap")],
+        [("since (UTC)", "left"), *((head, "right") for head in heads), ("why", "wrap"), ("boot", "wrap")],
         [_row(boot) for boot in reconciliation.boots],
         "Nothing was read yet.",
     )
@@ -134,7 +134,7 @@ def _row(boot: BootReconciliation) -> list[str]:
         len(boot.missing),
         len(boot.twice),
     )
-    return [boot.boot, time_text(boot.opened_us), *(f"{count:,}" for count in counts), ", ".join(why)]
+    return [time_text(boot.opened_us), *(f"{count:,}" for count in counts), ", ".join(why), boot.boot]
 
 
 def _show_missing(boot: BootReconciliation) -> None:

@@ -66,3 +66,28 @@ def test_long_words_of_a_table_are_wrapped_only_where_they_may(capsys, monkeypat
     assert "source-plc-number-7" in lines[2 if not lines[0].strip() else 1]
     assert max(map(len, lines)) <= 40
     assert sum(line.count("word") for line in lines) == 20
+
+
+def test_a_path_in_a_table_is_broken_and_not_cut_short(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    path = "/var/lib/hydrosight/" + "models/" * 10 + "manifest.json"
+    print_table("", [("part", "left"), ("what", "wrap")], [["model", path]], "")
+    said = capsys.readouterr().out
+    assert "…" not in said
+    assert path in "".join(said.replace("part", "").replace("what", "").replace("model ", "", 1).split())
+
+
+def test_text_for_which_there_is_no_room_goes_below_its_row(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = [("from", "left"), ("length", "right"), ("sensors", "wrap"), ("detail", "wrap")]
+    rows = [["2026-01-01 00:00:00", "26.2 s", "PS1, PS2", "no connection"], ["2026-01-02 00:00:00", "2 s", "TS1", ""]]
+    print_table("Gaps", columns, rows, "")
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "Gaps",
+        "from                 length",
+        "2026-01-01 00:00:00  26.2 s",
+        "  sensors: PS1, PS2",
+        "  detail: no connection",
+        "2026-01-02 00:00:00     2 s",
+        "  sensors: TS1",
+    ]

@@ -40,8 +40,16 @@ def test_a_sensor_never_heard_is_named_too(box):
 
 def test_a_value_that_is_not_good_says_why(box):
     store(box, ("PS1", 999.0, Quality.BAD, Reason.OUT_OF_RANGE), ("FS1", 5.0, Quality.UNCERTAIN, Reason.IMPLAUSIBLE))
-    assert row(box, "PS1")[3:7] == ["bad", "out", "of", "range"]
-    assert row(box, "FS1")[3:5] == ["uncertain", "implausible"]
+    assert row(box, "PS1")[3:7] == ["bad:", "out", "of", "range"]
+    assert row(box, "FS1")[3:5] == ["uncertain:", "implausible"]
+
+
+def test_at_80_columns_nothing_is_cut_short(box, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    store(box, ("PS1", 1101.25, Quality.UNCERTAIN, Reason.IMPLAUSIBLE))
+    said = box.run("readings").stdout
+    assert "…" not in said
+    assert row(box, "PS1")[:5] == ["PS1", "1101.250", "bar", "uncertain:", "implausible"]
 
 
 @pytest.fixture
