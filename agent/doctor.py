@@ -1,6 +1,7 @@
 """What is usually wrong with an installation, one check each; every finding says what to do."""
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import httpx
 from agent.box_clock import BoxClock
 from agent.configuration import load_machine_for, machine_as_read
 from agent.models import Models
+from agent.reload_plan import CENTRE
 from agent.running_agent import fetch_status
 from agent.settings import AgentSettings, BrokerSettings, CentreSettings, load_settings
 from agent.sources.modbus.connection import ModbusConnection
@@ -26,7 +28,7 @@ from edge_runtime.advice import load_advice
 from edge_runtime.baseline.shelf import BaselineShelf
 from edge_runtime.bundle import open_bundle
 from edge_runtime.clock import ClockState
-from edge_runtime.errors import HydrosightError, SourceError
+from edge_runtime.errors import CentreError, HydrosightError, SourceError
 from edge_runtime.features.physics.possible import possible_residuals
 from edge_runtime.machine import Machine
 from edge_runtime.sensor_health import GOOD
@@ -184,6 +186,9 @@ def _disk(settings: AgentSettings) -> Check:
     folder = settings.data_directory
     while not folder.exists():
         folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        remedy = "Give it to the agent's user, or ask as that user: runuser -u hydrosight -- hydrosight doctor"
+        return Check("disk", Verdict.BAD, f"{folder}: this user may not write there", remedy)
     free = shutil.disk_usage(folder).free
     needed = settings.store.min_free_bytes
     size = settings.store_file.stat().st_size if settings.store_file.exists() else 0
@@ -264,9 +269,17 @@ def _centre(centre: CentreSettings) -> str:
 
 
 def _enrolment(settings: AgentSettings) -> str:
-    """Read this box's credential.
+    """Read this box's credential, and ask the agent, where one runs, whether the centre still takes it.
 
     Raises:
         CredentialError: there is none, or others can read it.
+        CentreError: the agent sends in vain.
     """
-    return f"enrolled as {read_credential(settings.credential_file).agent}"
+    enrolled = f"enrolled as {read_credential(settings.credential_file).agent}"
+    try:
+        uplink = fetch_status(settings)["conditions"].get(CENTRE)
+    except HydrosightError:  # none runs
+        return enrolled
+    if uplink is not None and not uplink["healthy"]:
+        raise CentreError(f"{enrolled}, but nothing gets through: {uplink['message']}", hint=uplink["hint"])
+    return enrolled

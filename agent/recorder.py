@@ -149,6 +149,7 @@ class Recorder:
     async def _announce(self, outcome: Outcome) -> None:
         self._failures = 0
         self._status.report(MODEL, healthy=True, message=_describe(outcome))
+        self._status.describe(MODEL, _describe(outcome))
         self._status.diagnosed(outcome.diagnosis, len(outcome.alerts))
         await self._count_window()
         for listener in self._listeners:

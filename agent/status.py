@@ -76,6 +76,14 @@ class AgentStatus:
         else:
             log.info("part_recovered" if before is not None else "part_ready", part=part, message=message)
 
+    def describe(self, part: str, message: str) -> None:
+        """Say what a part that works does by now: no change of state, so nothing is logged."""
+        with self._lock:
+            before = self._conditions.get(part)
+            if before is not None and before.healthy and before.message != message:
+                self._conditions[part] = replace(before, message=message)
+                self._snapshot = replace(self._snapshot, conditions=dict(self._conditions))
+
     def beat(self, task: str) -> None:
         """A task has made progress."""
         self._beats[task] = self.monotonic()

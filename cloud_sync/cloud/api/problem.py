@@ -60,7 +60,7 @@ class Problem(BaseModel):
                     "title": "There is no such thing",
                     "status": 404,
                     "detail": "there is no machine 'press-8'",
-                    "hint": "GET /api/v1/machines lists those that there are.",
+                    "hint": "See: GET /api/v1/machines, or hydrosight-cloud fleet",
                     "instance": "/api/v1/machines/press-8",
                     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
                 }

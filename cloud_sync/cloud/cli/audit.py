@@ -26,7 +26,7 @@ def audit(
     acts = in_transaction(config, do)
     show_list(
         acts,
-        ("when (UTC)", "who", "did", "to", "tenant", ""),
+        ("when (UTC)", "who", "did", "to", "tenant", "detail"),
         lambda act: (f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, act.tenant or "–", act.detail),
         nothing="Nobody has done anything yet.",
         as_json=as_json,

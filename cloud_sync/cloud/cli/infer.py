@@ -87,7 +87,7 @@ def infer(
 
 def _cells(answer: InferenceAnswer) -> tuple[str, ...]:
     diagnosis = answer.diagnosis
-    health = "–" if diagnosis.overall_health is None else f"{diagnosis.overall_health:.2f}"
+    health = "–" if diagnosis.overall_health is None else f"{diagnosis.overall_health:.0%}"
     found = ", ".join(f"{item.component}: {item.fault or item.state}" for item in answer.anomalies)
     return f"{diagnosis.window_start:%Y-%m-%d %H:%M:%S}", health, found or "–", str(diagnosis.model.version)
 

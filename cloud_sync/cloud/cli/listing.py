@@ -5,10 +5,13 @@ from typing import TypeVar
 
 import typer
 from pydantic_core import to_json
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 Item = TypeVar("Item")
+_SHORT, _GAP = 16, 2
 
 
 def show_list(
@@ -29,7 +32,27 @@ def show_list(
     if not items:
         typer.echo(nothing)
         return
-    table = Table(*columns)
-    for item in items:
-        table.add_row(*row(item))
+    table = make_table(columns, [row(item) for item in items])
     Console(markup=False, emoji=False).print(table)  # a note with brackets in it is no markup
+
+
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
+    """On a narrow terminal cells go on in the next line: nothing is cut short, and no short word is broken."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    cells = zip(columns, *rows, strict=True)
+    for column, width in zip(columns, _widths([list(map(str, column)) for column in cells]), strict=True):
+        table.add_column(column, overflow="fold", width=width)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
+    """As wide as the cells are, less what the terminal lacks: taken where words leave most room."""
+    widths = [max(map(cell_len, cells)) for cells in columns]
+    least = [min(_SHORT, max(map(cell_len, " ".join(cells).split(" ")))) for cells in columns]
+    for _ in range(sum(widths) + _GAP * (len(widths) - 1) - Console().width):
+        spare = [width - needed for width, needed in zip(widths, least, strict=True)]
+        if max(spare) > 0:
+            widths[spare.index(max(spare))] -= 1
+    return widths

@@ -162,10 +162,10 @@ def fleet(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         lambda status: (
             *((status.tenant,) if shared else ()),
             status.machine,
-            status.agent or "not enrolled",
+            status.agent or ("not enrolled" if status.last_seen is None else "revoked"),
             "never" if status.last_seen is None else f"{_span((now - status.last_seen).total_seconds())} ago",
             status.model_version or "–",
-            "–" if status.overall_health is None else f"{status.overall_health:.2f}",
+            "–" if status.overall_health is None else f"{status.overall_health:.0%}",
             str(status.standing_alerts),
             "–" if status.lag_s is None else _span(status.lag_s),
             _clock(status.clock_offset_s),

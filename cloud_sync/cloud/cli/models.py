@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.session import JsonOption
 from cloud_sync.cloud.registry.keys import Keys, create_keys
 from cloud_sync.cloud.registry.models import Registry
@@ -150,17 +149,17 @@ def list_models(repository: RepositoryOption, as_json: JsonOption = False) -> No
         }
         typer.echo(json.dumps(content))
         return
-    table = Table("model", "version", "release", "needs agent", "manifest")
-    for model in models:
-        table.add_row(
-            model.name, model.version, str(model.release), model.minimum_agent_version, model.manifest_sha256[:12]
-        )
-    console = Console()
-    console.print(table if models else "Nothing is published yet: hydrosight-cloud model publish BUNDLE")
+    show_list(
+        models,
+        ("model", "version", "release", "needs agent", "manifest"),
+        lambda one: (one.name, one.version, str(one.release), one.minimum_agent_version, one.manifest_sha256[:12]),
+        nothing="Nothing is published yet: hydrosight-cloud model publish BUNDLE",
+        as_json=False,
+    )
     now = _now()
     for role, time in expiries.items():
         state = f"in {(time - now).days} days" if time > now else "EXPIRED"
-        console.print(f"{role:9} signed until {time:%Y-%m-%d %H:%M} UTC ({state})")
+        typer.echo(f"{role:9} signed until {time:%Y-%m-%d %H:%M} UTC ({state})")
 
 
 @app.command()

@@ -4,6 +4,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cloud_sync.cloud.cli.listing import make_table
 from cloud_sync.cloud.rollout.compare import Comparison
 from cloud_sync.cloud.rollout.comparison import Estimate
 from cloud_sync.cloud.rollout.plan import Rollout, State
@@ -45,23 +46,23 @@ def show_comparison(said: Comparison) -> None:
     if not said.verdicts:
         typer.echo("There is nothing to compare yet: fewer than two versions have sent diagnoses since it was set up.")
         return
-    table = Table("", *(one.version for one in said.versions))
-    table.add_row("machines", *(str(one.machines) for one in said.versions))
-    table.add_row("windows", *(f"{one.windows:,}" for one in said.versions))
-    for name, words in _FIGURES.items():
-        table.add_row(words, *(_estimate(getattr(one, name)) for one in said.versions))
+    rows = [
+        ("machines", *(str(one.machines) for one in said.versions)),
+        ("windows", *(f"{one.windows:,}" for one in said.versions)),
+        *((words, *(_estimate(getattr(one, name)) for one in said.versions)) for name, words in _FIGURES.items()),
+    ]
     console = _console()
-    console.print(table)
+    console.print(make_table(("", *(one.version for one in said.versions)), rows))
     for version, verdicts in said.verdicts.items():
         for name, what in verdicts.items():
             console.print(f"{_FIGURES[name]} against {version}: {what}")
 
 
 def waves_of(rollout: Rollout) -> str:
-    """Its waves, the open one marked."""
-    shares = [f"{share} %" if share else "canaries" for share in rollout.percents]
+    """Its waves, the open one in brackets."""
+    shares = [f"{share}\N{NO-BREAK SPACE}%" if share else "canaries" for share in rollout.percents]
     if rollout.wave_opened_at is not None:
-        shares[rollout.wave] = f"»{shares[rollout.wave]}«"
+        shares[rollout.wave] = f"[{shares[rollout.wave]}]"
     return " ".join(shares)
 
 
@@ -71,18 +72,20 @@ def _console() -> Console:
 
 
 def _stages(status: RolloutStatus) -> Table:
-    table = Table("version", *Stage)
-    for version, counts in status.stages.items():
-        table.add_row(version, *(str(counts[stage]) for stage in Stage))
-    return table
+    rows = [(version, *(str(counts[stage]) for stage in Stage)) for version, counts in status.stages.items()]
+    return make_table(("version", *Stage), rows)
 
 
 def _machines(machines: list[MachineProgress]) -> Table:
-    table = Table("machine", "gets", "stage", "runs", "diagnosed until (UTC)", "asked (UTC)", "")
-    for one in machines:
-        times = (f"{time:%Y-%m-%d %H:%M}" if time else "–" for time in (one.diagnosed_until, one.asked_at))
-        table.add_row(one.machine, one.version, one.stage, one.running or "–", *times, one.reason)
-    return table
+    rows = [
+        (
+            *(one.machine, one.version, one.stage, one.running or "–"),
+            *(f"{time:%Y-%m-%d %H:%M}" if time else "–" for time in (one.diagnosed_until, one.asked_at)),
+            one.reason,
+        )
+        for one in machines
+    ]
+    return make_table(("machine", "gets", "stage", "runs", "diagnosed until", "asked (UTC)", "why"), rows)
 
 
 def _next(status: RolloutStatus) -> list[str]:

@@ -101,7 +101,7 @@ def status(
         return
     show_list(
         in_transaction(config, store.newest),
-        ("", "model", "version", "against", "wave", "state", "since (UTC)", "by", ""),
+        ("no.", "model", "version", "against", "wave", "state", "since (UTC)", "by", "why"),
         lambda one: (
             str(one.id),
             one.model,

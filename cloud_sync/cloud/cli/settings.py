@@ -1,15 +1,13 @@
 """`hydrosight-cloud settings`: change boxes' settings from the centre. docs/remote-settings.md is its manual."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.table import Table
 
+from cloud_sync.cloud.cli.listing import show_list
 from cloud_sync.cloud.cli.models import KeysOption, PassphraseOption, RepositoryOption, read_passphrase
 from cloud_sync.cloud.cli.session import JsonOption
 from cloud_sync.cloud.registry.keys import Keys
@@ -64,18 +62,14 @@ def list_documents(repository: RepositoryOption, as_json: JsonOption = False) ->
     Example: `hydrosight-cloud settings list --repository repository`
     """
     documents = SettingsRegistry(repository).documents()
-    if as_json:
-        typer.echo(json.dumps([document.model_dump() for document in documents]))
-        return
     newest = {document.addressee: document.version for document in documents}
-    table = Table("for", "version", "")
-    for document in documents:
-        table.add_row(
-            document.addressee,
-            str(document.version),
-            "offered" if newest[document.addressee] == document.version else "",
-        )
-    Console().print(table if documents else "Nothing is published yet: hydrosight-cloud settings publish FILE")
+    show_list(
+        documents,
+        ("for", "version", "state"),
+        lambda one: (one.addressee, str(one.version), "offered" if newest[one.addressee] == one.version else ""),
+        nothing="Nothing is published yet: hydrosight-cloud settings publish FILE",
+        as_json=as_json,
+    )
 
 
 @app.command("roll-back")

@@ -53,7 +53,7 @@ class ModelShelf:
             raise RefusedError(
                 f"no model serves machine {machine!r}",
                 status=409,
-                hint="Publish one (hydrosight-cloud model publish, and tuf_repository), or set inference_bundle.",
+                hint="Set tuf_repository or inference_bundle (commands: --config) and hydrosight-cloud model publish",
             )
         return await self._opened(target.manifest_sha256, target)
 

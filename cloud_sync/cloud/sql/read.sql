@@ -1,15 +1,18 @@
 -- name: fleet
--- One row a machine: its active box and how far its clock is ahead, its newest diagnosis, how many alerts stand and how
--- much was set apart for its time. `machine` null asks for all, by name; `after` (exclusive) is the last one on the page
--- before.
+-- One row a machine: its active box and how far its clock is ahead, when it or a box before it last sent, its newest
+-- diagnosis, how many alerts stand and how much was set apart for its time. `machine` null asks for all, by name; `after`
+-- (exclusive) is the last one on the page before.
 SELECT machines.name AS machine, machines.tenant, agents.id AS agent, agents.agent_version,
-       agents.last_seen_at AS last_seen,
+       seen.last_seen,
        newest.model_version, newest.overall_health, newest.end_time AS diagnosed_until,
        standing.alerts AS standing_alerts, extract(epoch FROM now() - newest.end_time)::float8 AS lag_s,
        agents.clock_state, agents.clock_offset_s,
        (SELECT count(*) FROM misdated_records WHERE misdated_records.machine = machines.name) AS misdated
 FROM machines
 LEFT JOIN agents ON agents.machine = machines.name AND agents.revoked_at IS NULL
+LEFT JOIN (
+    SELECT machine, max(last_seen_at) AS last_seen FROM agents GROUP BY machine
+) AS seen ON seen.machine = machines.name
 LEFT JOIN LATERAL (
     SELECT model_version, overall_health, end_time FROM diagnoses
     WHERE diagnoses.machine = machines.name ORDER BY start_time DESC LIMIT 1

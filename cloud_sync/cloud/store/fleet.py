@@ -21,7 +21,7 @@ class MachineStatus:
     Attributes:
         tenant: whose it is.
         agent: id of its box; None when it has none enrolled.
-        last_seen: when the box last handed over a batch, by the database's clock.
+        last_seen: when the box, or one before it, last handed over a batch, by the database's clock.
         lag_s: how far the end of the newest diagnosed window lies behind now, seconds.
         standing_alerts: raised and not cleared.
         clock_state: how far the box trusts its clock: synced, bounded or suspect; None when it doesn't say.
@@ -66,7 +66,7 @@ async def machine_file(connection: psycopg.AsyncConnection, machine: str) -> str
     row = await (await connection.execute(_QUERIES["machine_file"], {"machine": machine})).fetchone()
     if row is None:
         raise RefusedError(
-            f"there is no machine {machine!r}", status=404, hint="GET /api/v1/machines lists those that there are."
+            f"there is no machine {machine!r}", status=404, hint="See: GET /api/v1/machines, or hydrosight-cloud fleet"
         )
     return str(row[0])
 

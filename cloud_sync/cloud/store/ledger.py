@@ -27,7 +27,7 @@ async def read_ledger(connection: psycopg.AsyncConnection, machine: str) -> Ledg
     """
     if not await _rows(connection, "machine", {"machine": machine}):
         raise RefusedError(
-            f"there is no machine {machine!r}", status=404, hint="GET /api/v1/machines lists those that there are."
+            f"there is no machine {machine!r}", status=404, hint="See: GET /api/v1/machines, or hydrosight-cloud fleet"
         )
     about = {"machine": machine, "limit": LEDGER_WINDOWS}
     boots = [

@@ -76,6 +76,18 @@ def test_a_revoked_token_is_refused(centre: Centre) -> None:
         enrol(Link(centre.url), token, "rig", "0.1.0", "")
 
 
+def test_a_machine_whose_box_was_revoked_is_shown_with_when_it_last_sent(centre: Centre, box: Enrolment) -> None:
+    assert send(centre.url, box.credential, make_batch(box.machine, 0)).status_code == 200
+    assert centre.run("machine", "revoke", box.machine).returncode == 0
+
+    (status,) = json.loads(centre.run("fleet", "--json").stdout)
+
+    assert (status["agent"], status["last_seen"] is not None) == (None, True)
+    said = centre.run("fleet").stdout
+    assert "revoked" in said
+    assert "never" not in said
+
+
 @pytest.mark.parametrize("token", ["nonsense", "hse_000000000000_AAAA", "hsa_1_2", "hse_1", ""])
 def test_a_wrong_token_is_refused(centre: Centre, token: str) -> None:
     with pytest.raises(CredentialError, match="token"):

@@ -39,6 +39,18 @@ def test_a_fault_is_said_once_and_once_when_it_is_over(status):
     assert said[1]["hint"] == "make room"
 
 
+def test_what_a_part_that_works_does_by_now_is_shown_and_not_logged(status):
+    with capture_logs() as said:
+        status.report("model", healthy=True, message="tiny 1.0.0")
+        status.describe("model", "tiny 1.1.0")
+    assert len(said) == 1
+    assert status.snapshot().conditions["model"].message == "tiny 1.1.0"
+    with capture_logs():
+        status.report("model", healthy=False, message="out of memory")
+        status.describe("model", "tiny 1.1.0")
+    assert status.snapshot().conditions["model"].message == "out of memory"
+
+
 def sensors(**silent):
     return tuple(
         SensorHealth(name, Reason.NONE, one, "no readings come" if one else "", {}) for name, one in silent.items()

@@ -12,6 +12,8 @@ from agent.health import HealthServer
 from agent.settings import HealthSettings, load_settings
 from agent.status import AgentStatus
 from agent.view import HealthView
+from cloud_sync.edge.credential import write_credential
+from cloud_sync.wire import Enrolment
 from edge_runtime.quality import Reason
 from edge_runtime.sensor_health import SensorHealth
 from tests.models.tiny_bundle import tiny_machine
@@ -227,3 +229,34 @@ def test_a_centre_that_is_away_and_an_enrolment_that_is_missing_are_bad(broker, 
     assert code == 1
     assert "127.0.0.1:1/health/ready" in checks["centre"]["found"]
     assert "hydrosight enrol" in checks["enrolment"]["remedy"]
+
+
+def test_a_box_whose_credential_was_revoked_is_not_well_enrolled(broker, box):
+    sources = {"mqtt": [source(broker.getsockname()[1])]}
+    box.configure(sources=sources, centre={"url": "http://127.0.0.1:1"})
+    settings = load_settings(box.config)
+    settings.credential_file.parent.mkdir(exist_ok=True)
+    write_credential(settings.credential_file, Enrolment("7a1c", "hsa_7a1c_secret", "tiny"))
+    _, checks = examined(box)
+    assert checks["enrolment"]["verdict"] == "good"
+    status = AgentStatus()
+    with HealthServer(HealthSettings(port=0), HealthView(status, lambda: None)) as server:
+        write_running(settings.running_file, server.port)
+        with capture_logs():
+            status.report("centre", healthy=False, message="7a1c was revoked", hint="hydrosight-cloud enroll tiny")
+        code, checks = examined(box)
+    assert code == 1
+    assert checks["enrolment"] == {
+        "what": "enrolment",
+        "verdict": "bad",
+        "found": "enrolled as 7a1c, but nothing gets through: 7a1c was revoked",
+        "remedy": "hydrosight-cloud enroll tiny",
+    }
+
+
+def test_a_data_directory_that_this_user_may_not_write_to_is_bad(broker, box, monkeypatch):
+    monkeypatch.setattr("agent.doctor.os.access", lambda folder, mode: folder != box.folder)
+    code, checks = examined(box)
+    assert code == 1
+    assert checks["disk"]["found"] == f"{box.folder}: this user may not write there"
+    assert "runuser" in checks["disk"]["remedy"]
