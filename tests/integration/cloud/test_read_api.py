@@ -166,6 +166,6 @@ def test_the_fleet_on_the_command_line(centre: Centre, filled: Enrolment) -> Non
     (rig,) = json.loads(centre.run("fleet", "--json").stdout)
 
     assert filled.agent in table
-    assert "0.75" in table
+    assert "75%" in table
     assert rig["machine"] == "rig"
     assert rig["lag_s"] > 0
