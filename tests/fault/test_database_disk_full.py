@@ -5,7 +5,6 @@ import errno
 import os
 import pwd
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.wire import CONTENT_TYPE, encode_batch
+from tests.rig.until import until
 from tests.servers.batches import SENSORS, make_batch
 from tests.servers.centre import Centre
 from tests.servers.postgres import PostgresServer
@@ -82,11 +82,7 @@ def test_boxes_wait_nothing_acknowledged_is_lost_and_all_goes_on_once_there_is_r
 
             filler.unlink()
             server.start()  # without room for its log PostgreSQL ends; its keeper starts it again
-            deadline = time.monotonic() + 30
-            while number not in acknowledged and time.monotonic() < deadline:
-                time.sleep(0.1)
-                assert send(number).status_code in {200, 503}
-            assert number in acknowledged
+            until(lambda: send(number).status_code == 200, "all goes on once there is room")
         assert "Traceback" not in centre.log
         with psycopg.connect(server.url) as connection:
             receipts = {row[0] for row in connection.execute("SELECT number FROM receipts")}

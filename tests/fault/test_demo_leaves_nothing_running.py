@@ -85,8 +85,8 @@ def test_nothing_is_left(number: signal.Signals, moment: str, bundle: Path, fold
     demo = demo_until(moment, bundle, folder, mark)
     assert marked(mark)
     demo.send_signal(number)
-    assert demo.wait(30) == (-signal.SIGKILL if number is signal.SIGKILL else 130)
-    deadline = time.monotonic() + 20
+    assert demo.wait(90) == (-signal.SIGKILL if number is signal.SIGKILL else 130)
+    deadline = time.monotonic() + 90
     while left := marked(mark):
         assert time.monotonic() < deadline, [process.cmdline() for process in left]
         time.sleep(0.1)

@@ -61,9 +61,21 @@ class Box:
         lanes = await self.core.call(self.store.lanes)
         return sum(content.records for content in lanes.values())
 
-    async def send(self, link: Link, *, until: Callable[[], bool] = lambda: True, limit_s: float = 60) -> None:
+    async def send(self, link: Link, *, until: Callable[[], bool] = lambda: True) -> None:
         """Let the uplink run until nothing waits."""
-        async with CentreClient(link) as client:
+        async with self._sending(link):
+            while await self.pending() or not until():  # noqa: ASYNC110 - the store has no event for that
+                await asyncio.sleep(0.01)
+
+    async def send_in_vain(self, link: Link) -> None:
+        """Let the uplink run until it says that it gets nothing through."""
+        async with self._sending(link):
+            while self.reports[-1].healthy:  # noqa: ASYNC110 - reports are a list
+                await asyncio.sleep(0.01)
+
+    @asynccontextmanager
+    async def _sending(self, link: Link) -> AsyncIterator[None]:
+        async with CentreClient(link) as client, asyncio.timeout(120):
             gate = Gate(NO_SPREAD, random.Random("press"), time.monotonic())
             uplink = Uplink(
                 client,
@@ -76,9 +88,7 @@ class Box:
             )
             sending = asyncio.create_task(uplink.run(asyncio.Event()))
             try:
-                async with asyncio.timeout(limit_s):
-                    while await self.pending() or not until():  # noqa: ASYNC110 - the store has no event for that
-                        await asyncio.sleep(0.01)
+                yield
             finally:
                 sending.cancel()
                 await asyncio.wait([sending])
@@ -129,9 +139,9 @@ async def test_every_record_arrives_once_from_a_centre_that_is_rude_two_times_of
     manners = itertools.cycle([manner, manner, "polite"])
     async with a_box(tmp_path) as box, RudeCentre(manners) as centre:
         await box.record(range(12))
-        await box.send(link_to(centre))
+        await box.send(link_to(centre, timeout_s=0.3 if manner == "never" else 60))
         await box.core.call(box.assert_everything_arrived_once, centre)
-        assert (centre.duplicates > 0) is (manner in {"cut answer", "half answer"})
+        assert manner == "never" or (centre.duplicates > 0) is (manner in {"cut answer", "half answer"})
         assert not box.reports[0].healthy
         assert box.reports[-1].healthy
 
@@ -187,7 +197,7 @@ async def test_after_a_week_without_the_cloud_what_is_new_still_goes_first(tmp_p
                 overtaken.append(centre.batches[before:].count(True))
 
         recording = asyncio.create_task(record_new())
-        await box.send(link_to(centre, timeout_s=10), until=recording.done, limit_s=120)
+        await box.send(link_to(centre, timeout_s=10), until=recording.done)
         await recording
         await box.core.call(box.assert_everything_arrived_once, centre)
         assert max(overtaken) <= 1, "the batch of the backlog that was on its way"
@@ -219,7 +229,7 @@ async def test_a_client_certificate_is_replaced_without_losing_a_batch(tmp_path:
             ca_file=tmp_path / "ca.pem",
             certificate_file=certificate,
             key_file=key,
-            timeout_s=5,
+            timeout_s=60,
         )
 
         def replace_one_after_the_other() -> None:
@@ -236,8 +246,7 @@ async def test_a_client_certificate_is_replaced_without_losing_a_batch(tmp_path:
         assert set(centre.peers[-4:]) == {"second"}
         anonymous = replace(link, certificate_file=None, key_file=None)
         await box.record(range(12, 13))
-        with pytest.raises(TimeoutError):
-            await box.send(anonymous, limit_s=0.5)
+        await box.send_in_vain(anonymous)
         assert (await box.pending()) > 0
         await box.send(link)
         await box.core.call(box.assert_everything_arrived_once, centre)
@@ -288,7 +297,7 @@ async def test_batches_go_through_a_proxy_with_a_password_and_never_through_the_
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     async with a_box(tmp_path) as box, RudeCentre(tls=tls) as centre, server:
-        direct = Link(f"https://127.0.0.1:{centre.port}", ca_file=tmp_path / "ca.pem", timeout_s=5)
+        direct = Link(f"https://127.0.0.1:{centre.port}", ca_file=tmp_path / "ca.pem", timeout_s=60)
         await box.record(range(2))
         await box.send(direct)
         assert proxy.asked == []
@@ -298,9 +307,7 @@ async def test_batches_go_through_a_proxy_with_a_password_and_never_through_the_
             proxy_credentials_file=password,
         )
         await box.record(range(2, 4))
-        with pytest.raises(TimeoutError):
-            await box.send(through, limit_s=0.3)
-        assert not box.reports[-1].healthy
+        await box.send_in_vain(through)
         password.write_text("box:s3cret\n")
         await box.send(through)
         assert set(proxy.asked) == {f"CONNECT 127.0.0.1:{centre.port} HTTP/1.1"}
@@ -323,10 +330,9 @@ async def test_lanes_shut_by_a_budget_open_again(tmp_path: Path) -> None:
                 policy=QUICK,
             )
             sending = asyncio.create_task(uplink.run(asyncio.Event()))
-            async with asyncio.timeout(20):
-                while await box.pending() > 3:  # noqa: ASYNC110
+            async with asyncio.timeout(60):
+                while await box.pending() > 3 or not uplink.state.waits:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
-            await asyncio.sleep(0.05)
             sending.cancel()
             await asyncio.wait([sending])
             assert any("centre.metered" in why for why in uplink.state.waits)

@@ -50,7 +50,7 @@ class AgentHere:
             run_agent(configuration, lambda: configuration, orders, lambda _: ready.set(), clock=clock)
         )
         try:
-            await asyncio.wait_for(ready.wait(), 20)
+            await asyncio.wait_for(ready.wait(), 60)
             yield
         finally:
             orders.stop.set()

@@ -46,7 +46,7 @@ class ServerProcess:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, ready: Callable[[], bool] | None = None, timeout_s: float = 30) -> None:
+    def start(self, ready: Callable[[], bool] | None = None, timeout_s: float = 60) -> None:
         """Start it and wait until `ready()`, by default until it listens.
 
         Raises:

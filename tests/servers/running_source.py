@@ -58,7 +58,7 @@ async def running(source: Source) -> AsyncIterator[Received]:
     assert task.cancelled()
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     """Wait for something that real servers bring about."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  other processes set no event

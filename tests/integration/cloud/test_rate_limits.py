@@ -153,7 +153,7 @@ def test_servers_with_one_redis_share_the_count_and_count_alone_while_it_is_away
         assert "rate_limits_shared 0.0" in httpx.get(f"{centres[0].url}/metrics").text
 
         redis.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while "shared again" not in centres[0].log and time.monotonic() < deadline:
             time.sleep(0.2)
             guess(centres[0], "198.51.100.4")
@@ -182,7 +182,7 @@ async def test_a_box_that_is_told_to_wait_waits_so_long_and_keeps_the_batch(cent
             report=lambda status: None, jitter=jitter, policy=RetryPolicy(base_s=0.001), sleep=sleep,
         )  # fmt: skip
         sending = asyncio.create_task(uplink.run(asyncio.Event()))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await told_to_wait.wait()
         sending.cancel()
         await asyncio.wait([sending])

@@ -27,7 +27,7 @@ def test_a_box_s_batch_is_traced_to_its_receipt(centre: Centre, box: Enrolment, 
     write_credential(tmp_path / "credential", box)
 
     async def deliver() -> None:
-        async with CentreClient(Link(centre.url)) as client, asyncio.timeout(30):
+        async with CentreClient(Link(centre.url)) as client, asyncio.timeout(60):
             jitter = random.Random(1)
             gate = Gate(Limits(spread_s=0), jitter, time.monotonic())
             uplink = Uplink(client, outbox, tmp_path / "credential", gate, report=lambda _: None, jitter=jitter)

@@ -36,10 +36,10 @@ def started(arguments):
 def test_it_says_where_it_serves_and_ends_on_a_signal(mosquitto, number):
     with started(serve(mosquitto.port, "--json", "--speed", 60)) as process:
         said = json.loads(process.stdout.readline())
-        with socket.create_connection(("127.0.0.1", said["modbus"]["port"]), timeout=5):
+        with socket.create_connection(("127.0.0.1", said["modbus"]["port"]), timeout=60):
             pass
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stderr.read() == ""
     assert said["mqtt"] == {"host": "127.0.0.1", "port": mosquitto.port}
     assert (said["sensors"], said["speed"]) == (17, 60.0)

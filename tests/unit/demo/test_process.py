@@ -116,7 +116,7 @@ def test_a_child_dies_with_a_demo_that_is_killed(tmp_path: Path):
     assert psutil.pid_exists(child)
     os.kill(parent.pid, signal.SIGKILL)
     parent.communicate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the child lives on"
         time.sleep(0.02)
