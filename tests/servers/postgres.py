@@ -22,19 +22,23 @@ class PostgresServer:
 
     host = "127.0.0.1"
 
-    def __init__(self, directory: Path, *settings: str) -> None:
-        """`settings` are options of the server, beside those that every test needs."""
+    def __init__(self, directory: Path, *settings: str, primary: "PostgresServer | None" = None) -> None:
+        """`settings` are options of the server, beside those that every test needs.
+
+        With `primary`, which runs, it is a copy that follows that one: its standby, until `promote()`.
+        """
         self._directory = directory
         self._settings = settings
         account = server_account(directory)
         self._user = None if account is None else account.uid
-        self._binaries = server_binaries(directory, account)
-        subprocess.run(
-            [self._binaries / "initdb", "-D", directory / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
-             "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
-            check=True, stdout=subprocess.DEVNULL, user=self._user, group=self._user, cwd=directory,
-            extra_groups=None if self._user is None else [],
-        )  # fmt: skip
+        if primary is None:
+            self._binaries = server_binaries(directory, account)
+            self._run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8",
+                      "--locale=C.UTF-8", "--no-sync", "--no-instructions")  # fmt: skip
+        else:
+            self._binaries = primary._binaries
+            self._run("pg_basebackup", "-d", primary.url, "-D", self.data, "--write-recovery-conf",
+                      "--checkpoint=fast", "--no-sync")  # fmt: skip
         self._process = self._first_start()
 
     @property
@@ -43,9 +47,14 @@ class PostgresServer:
         return self._directory / "data"
 
     @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{self.host}:{self._process.port}"
+
+    @property
     def url(self) -> str:
         """Connection URL of the maintenance database."""
-        return f"postgresql://postgres@{self.host}:{self._process.port}/postgres"
+        return f"postgresql://postgres@{self.address}/postgres"
 
     def start(self) -> None:
         """Start it again after `stop()` or `kill()`; nothing to do when it runs."""
@@ -65,6 +74,17 @@ class PostgresServer:
         server = psutil.Process(self._process.pid)  # sessions are groups of their own, so killpg reaches none
         for process in (server, *server.children(recursive=True)):
             process.send_signal(number)
+
+    def promote(self) -> None:
+        """Make a standby a primary, as an operator does when its own is gone; returns once it takes writes."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [self._binaries / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd=self._directory,
+            user=self._user, group=self._user, extra_groups=None if self._user is None else [],
+        )  # fmt: skip
 
     def _first_start(self) -> ServerProcess:
         for _ in range(10):

@@ -56,12 +56,12 @@ async def check_catalogue(connection: psycopg.AsyncConnection) -> list[Finding]:
     actual = await _catalogue(connection)
     try:
         expected = await _fresh_catalogue(connection)
-    except psycopg.errors.InsufficientPrivilege as error:
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         return [
             warning(
                 "schema",
                 f"can't be compared with a fresh one: {error.diag.message_primary}",
-                "Run this as the role that owns the database.",
+                "Run this as the role that owns the database, on the primary.",
             )
         ]
     found = list(differences(actual, expected))
