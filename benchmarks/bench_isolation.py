@@ -20,9 +20,9 @@ import psycopg
 from cloud_sync.cloud.access.credentials import AgentIdentity
 from cloud_sync.cloud.access.scope import BoxScope, OperatorScope
 from cloud_sync.cloud.store.ingest import Delivery, prepare_connection, write_batch
+from cloud_sync.cloud.store.latest_windows import latest_windows
 from cloud_sync.cloud.store.ledger import read_ledger
 from cloud_sync.cloud.store.migrate import migrate
-from cloud_sync.cloud.store.queries import load_queries
 from cloud_sync.cloud.store.rows import rows_of
 from tests.servers.batches import make_batch
 from tests.servers.postgres import PostgresServer, fresh_database
@@ -32,7 +32,6 @@ BATCHES = 20
 WINDOWS = 10
 MACHINES = 1000
 Work = Callable[[psycopg.AsyncConnection, str, int], Awaitable[None]]
-_READ = load_queries("read.sql")
 
 
 async def ingest(connection: psycopg.AsyncConnection, machine: str, turn: int) -> None:
@@ -43,9 +42,7 @@ async def ingest(connection: psycopg.AsyncConnection, machine: str, turn: int) -
 
 async def newest(connection: psycopg.AsyncConnection, machine: str, _: int) -> None:
     """The newest ten windows, as a viewer asks for them."""
-    values = {"machine": machine, "limit": 10, "before": None, "sensor": None}
-    async with connection.cursor(binary=True) as cursor:
-        await (await cursor.execute(_READ["windows"], values)).fetchall()
+    await latest_windows(connection, machine, 10)
 
 
 async def ledger(connection: psycopg.AsyncConnection, machine: str, _: int) -> None:

@@ -25,7 +25,7 @@ OURS = {"hydrosight", "hydrosight-cloud", "hydrosight-train", "hydrosight-sim"}
 
 # Programs of others: what they take is for their own documents.
 FOREIGN = {"apt-get", "cd", "chown", "curl", "export", "git", "install", "journalctl", "mosquitto_sub", "openssl",
-           "pip", "systemctl", "systemd-analyze", "tensorboard", "useradd"}  # fmt: skip
+           "pg_basebackup", "pip", "psql", "systemctl", "systemd-analyze", "tensorboard", "useradd"}  # fmt: skip
 
 
 def shell_lines(text: str) -> list[str]:

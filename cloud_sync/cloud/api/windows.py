@@ -19,7 +19,7 @@ from cloud_sync.cloud.series.stored_series import read_series
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.fields import Moment
 from cloud_sync.cloud.store.fleet import machine_file, machine_of
-from cloud_sync.cloud.store.queries import load_queries
+from cloud_sync.cloud.store.latest_windows import latest_windows
 from edge_runtime.errors import RefusedError
 from edge_runtime.machine import Name
 from edge_runtime.utc import utc_datetime
@@ -27,8 +27,6 @@ from edge_runtime.utc import utc_datetime
 SERIES_AT_ONCE = 2
 """A long one keeps a core busy for seconds; the rest of a server is for the boxes."""
 SERIES_WAIT_S = 10.0
-
-_QUERIES = load_queries("read.sql")
 
 WindowLimit = Annotated[int, Query(ge=1, le=100)]
 SensorName = Annotated[Name, Query(description="as in the machine file", examples=["PS1"])]
@@ -90,23 +88,20 @@ def window_api(database: Database) -> APIRouter:
         before: BeforeTime = None,
         sensor: PartName = None,
     ) -> list[WindowAnswer]:
-        values = {"machine": machine, "limit": limit, "before": before, "sensor": sensor}
         async with database.transaction() as connection:
             await authorise(connection, request)
             await machine_file(connection, machine)
-            async with connection.cursor(binary=True) as cursor:
-                await cursor.execute(_QUERIES["windows"], values)
-                rows = await cursor.fetchall()
+            rows = await latest_windows(connection, machine, limit, before=before, sensor=sensor)
         page = [
             WindowAnswer(
                 start=start,
                 end=end,
                 channels=[
-                    ChannelAnswer(sensor=name, step_us=step_us, values=_or_null(v.tolist()))
-                    for _, _, name, step_us, v in channels
+                    ChannelAnswer(sensor=row.sensor, step_us=row.step_us, values=_or_null(row.samples.tolist()))
+                    for row in channels
                 ],
             )
-            for (start, end), channels in groupby(rows, key=lambda row: (row[0], row[1]))
+            for (start, end), channels in groupby(rows, key=lambda row: (row.start, row.end))
         ]
         if len(page) >= limit:
             lead_on(request, response, before=page[-1].start)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +10,7 @@ import psycopg
 
 from cloud_sync.cloud.inference.job import StoredWindow
 from cloud_sync.cloud.store.fleet import machine_file
+from cloud_sync.cloud.store.latest_windows import latest_windows
 from cloud_sync.cloud.store.queries import load_queries
 from edge_runtime.errors import RefusedError
 from edge_runtime.utc import microseconds
@@ -47,7 +48,8 @@ async def window_at(connection: psycopg.AsyncConnection, machine: str, time: dat
     Raises:
         RefusedError: there is none (404).
     """
-    found = await _found(connection, machine, await _rows(connection, "window_at", machine=machine, time=time))
+    before = None if time is None else time + timedelta(microseconds=1)
+    found = await _found(connection, machine, await latest_windows(connection, machine, 1, before=before))
     if found and (time is None or microseconds(time) < found[0].window.end_us):
         return found[0]
     raise RefusedError(

@@ -1,7 +1,7 @@
 """One sensor's stored windows as a plot: read some at a time, reduced as they come."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import psycopg
@@ -14,6 +14,7 @@ from edge_runtime.utc import microseconds
 MAX_SAMPLES = 32_000_000
 """A year at 1 Hz; seconds of one core."""
 _SAMPLES_AT_ONCE = 200_000
+_LONGEST_WINDOW = timedelta(days=1)
 
 _QUERIES = load_queries("series.sql")
 
@@ -38,7 +39,8 @@ class _Extent:
     window_samples: int
 
     @property
-    def expected_samples(self) -> float:
+    def most_samples(self) -> float:
+        """If the machine was never off."""
         return (microseconds(self.last) - microseconds(self.first)) / self.window_us * self.window_samples
 
 
@@ -70,9 +72,12 @@ async def read_series(
     reduction = Reduction(microseconds(start), microseconds(end), points, method)
     extent = await _extent(connection, machine, sensor, start, end)
     if extent is not None:
-        if extent.expected_samples > MAX_SAMPLES:
-            raise _too_many(machine, sensor, extent)
         values = {"machine": machine, "sensor": sensor, "first": extent.first, "end": end}
+        if extent.most_samples > MAX_SAMPLES:
+            enough = MAX_SAMPLES // max(1, extent.window_samples) + 1
+            counted = await (await connection.execute(_QUERIES["count"], {**values, "enough": enough})).fetchone()
+            if counted == (enough,):
+                raise _too_many(machine, sensor, extent)
         async with connection.cursor("series", binary=True) as cursor:
             await cursor.execute(_QUERIES["windows"], values)
             rows_at_once = max(1, _SAMPLES_AT_ONCE // max(1, extent.window_samples))
@@ -92,7 +97,7 @@ async def read_series(
 async def _extent(
     connection: psycopg.AsyncConnection, machine: str, sensor: str, start: datetime, end: datetime
 ) -> _Extent | None:
-    values = {"machine": machine, "sensor": sensor, "start": start, "end": end}
+    values = {"machine": machine, "sensor": sensor, "since": start - _LONGEST_WINDOW, "start": start, "end": end}
     row = await (await connection.execute(_QUERIES["extent"], values)).fetchone()
     return None if row is None else _Extent(*row)
 

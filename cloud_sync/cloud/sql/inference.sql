@@ -1,11 +1,3 @@
--- name: window_at
--- All channels of the window that begins last at or before a moment, or of the newest when it is null.
-SELECT start_time, end_time, sensor, step_us, samples FROM windows
-WHERE machine = %(machine)s AND start_time = (
-    SELECT start_time FROM windows
-    WHERE machine = %(machine)s AND (%(time)s::timestamptz IS NULL OR start_time <= %(time)s)
-    ORDER BY start_time DESC LIMIT 1);
-
 -- name: window_page
 -- The first `rows` channels of windows in a span of time, in its order.
 SELECT start_time, end_time, sensor, step_us, samples FROM windows

@@ -31,30 +31,28 @@ SELECT boot, count(DISTINCT start_time) FILTER (WHERE whole) AS windows,
                 FILTER (WHERE lower(held) < reach AND (whole OR expired)), '{}') AS twice
 FROM ranges GROUP BY boot ORDER BY boot;
 
--- name: incomplete
--- Windows of which rows are missing, with the sensors that are there; the latest first.
-SELECT start_time, ARRAY(
+-- name: doubtful
+-- Windows of which rows are missing, with the sensors that are there, and those of which the box hasn't said what readings
+-- they hold, with null; of each kind the latest. The sensors are looked up once it is known of which windows.
+WITH present AS MATERIALIZED (
+    SELECT start_time, count(*) AS channels FROM windows WHERE machine = %(machine)s GROUP BY start_time
+), ranked AS (
+    SELECT start_time, came.channels IS NULL AS unaccounted,
+           row_number() OVER (PARTITION BY came.channels IS NULL ORDER BY start_time DESC) AS place
+    FROM (SELECT start_time, channels FROM window_readings WHERE machine = %(machine)s) AS came
+    FULL JOIN present USING (start_time)
+    WHERE came.channels IS NULL
+       OR coalesce(present.channels, 0) < came.channels
+          AND start_time >= coalesce((SELECT min(start_time) FROM present), '-infinity')
+)
+SELECT start_time, CASE WHEN NOT unaccounted THEN ARRAY(
     SELECT sensor FROM windows
-    WHERE windows.machine = %(machine)s AND windows.start_time = window_readings.start_time ORDER BY sensor) AS sensors
-FROM window_readings
-WHERE machine = %(machine)s
-  AND start_time >= coalesce((SELECT min(start_time) FROM windows WHERE machine = %(machine)s), '-infinity')
-  AND channels > (
-    SELECT count(*) FROM windows
-    WHERE windows.machine = %(machine)s AND windows.start_time = window_readings.start_time)
-ORDER BY start_time DESC LIMIT %(limit)s;
+    WHERE windows.machine = %(machine)s AND windows.start_time = ranked.start_time ORDER BY sensor) END
+FROM ranked WHERE place <= %(limit)s ORDER BY start_time DESC;
 
 -- name: overlapping
 -- Windows that hold any of these numbers of a boot, and which of them; the latest first.
 SELECT start_time, part.numbers * %(twice)s::int8multirange AS numbers
 FROM window_readings CROSS JOIN LATERAL unnest(boots, numbers) AS part (boot, numbers)
 WHERE machine = %(machine)s AND part.boot = %(boot)s AND part.numbers && %(twice)s::int8multirange
-ORDER BY start_time DESC LIMIT %(limit)s;
-
--- name: unaccounted
--- Windows of which the box hasn't said what readings they hold; the latest first.
-SELECT DISTINCT start_time FROM windows
-WHERE machine = %(machine)s AND NOT EXISTS (
-    SELECT FROM window_readings
-    WHERE window_readings.machine = %(machine)s AND window_readings.start_time = windows.start_time)
 ORDER BY start_time DESC LIMIT %(limit)s;

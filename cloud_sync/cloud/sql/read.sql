@@ -33,17 +33,6 @@ SELECT document::text, start_time FROM diagnoses
 WHERE machine = %(machine)s AND (%(before)s::timestamptz IS NULL OR start_time < %(before)s)
 ORDER BY start_time DESC LIMIT %(limit)s;
 
--- name: windows
--- All channels of the newest `limit` windows, newest window first.
-SELECT start_time, end_time, sensor, step_us, samples FROM windows
-WHERE machine = %(machine)s
-  AND (%(sensor)s::text IS NULL OR sensor = %(sensor)s)
-  AND start_time IN (
-    SELECT DISTINCT start_time FROM windows
-    WHERE machine = %(machine)s AND (%(before)s::timestamptz IS NULL OR start_time < %(before)s)
-    ORDER BY start_time DESC LIMIT %(limit)s)
-ORDER BY start_time DESC, sensor;
-
 -- name: alerts
 -- The newest state of each alert, the latest first, with one whose time can't be right where it came; `standing` leaves
 -- out those that are cleared. In the order of an index. More than `limit` where several came at once: `before`

@@ -42,14 +42,13 @@ async def read_ledger(connection: psycopg.AsyncConnection, machine: str) -> Ledg
                 RepeatedReadings(boot.boot, microseconds(start), from_multirange(numbers))
                 for start, numbers in await _rows(connection, "overlapping", about_twice)
             ]
-    incomplete = await _rows(connection, "incomplete", about)
-    unaccounted = await _rows(connection, "unaccounted", about)
+    doubtful = [(microseconds(start), sensors) for start, sensors in await _rows(connection, "doubtful", about)]
     return Ledger(
         machine,
         tuple(boots),
-        incomplete=tuple(IncompleteWindow(microseconds(start), tuple(sensors)) for start, sensors in incomplete),
+        incomplete=tuple(IncompleteWindow(start, tuple(sensors)) for start, sensors in doubtful if sensors is not None),
         repeated=tuple(repeated),
-        unaccounted_us=tuple(microseconds(row[0]) for row in unaccounted),
+        unaccounted_us=tuple(start for start, sensors in doubtful if sensors is None),
     )
 
 

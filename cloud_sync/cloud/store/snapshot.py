@@ -27,7 +27,7 @@ def snapshot(settings: CloudSettings, reader: str = "") -> Iterator[psycopg.Conn
             settings.connection_string(),
             connect_timeout=10,
             application_name="hydrosight-cloud",
-            options="-c timezone=UTC",
+            options="-c timezone=UTC -c jit=off",
         ) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
