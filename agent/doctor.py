@@ -26,6 +26,7 @@ from agent.sources.poll_schedule import PollSchedule
 from cloud_sync.edge.credential import read_credential
 from edge_runtime.advice import load_advice
 from edge_runtime.baseline.shelf import BaselineShelf
+from edge_runtime.basis import unfit_for
 from edge_runtime.bundle import open_bundle
 from edge_runtime.clock import ClockState
 from edge_runtime.errors import CentreError, HydrosightError, SourceError
@@ -82,7 +83,7 @@ def examine(config: Path) -> Iterator[Check]:
     yield _clock(settings)
     yield _disk(settings)
     yield from _sensors(settings)
-    yield _guarded("model", lambda: _model(settings, machine))
+    yield _model(settings, machine)
     yield _guarded("baseline", lambda: _baseline(settings, machine))
     if settings.centre:
         centre = settings.centre
@@ -216,15 +217,19 @@ def _sensors(settings: AgentSettings) -> Iterator[Check]:
         yield Check("sensors", Verdict.WARNING, found, remedy)
 
 
-def _model(settings: AgentSettings, machine: Machine) -> str:
-    """Open and prove the model that the agent would start with.
-
-    Raises:
-        HydrosightError: it is damaged or doesn't reproduce its golden windows here.
-    """
+def _model(settings: AgentSettings, machine: Machine) -> Check:
+    """Open and prove the model that the agent would start with, and see whether it is one of this machine."""
     models = Models(machine, Slots(settings.slots_directory), settings.model.bundle, threads=1, probation_windows=1)
-    manifest = models.load(_bundle_in_use(settings)).bundle.manifest
-    return f"{manifest.name} {manifest.version} (release {manifest.release}) reproduces its golden windows"
+    try:
+        manifest = models.load(_bundle_in_use(settings)).bundle.manifest
+    except HydrosightError as error:
+        return Check("model", Verdict.BAD, str(error), error.hint)
+    unfit = [why for condition in machine.conditions if (why := unfit_for(condition, manifest))]
+    if unfit:
+        remedy = "Its components won't be judged. Take a model of this machine: hydrosight model install BUNDLE"
+        return Check("model", Verdict.WARNING, "; ".join(unfit), remedy)
+    found = f"{manifest.name} {manifest.version} (release {manifest.release}) reproduces its golden windows"
+    return Check("model", Verdict.GOOD, found)
 
 
 def _bundle_in_use(settings: AgentSettings) -> Path:

@@ -336,7 +336,7 @@ def decode_msgpack(raw: bytes, message: type[Message]) -> Message:
     try:
         return msgspec.msgpack.decode(raw, type=message)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error
+        raise WireError(f"no {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error
 
 
 def decode_json(raw: bytes, message: type[Message]) -> Message:
@@ -348,4 +348,4 @@ def decode_json(raw: bytes, message: type[Message]) -> Message:
     try:
         return msgspec.json.decode(raw, type=message)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise WireError(f"not a {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error
+        raise WireError(f"no {message.__name__}: {error}", hint="Is the other end Hydrosight?") from error

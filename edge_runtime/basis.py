@@ -58,19 +58,8 @@ def basis_of(
     condition = machine.condition_of(component.name)
     if condition is None:
         return Silence(Ne107State.NORMAL, "the machine file has no condition for this component")
-    calibration = model.conditions.get(condition.name)
-    if calibration is None:
-        return Silence(
-            Ne107State.CHECK_FUNCTION,
-            f"model {model.name} {model.version} was not trained on condition {condition.name!r}",
-        )
-    ours = tuple(str(level.label) for level in condition.levels)
-    if calibration.labels != ours:
-        return Silence(
-            Ne107State.CHECK_FUNCTION,
-            f"condition {condition.name!r} has the levels {', '.join(ours)} in the machine file, "
-            f"model {model.name} {model.version} was trained on {', '.join(calibration.labels)}",
-        )
+    if unfit := unfit_for(condition, model):
+        return Silence(Ne107State.CHECK_FUNCTION, unfit)
     if lack := _lack_of_data(machine, component, window):
         return Silence(Ne107State.CHECK_FUNCTION, lack)
     seen = novelty.get(condition.name)
@@ -80,7 +69,21 @@ def basis_of(
             f"unlike anything that model {model.name} {model.version} was trained on: {seen.words}",
             seen,
         )
-    return Basis(condition, calibration, seen)
+    return Basis(condition, model.conditions[condition.name], seen)
+
+
+def unfit_for(condition: Condition, model: Manifest) -> str | None:
+    """Why a model can't judge a condition of a machine file, whatever its signals; None when it can."""
+    calibration = model.conditions.get(condition.name)
+    if calibration is None:
+        return f"model {model.name} {model.version} was not trained on condition {condition.name!r}"
+    ours = tuple(str(level.label) for level in condition.levels)
+    if calibration.labels != ours:
+        return (
+            f"condition {condition.name!r} has the levels {', '.join(ours)} in the machine file, "
+            f"model {model.name} {model.version} was trained on {', '.join(calibration.labels)}"
+        )
+    return None
 
 
 def _lack_of_data(machine: Machine, component: Component, window: Window) -> str | None:

@@ -221,8 +221,10 @@ def _opened(path: Path, columns: Sequence[str], hint: str) -> "Iterator[pq.Parqu
             raise RecordingError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(names)})", hint=hint)
         yield file
     except OSError as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error}"
-        raise RecordingError(f"{path}: {reason}", hint=hint) from error
+        if isinstance(error, FileNotFoundError):
+            hint += " Of CSV files one is made by `hydrosight-train import`."
+            raise RecordingError(f"{path}: is missing", hint=hint) from error
+        raise RecordingError(f"{path}: can't be read: {error}", hint=hint) from error
     except pa.ArrowException as error:
         raise RecordingError(f"{path}: is not a Parquet file, or a damaged one: {error}", hint=hint) from error
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.diagnosis_view import show_diagnosis, summary_columns, summary_row
+from agent.cli.diagnosis_view import show_abstentions, show_diagnosis, summary_columns, summary_row
 from agent.cli.output import DEFAULT, ConfigOption, JsonOption, console, print_json, print_table, reported_errors
 from agent.cli.store_access import open_store
 from edge_runtime.diagnosis import Diagnosis
@@ -93,3 +93,4 @@ def _print(diagnoses: Iterator[Diagnosis], *, as_json: bool) -> None:
     everything = list(diagnoses)
     columns = summary_columns(everything[0]) if everything else []
     print_table("Diagnoses", columns, [summary_row(diagnosis) for diagnosis in everything], "No window holds data.")
+    show_abstentions(everything)

@@ -1,6 +1,7 @@
 """A diagnosis as a table that a fitter reads at the machine."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from agent.cli.output import console, percent, print_table, state_text
 from agent.cli.trend_words import trend_words
@@ -43,9 +44,9 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
     for fault in diagnosis.sensor_faults:
         console.print(f"[dark_orange]sensor[/] {fault.message}")
     for advice in diagnosis.recommendations:
+        check = "" if diagnosis.component(advice.component).abstained else f" [dim]{advice.check}[/]"
         console.print(
-            f"[bold]{advice.component}[/] {state_text(advice.urgency)}{_due(advice.due)}: {advice.action} "
-            f"[dim]{advice.check}[/]"
+            f"[bold]{advice.component}[/] {state_text(advice.urgency)}{_due(advice.due)}: {advice.action}{check}"
         )
 
 
@@ -59,6 +60,19 @@ def summary_row(diagnosis: Diagnosis) -> list[str]:
         percent(diagnosis.completeness),
         diagnosis.model.version,
     ]
+
+
+def show_abstentions(diagnoses: Sequence[Diagnosis]) -> None:
+    """Print why components weren't judged, and in how many windows: the commonest reason of each."""
+    reasons: dict[str, Counter[str]] = {}
+    for diagnosis in diagnoses:
+        for component in diagnosis.components:
+            if component.condition is not None and component.reason:
+                reasons.setdefault(component.component, Counter())[component.reason] += 1
+    for name, counts in reasons.items():
+        reason, count = counts.most_common(1)[0]
+        more = f"; in {others} for other reasons: --json" if (others := counts.total() - count) else ""
+        console.print(f"[bold]{name}[/] abstains in {count} of {len(diagnoses)} windows: {reason}{more}")
 
 
 def summary_columns(diagnosis: Diagnosis) -> list[tuple[str, str]]:

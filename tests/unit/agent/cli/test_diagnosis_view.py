@@ -1,18 +1,27 @@
-from agent.cli.diagnosis_view import show_diagnosis
+from agent.cli.diagnosis_view import show_abstentions, show_diagnosis
 from edge_runtime.backends.onnx import OnnxBackend
 from edge_runtime.bundle import open_bundle
 from edge_runtime.diagnoser import Diagnoser
 from tests.models.tiny_bundle import build_tiny_bundle, tiny_machine, window_of
 
 
-def shown(tmp_path, capsys, **changed):
-    """What is printed of a diagnosis whose pump was changed."""
+def diagnosed(tmp_path, **changed):
+    """A diagnosis whose pump was changed."""
     bundle = open_bundle(build_tiny_bundle(tmp_path / "tiny"))
     diagnosis = Diagnoser(tiny_machine(), bundle, OnnxBackend(bundle.model_path)).diagnose(window_of(tiny_machine()))
+    return with_pump(diagnosis, **changed)
+
+
+def with_pump(diagnosis, **changed):
     components = tuple(
         item.model_copy(update=changed) if item.component == "pump" else item for item in diagnosis.components
     )
-    show_diagnosis(diagnosis.model_copy(update={"components": components}))
+    return diagnosis.model_copy(update={"components": components})
+
+
+def shown(tmp_path, capsys, **changed):
+    """What is printed of it."""
+    show_diagnosis(diagnosed(tmp_path, **changed))
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -24,3 +33,13 @@ def test_a_window_outside_of_the_training_says_what_is_unusual(tmp_path, capsys)
 def test_an_abstention_says_why(tmp_path, capsys):
     reason = "unlike anything that model tiny 1.0.0 was trained on: PS1 0 bar, trained on 150–170 bar"
     assert f"pump abstains: {reason}" in shown(tmp_path, capsys, reason=reason, abstained=True, level=None)
+
+
+def test_of_many_windows_it_is_said_once_why_a_component_was_not_judged(tmp_path, capsys):
+    judged = diagnosed(tmp_path)
+    silent = with_pump(judged, reason="no data", abstained=True)
+    show_abstentions([judged, silent, silent, with_pump(judged, reason="unlike any", abstained=True)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "pump abstains in 2 of 4 windows: no data; in 1 for other reasons: --json" in said
+    show_abstentions([with_pump(judged, reason=None)])
+    assert "pump" not in capsys.readouterr().out

@@ -260,3 +260,15 @@ def test_a_data_directory_that_this_user_may_not_write_to_is_bad(broker, box, mo
     assert code == 1
     assert checks["disk"]["found"] == f"{box.folder}: this user may not write there"
     assert "runuser" in checks["disk"]["remedy"]
+
+
+def test_a_model_of_another_machine_is_said_to_judge_nothing(broker, box):
+    machine = yaml.safe_load((box.folder / "machine.yaml").read_text())
+    condition = machine["conditions"][0]
+    condition["levels"][0]["label"] = "as new"
+    (box.folder / "other.yaml").write_text(yaml.safe_dump(machine))
+    box.configure(machine="other.yaml")
+    _, checks = examined(box)
+    assert checks["model"]["verdict"] == "warning"
+    assert f"condition '{condition['name']}' has the levels as new" in checks["model"]["found"]
+    assert "hydrosight model install" in checks["model"]["remedy"]
