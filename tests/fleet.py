@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import pytest
 from click.testing import Result
+from typer.testing import CliRunner
 
 from agent.box_clock import BoxClock
 from agent.model_notice import notices
 from agent.models import Models
 from agent.status import AgentStatus, Condition
 from agent.updater import PART, Box, Updater
+from cloud_sync.cloud.cli.main import app
 from cloud_sync.cloud.registry.keys import Keys, create_keys
 from cloud_sync.cloud.registry.models import Registry
 from cloud_sync.edge.credential import write_credential
@@ -56,9 +57,12 @@ class Fleet:
 
     def command(self, *arguments: str) -> Result:
         """Run `hydrosight-cloud` with these arguments, in this process."""
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("HYDROSIGHT_TUF_REPOSITORY", str(self.folder / "repository"))
-            return self.centre.command(*arguments)
+        env = {
+            "HYDROSIGHT_DATABASE_URL": self.centre.database_url,
+            "HYDROSIGHT_TUF_REPOSITORY": str(self.folder / "repository"),
+            "COLUMNS": "200",
+        }
+        return CliRunner().invoke(app, arguments, env=env)
 
     def publish(self, bundle: Path) -> None:
         """Sign it."""

@@ -8,7 +8,6 @@ import typer
 from rich.markup import escape
 
 from agent.cli.baseline_view import show_baseline, show_learned, show_standing, show_versions, standing_document
-from agent.cli.moment import HELP, parse_moment
 from agent.cli.output import (
     DEFAULT,
     ConfigOption,
@@ -32,16 +31,20 @@ from edge_runtime.baseline.standing import standing
 from edge_runtime.errors import BaselineError, ConfigurationError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
+from edge_runtime.moment import HELP, parse_moment
 from edge_runtime.sensor_check import check_sensors
 from edge_runtime.utc import microseconds, utc_datetime
 
 app = typer.Typer(no_args_is_help=True, help="What this machine looks like when it is healthy.")
 
-_LEARN_FIRST = "Learn one from a time in which the machine was in order: hydrosight baseline learn --from … --to …"
+_LEARN_FIRST = "Learn one from a time in which the machine was in order: hydrosight baseline learn --since … --until …"
 
-From = Annotated[str | None, typer.Option("--from", help=f"First moment: {HELP}. Default: the oldest window.")]
+From = Annotated[
+    str | None, typer.Option("--since", "--from", help=f"First moment: {HELP}. Default: the oldest window.")
+]
 To = Annotated[
-    str | None, typer.Option("--to", help="First moment after, written likewise. Default: to the newest window.")
+    str | None,
+    typer.Option("--until", "--to", help="First moment after, written likewise. Default: to the newest window."),
 ]
 
 
@@ -62,7 +65,7 @@ def learn_baseline(
     Let it do meanwhile all that it does: each load, and oil cold and warm. Refused when the model calls a window faulty
     or a sensor can't be believed; says why. The running agent takes the new baseline up with its next window.
 
-    Example: `hydrosight baseline learn --from 2026-01-31T08:00:00Z --to 2026-01-31T16:00:00Z`
+    Example: `hydrosight baseline learn --since 2026-01-31T08:00:00Z --until 2026-01-31T16:00:00Z`
     """
     with reported_errors():
         if leave_out_unfit and force:
@@ -85,7 +88,7 @@ def learn_baseline(
         if not baseline.usable:
             raise BaselineError(
                 f"{learned.windows} windows are too few: there are {MIN_WINDOWS} of no regime, nothing to compare with",
-                hint="Let the machine work longer, or name a longer period with --from and --to.",
+                hint="Let the machine work longer, or name a longer period with --since and --until.",
             )
         kept = shelf.add(baseline)
         if as_json:
@@ -223,11 +226,11 @@ def _period(
     if known and not since and not until and start_us >= end_us:
         raise BaselineError(
             f"no window is newer than those that baseline {known.version} was learned from",
-            hint="Let the agent run: hydrosight status. Or name an older period with --from and --to.",
+            hint="Let the agent run: hydrosight status. Or name an older period with --since and --until.",
         )
     if start_us >= end_us:
         raise ConfigurationError(
-            f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --from and --to as {HELP}."
+            f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --since and --until as {HELP}."
         )
     if known and start_us < first_us and end_us > microseconds(known.first):
         raise ConfigurationError(

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.moment import HELP, parse_moment
 from agent.cli.output import (
     DEFAULT,
     ConfigOption,
@@ -23,6 +22,7 @@ from agent.store.clock_ledger import ClockEntry
 from agent.store.gaps import Gap, GapCause
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
+from edge_runtime.moment import HELP, parse_moment
 
 
 def gaps(

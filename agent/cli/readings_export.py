@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.moment import HELP, parse_moment
 from agent.cli.output import (
     DEFAULT,
     ConfigOption,
@@ -24,6 +23,7 @@ from agent.csv_writer import CsvWriter
 from agent.store.reader import StoreReader, box_clock_us
 from edge_runtime.errors import ConfigurationError, RecordingError
 from edge_runtime.machine_file import load_machine
+from edge_runtime.moment import HELP, parse_moment
 from edge_runtime.recording_writer import RecordingWriter
 from edge_runtime.thinned import filled
 
@@ -41,9 +41,12 @@ _WRITERS: dict[Form, type[RecordingWriter] | type[CsvWriter]] = {Form.PARQUET: R
 def export(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write; made if there is none.")],
-    since: Annotated[str | None, typer.Option("--from", help=f"First moment: {HELP}. Default: the oldest.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", "--from", help=f"First moment: {HELP}. Default: the oldest.")
+    ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", help="First moment after, written likewise. Default: to the newest.")
+        str | None,
+        typer.Option("--until", "--to", help="First moment after, written likewise. Default: to the newest."),
     ] = None,
     sensor: Annotated[list[str] | None, typer.Option(help="Only this sensor; may be repeated. Default: all.")] = None,
     form: Annotated[
@@ -62,7 +65,7 @@ def export(
     A recording is what `hydrosight diagnose`, the simulator and the training take. Ends with 1 when there is no reading
     in the period.
 
-    Example: `hydrosight readings export --from -2h --output last-two-hours`
+    Example: `hydrosight readings export --since -2h --output last-two-hours`
     """
     with reported_errors():
         _check_sensors(sensor, config)
@@ -105,6 +108,6 @@ def _period(store: StoreReader, since: str | None, until: str | None) -> tuple[i
     end_us = parse_moment(until, now_us) if until else max((held.newest_us or 0) + 1, start_us + 1)
     if start_us >= end_us:
         raise ConfigurationError(
-            f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --from and --to as {HELP}."
+            f"{time_text(start_us)} isn't before {time_text(end_us)}", hint=f"Write --since and --until as {HELP}."
         )
     return start_us, end_us

@@ -8,14 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 from cloud_sync.cloud.access.enrolment import create_token
 from cloud_sync.cloud.access.operators import Role, create_operator
 from cloud_sync.cloud.access.scope import OperatorScope
 from cloud_sync.cloud.access.tenants import FIRST_TENANT
-from cloud_sync.cloud.cli.main import app
 from tests.forked import exit_code
 from tests.servers.centre_command import Running, run_command, start_command
 
@@ -62,11 +59,6 @@ class Centre:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `hydrosight-cloud` with these arguments on the same database."""
         return run_command(self.database_url, *arguments)
-
-    def command(self, *arguments: str) -> Result:
-        """Run it in this process: errors raised on purpose are its `exception`."""
-        env = {"HYDROSIGHT_DATABASE_URL": self.database_url, "COLUMNS": "200"}
-        return CliRunner().invoke(app, arguments, env=env)
 
     def token(self, machine: str, valid_for: timedelta = timedelta(hours=1)) -> str:
         """A one-time enrolment token."""

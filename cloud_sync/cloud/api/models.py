@@ -60,11 +60,19 @@ async def published(repository: Path | None) -> list[ModelTarget]:
     """What the signed repository offers.
 
     Raises:
-        RefusedError: this centre has none (409).
+        RefusedError: this centre has none, or nothing in it yet (409).
         ConfigurationError: it is damaged.
     """
     if repository is None:
         raise RefusedError(
             "this centre has no repository of signed models", status=409, hint="Set tuf_repository: docs/cloud.md."
         )
-    return await asyncio.to_thread(Registry(repository).models)
+    registry = Registry(repository)
+    if not registry.exists:
+        raise RefusedError(
+            "the repository of signed models is empty",
+            status=409,
+            hint="Bring what was signed: hydrosight-cloud model import FOLDER --root 1.root.json, as "
+            "docs/model-updates.md shows.",
+        )
+    return await asyncio.to_thread(registry.models)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cloud_sync.cloud.cli.listing import show_list
-from cloud_sync.cloud.cli.moment import HELP, parse_moment
+from cloud_sync.cloud.cli.moment import HELP, moment
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption
 from cloud_sync.cloud.export.recording import ExportRecord, Reached, export_machine, finished_export
 from cloud_sync.cloud.export.stored_windows import WindowSpan, machines_with_windows, unknown_sensors, window_bounds
@@ -43,12 +43,12 @@ def export(
     ],
     since: Annotated[
         datetime | None,
-        typer.Option(help=f"First moment: {HELP}. Default: the oldest.", parser=parse_moment, metavar="TIME"),
+        typer.Option(help=f"First moment: {HELP}. Default: the oldest.", parser=moment, metavar="TIME"),
     ] = None,
     until: Annotated[
         datetime | None,
         typer.Option(
-            help="First moment after, written likewise. Default: to the newest.", parser=parse_moment, metavar="TIME"
+            help="First moment after, written likewise. Default: to the newest.", parser=moment, metavar="TIME"
         ),
     ] = None,
     sensor: Annotated[list[str] | None, typer.Option(help="Only this sensor; may be repeated. Default: all.")] = None,

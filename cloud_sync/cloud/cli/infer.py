@@ -8,7 +8,7 @@ import psycopg
 import typer
 
 from cloud_sync.cloud.cli.listing import show_list
-from cloud_sync.cloud.cli.moment import HELP, parse_moment
+from cloud_sync.cloud.cli.moment import HELP, moment
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, in_transaction
 from cloud_sync.cloud.inference.answer import InferenceAnswer, RangeLine
 from cloud_sync.cloud.inference.asked import AskedRange, ask_one, ask_range
@@ -26,25 +26,25 @@ def infer(
     machine: Annotated[str, typer.Argument(help="Name of the machine.", show_default=False)],
     time: Annotated[
         datetime | None,
-        typer.Option(help=f"The window that holds this moment: {HELP}.", parser=parse_moment, metavar="TIME"),
+        typer.Option(help=f"The window that holds this moment: {HELP}.", parser=moment, metavar="TIME"),
     ] = None,
-    start: Annotated[
-        datetime | None, typer.Option(help="All windows from then on.", parser=parse_moment, metavar="TIME")
+    since: Annotated[
+        datetime | None, typer.Option(help="All windows from then on.", parser=moment, metavar="TIME")
     ] = None,
-    end: Annotated[datetime | None, typer.Option(help="Before then.", parser=parse_moment, metavar="TIME")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Before then.", parser=moment, metavar="TIME")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Diagnose the newest stored window of MACHINE, the one at --time, or all from --start to --end.
+    """Diagnose the newest stored window of MACHINE, the one at --time, or all from --since to --until.
 
     With the model that serves the machine; nothing is stored. --json prints a line for each window, as
     docs/inference.md describes them.
 
-    Example: `hydrosight-cloud infer press-7 --start 2026-03-01 --end 2026-03-02`
+    Example: `hydrosight-cloud infer press-7 --since 2026-03-01 --until 2026-03-02`
     """
-    if (start is None) != (end is None) or (start is not None and time is not None):
+    if (since is None) != (until is None) or (since is not None and time is not None):
         raise ConfigurationError(
-            "--start and --end belong together, and not beside --time", hint="See: hydrosight-cloud infer --help"
+            "--since and --until belong together, and not beside --time", hint="See: hydrosight-cloud infer --help"
         )
     if find_spec("onnxruntime") is None:
         raise ConfigurationError("inference isn't installed here", hint="pip install 'hydrosight[inference]'")
@@ -52,14 +52,14 @@ def infer(
 
     async def do(connection: psycopg.AsyncConnection) -> list[RangeLine]:
         register_float32_arrays(connection)
-        if start is None or end is None:
+        if since is None or until is None:
             answer = await _answer(await ask_one(connection, shelf, machine, time))
             lines = [RangeLine(answer=InferenceAnswer.model_validate_json(answer))]
         else:
-            asked = await ask_range(connection, shelf, machine, start, end)
+            asked = await ask_range(connection, shelf, machine, since, until)
 
-            async def read(_: AskedRange, since: datetime) -> list[FoundWindow]:
-                return await asked.page(connection, since)
+            async def read(_: AskedRange, first: datetime) -> list[FoundWindow]:
+                return await asked.page(connection, first)
 
             lines = [
                 RangeLine.model_validate_json(line)

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from cloud_sync.cloud.cli.listing import show_list
-from cloud_sync.cloud.cli.moment import HELP, parse_moment
+from cloud_sync.cloud.cli.moment import HELP, moment
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, in_transaction, this_account
 from cloud_sync.cloud.store.fleet import machine_file
 from cloud_sync.cloud.store.labels import Finding, Label, add_label, newest_labels
@@ -24,8 +24,8 @@ def add(  # noqa: PLR0917 - options, given by name
     machine: Machine,
     condition: Annotated[str, typer.Argument(help="Condition of its machine file, such as valve.")],
     level: Annotated[str, typer.Argument(help='What it really was, such as 80; "none" takes back what was said.')],
-    start: Annotated[datetime, typer.Option(help=f"From when: {HELP}.", parser=parse_moment, metavar="TIME")],
-    end: Annotated[datetime, typer.Option(help="Until when, exclusive.", parser=parse_moment, metavar="TIME")],
+    start: Annotated[datetime, typer.Option(help=f"From when: {HELP}.", parser=moment, metavar="TIME")],
+    end: Annotated[datetime, typer.Option(help="Until when, exclusive.", parser=moment, metavar="TIME")],
     note: Annotated[str, typer.Option(help="How it was found.")] = "",
     by: Annotated[str | None, typer.Option(help="Who says so. Default: this account and host.")] = None,
     config: ConfigOption = None,

@@ -1,14 +1,19 @@
-"""Moments as people write them on the command line."""
+"""Moments as options of the commands."""
 
-from datetime import UTC, datetime
+import time
+from datetime import datetime
 
 import typer
 
-HELP = "2026-03-01 or 2026-03-01T08:00, UTC unless it says a zone (+01:00)"
+from edge_runtime.errors import ConfigurationError
+from edge_runtime.moment import HELP, parse_moment
+from edge_runtime.utc import utc_datetime
+
+__all__ = ["HELP", "moment"]
 
 
-def parse_moment(text: str | datetime) -> datetime:
-    """The moment, for `typer.Option(parser=parse_moment)`.
+def moment(text: str | datetime) -> datetime:
+    """The moment, for `typer.Option(parser=moment)`.
 
     Raises:
         typer.BadParameter: it is none.
@@ -16,7 +21,6 @@ def parse_moment(text: str | datetime) -> datetime:
     if isinstance(text, datetime):
         return text
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no moment. Write {HELP}.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return utc_datetime(parse_moment(text, time.time_ns() // 1000))
+    except ConfigurationError as error:
+        raise typer.BadParameter(f"{error}. {error.hint}") from error

@@ -9,7 +9,7 @@ import typer
 
 from cloud_sync.cloud.cli.labels import Machine
 from cloud_sync.cloud.cli.listing import show_list
-from cloud_sync.cloud.cli.moment import parse_moment
+from cloud_sync.cloud.cli.moment import moment
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, in_transaction, this_account
 from cloud_sync.cloud.store.fleet import machine_file
 from cloud_sync.cloud.store.labels import Label
@@ -17,7 +17,7 @@ from cloud_sync.cloud.store.verdicts import Agreement, Verdict, add_verdict, rea
 
 WindowStart = Annotated[
     datetime,
-    typer.Argument(help="`window_start` of the diagnosis; UTC, unless it says a zone.", parser=parse_moment),
+    typer.Argument(help="`window_start` of the diagnosis; UTC, unless it says a zone.", parser=moment),
 ]
 Condition = Annotated[str, typer.Argument(help="Condition of its machine file, such as valve.")]
 Note = Annotated[str, typer.Option(help="How it was found.")]

@@ -81,7 +81,7 @@ def take_over(incoming: Path, directory: Path, *, root: bytes | None = None) -> 
     """
     repository = SignedRepository(directory)
     with repository.changing(create=root is not None), TemporaryDirectory(prefix="hydrosight-incoming-") as work:
-        held = any(repository.metadata.glob("*.root.json"))
+        held = repository.exists
         if not held and root is None:
             raise ConfigurationError(
                 f"{directory}: no repository yet, so no root is trusted",

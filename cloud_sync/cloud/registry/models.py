@@ -38,6 +38,11 @@ class Registry:
         return registry
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a repository; a folder may be empty until the first one comes."""
+        return self._repository.exists
+
+    @property
     def root_path(self) -> Path:
         """The root metadata that a box has to be given once."""
         return self._repository.root_path

@@ -49,6 +49,11 @@ class SignedRepository:
         self.metadata = directory / "metadata"
 
     @property
+    def exists(self) -> bool:
+        """Whether anything was signed here, or taken over."""
+        return any(self.metadata.glob("*.root.json"))
+
+    @property
     def root_path(self) -> Path:
         """The newest root metadata."""
         roots = sorted(self.metadata.glob("*.root.json"), key=lambda path: int(path.name.partition(".")[0]))
@@ -94,7 +99,7 @@ class SignedRepository:
 
         `thresholds`: by role, how many of its keys must sign; 1 where it isn't named.
         """
-        if any(self.metadata.glob("*.root.json")):
+        if self.exists:
             raise ConfigurationError(
                 f"{self.directory}: holds a model repository already",
                 hint="Publish into it, or name another directory.",

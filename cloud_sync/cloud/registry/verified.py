@@ -29,11 +29,13 @@ class VerifiedModels:
         self._models: tuple[ModelTarget, ...] = ()
 
     def models(self) -> tuple[ModelTarget, ...]:
-        """All of them.
+        """All of them; none while the repository is empty.
 
         Raises:
             UpdateError: a signature is missing or wrong, or the repository is damaged.
         """
+        if not self._repository.exists:
+            return ()
         try:
             state = self._timestamp.stat()
             if (state.st_mtime_ns, state.st_ino) != self._seen:

@@ -186,12 +186,12 @@ def test_what_was_done_is_in_the_metrics(fleet: Fleet):
 
 def test_the_command_says_the_same_as_the_server(fleet: Fleet, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HYDROSIGHT_INFERENCE_BUNDLE", str(fleet.bundle))
-    span = ("--start", minute(3), "--end", minute(5))
+    span = ("--since", minute(3), "--until", minute(5))
     *lines, last = fleet.centre.run("infer", "tiny", *span, "--json").stdout.splitlines()
     found = [InferenceAnswer.model_validate(json.loads(line)["answer"]).diagnosis for line in lines]
     assert [as_at_the_box(item) for item in found] == [as_at_the_box(item) for item in fleet.said[3:5]]
     assert json.loads(last) == {"done": {"windows": 2, "failed": 0}}
-    wrong = fleet.centre.run("infer", "tiny", "--start", minute(3))
+    wrong = fleet.centre.run("infer", "tiny", "--since", minute(3))
     assert (wrong.returncode, "belong together" in wrong.stderr) == (2, True)
 
 

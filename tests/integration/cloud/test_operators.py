@@ -48,14 +48,14 @@ def test_a_token_ends(centre: Centre, as_role: Callable[[str], dict[str, str]]) 
 
     assert answer.status_code == 401
     assert "has expired" in answer.json()["detail"]
-    assert "(over)" in centre.command("operator", "list").stdout
+    assert "(over)" in centre.run("operator", "list").stdout
 
 
 def test_who_is_in_force(centre: Centre) -> None:
-    centre.command("operator", "create", "grafana", "--valid-days", "0")
-    centre.command("operator", "create", "kim", "--role", "admin")
-    assert json.loads(centre.command("operator", "revoke", "kim", "--json").stdout) == {"revoked": "kim"}
-    (only,) = json.loads(centre.command("operator", "list", "--json").stdout)
+    centre.run("operator", "create", "grafana", "--valid-days", "0")
+    centre.run("operator", "create", "kim", "--role", "admin")
+    assert json.loads(centre.run("operator", "revoke", "kim", "--json").stdout) == {"revoked": "kim"}
+    (only,) = json.loads(centre.run("operator", "list", "--json").stdout)
     assert (only["name"], only["role"], only["expires_at"]) == ("grafana", "viewer", None)
     gone = centre.run("operator", "revoke", "kim")
     assert gone.returncode == 2
@@ -63,14 +63,14 @@ def test_who_is_in_force(centre: Centre) -> None:
 
 
 def test_acts_are_listed_with_who_did_them_and_what_failed_is_not(centre: Centre) -> None:
-    made = json.loads(centre.command("operator", "create", "admin", "--role", "admin", "--json").stdout)
+    made = json.loads(centre.run("operator", "create", "admin", "--role", "admin", "--json").stdout)
     headers = {"Authorization": f"Bearer {made['token']}"}
-    centre.command("enroll", "press")
-    centre.command("machine", "revoke", "press")
-    centre.command("agent", "revoke", "nobody")
-    centre.command("operator", "revoke", "admin")
+    centre.run("enroll", "press")
+    centre.run("machine", "revoke", "press")
+    centre.run("agent", "revoke", "nobody")
+    centre.run("operator", "revoke", "admin")
 
-    acts = json.loads(centre.command("audit", "--json").stdout)
+    acts = json.loads(centre.run("audit", "--json").stdout)
 
     assert [(act["act"], act["subject"]) for act in acts] == [
         ("operator revoke", "admin"),
@@ -79,5 +79,5 @@ def test_acts_are_listed_with_who_did_them_and_what_failed_is_not(centre: Centre
         ("operator create (admin)", "admin"),
     ]
     assert all("@" in act["who"] for act in acts)
-    assert "machine revoke" in centre.command("audit").stdout
+    assert "machine revoke" in centre.run("audit").stdout
     assert httpx.get(f"{centre.url}/api/v1/audit", headers=headers).status_code == 401

@@ -10,7 +10,8 @@ import pytest
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.migrate import migrate, schema_status
 from cloud_sync.cloud.store.retention import prune
-from tests.integration.cloud.test_migrate import command, connect
+from tests.integration.cloud.test_migrate import connect
+from tests.servers.centre_command import run_command
 
 DAY = timedelta(days=1)
 AGES = (1, 20, 40, 400)
@@ -114,9 +115,9 @@ async def test_of_two_servers_one_prunes(postgres_url: str) -> None:
 def test_the_command_says_what_went(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "HYDROSIGHT_KEEP_WINDOWS_DAYS", "30")
 
-    assert json.loads(command(postgres_url, "db", "prune", "--json").stdout) == []
+    assert json.loads(run_command(postgres_url, "db", "prune", "--json").stdout) == []
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("INSERT INTO windows VALUES ('rig', '2020-01-01', 'PS1', '2020-01-01 0:01', 1000000, '{1}')")
-    done = command(postgres_url, "db", "prune")
+    done = run_command(postgres_url, "db", "prune")
 
     assert done.stdout.split() in (["windows", "1", "rows"], ["windows", "1", "chunks"])

@@ -8,14 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
+from cloud_sync.cloud.access.operators import Role
 from cloud_sync.cloud.rollout.watch import halt_failing
 from edge_runtime.errors import HydrosightError
 from edge_runtime.slot_state import SlotAction
 from tests.fleet import Fleet, FleetBox
 from tests.rig.bad_bundles import changed_weights
+from tests.servers.centre import Centre
 from tests.servers.file_server import FileServer
 from tests.tiny_agent import MACHINE
 
@@ -27,6 +30,18 @@ def fleet(module_postgres_url: str, tmp_path_factory: pytest.TempPathFactory) ->
     fleet = Fleet(module_postgres_url, tmp_path_factory.mktemp("fleet"))
     yield fleet
     fleet.close()
+
+
+def test_before_anything_was_signed_it_says_how_to_bring_it(postgres_url: str, tmp_path: Path) -> None:
+    (tmp_path / "tuf").mkdir()
+    centre = Centre(postgres_url, tmp_path / "centre.log", "--tuf-repository", str(tmp_path / "tuf"))
+    try:
+        headers = {"Authorization": f"Bearer {centre.operator_token('kim', Role.ADMIN)}"}
+        answer = httpx.get(f"{centre.url}{ADMIN}/models", headers=headers)
+        assert answer.status_code == 409
+        assert "hydrosight-cloud model import" in answer.json()["hint"]
+    finally:
+        centre.stop()
 
 
 @pytest.fixture

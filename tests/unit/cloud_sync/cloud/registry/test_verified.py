@@ -89,6 +89,16 @@ def test_signatures_of_strangers_are_refused(verified, registry, keys, tmp_path)
         verified.models()
 
 
+def test_nothing_is_published_before_the_first_repository_comes(keys, tmp_path):
+    verified = VerifiedModels(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
+    assert verified.models() == ()
+
+    registry = Registry.create(tmp_path / "empty", keys, now=NOW)
+    publish(registry, keys, tmp_path, 1)
+    assert len(verified.models()) == 1
+
+
 def test_a_damaged_repository_is_said_to_be_one(verified, registry, tmp_path):
     (tmp_path / "repository" / "metadata" / "timestamp.json").write_text(json.dumps({"signed": {}}))
     with pytest.raises(UpdateError, match="can't be trusted"):

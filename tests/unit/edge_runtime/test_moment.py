@@ -1,7 +1,7 @@
 import pytest
 
-from agent.cli.moment import parse_moment
 from edge_runtime.errors import ConfigurationError
+from edge_runtime.moment import parse_moment
 
 NOW_US = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z."""
