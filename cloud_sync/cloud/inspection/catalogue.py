@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import class_row
 
-from cloud_sync.cloud.inspection.finding import Finding, failure, fine, warning
+from cloud_sync.cloud.inspection.finding import Finding, failure, fine, some_of, warning
 from cloud_sync.cloud.store.migrate import build_schema, lock_schema, schema_status
 from cloud_sync.cloud.store.queries import load_queries
 
 _QUERIES = load_queries("inspection.sql")
 _MIGRATE = "Run: hydrosight-cloud db migrate"
 _OF_TIMESCALE = {"hypertable", "columnstore", "aggregate", "policy"}
+_OF_ISOLATION = {"row security", "row policy", "tenant view", "rights"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,21 @@ class Entry:
     @property
     def title(self) -> str:
         """For people."""
+        if self.kind == "rights":
+            return f"rights of {self.name} on {self.table}"
         return f"{self.kind} {self.name}" + (f" of {self.table}" if self.table not in ("", self.name) else "")
+
+    @property
+    def removal(self) -> str:
+        """What takes it away, so that the next migration makes it anew as it should be."""
+        match self.kind:
+            case "row policy":
+                return f"DROP POLICY {self.name} ON {self.table}"
+            case "rights":
+                return f"REVOKE ALL ON {self.table} FROM {self.name}"
+            case "tenant view":
+                return f"DROP VIEW {self.name}"
+        return f"ALTER TABLE {self.table} ENABLE ROW LEVEL SECURITY"
 
     @property
     def statement(self) -> str:
@@ -70,17 +85,27 @@ async def check_catalogue(connection: psycopg.AsyncConnection) -> list[Finding]:
 
 def differences(actual: Catalogue, expected: Catalogue) -> Iterator[Finding]:
     """What `actual` lacks or has otherwise, and what was added to our tables. Of a table that is gone, only that."""
-    gone = {entry.name for key, entry in expected.items() if entry.kind == "table" and key not in actual}
+    whole = {"table", "tenant view"}
+    gone = {entry.name for key, entry in expected.items() if entry.kind in whole and key not in actual}
+    unguarded: list[str] = []
     for key, entry in expected.items():
-        if entry.table in gone and entry.kind != "table":
+        if entry.table in gone and entry.kind not in whole:
             continue
-        if key not in actual:
+        if key not in actual and entry.kind in _OF_ISOLATION:
+            unguarded.append(entry.title)
+        elif key not in actual:
             yield _missing(entry)
         elif (there := actual[key].definition) != entry.definition:
             yield _altered(entry, there)
+    if unguarded:
+        yield failure("isolation", f"missing: {some_of(unguarded)}", _MIGRATE)
     tables = {entry.name for entry in expected.values() if entry.kind == "table"}
     for key, entry in actual.items():
-        if key not in expected and entry.table in tables and entry.kind in {"constraint", "trigger", "column"}:
+        if key not in expected and entry.kind in {"row policy", "rights"}:
+            yield failure(
+                "isolation", f"{entry.title} isn't ours: {entry.definition}", f"Run in the database: {entry.removal}"
+            )
+        elif key not in expected and entry.table in tables and entry.kind in {"constraint", "trigger", "column"}:
             yield warning(
                 entry.kind, f"{entry.title} isn't ours: {entry.definition}", "It may refuse or slow what boxes send."
             )
@@ -97,6 +122,9 @@ def _missing(entry: Entry) -> Finding:
 
 def _altered(entry: Entry, there: str) -> Finding:
     found = f"{entry.title} is {there!r}, not {entry.definition!r}"
+    if entry.kind in _OF_ISOLATION:
+        remedy = f"Run in the database: {entry.removal}; then: hydrosight-cloud db migrate"
+        return failure("isolation", found, remedy)
     if entry.kind in _OF_TIMESCALE:
         return warning(
             entry.kind, found, "On purpose? If not, set it back; sql/hypertables.sql and aggregates.sql show how."
@@ -114,7 +142,7 @@ async def _fresh_catalogue(connection: psycopg.AsyncConnection) -> Catalogue:
 
 
 async def _catalogue(connection: psycopg.AsyncConnection) -> Catalogue:
-    queries = ["catalogue"]
+    queries = ["catalogue", "isolation_catalogue"]
     if (await schema_status(connection)).hypertables is not None:
         queries.append("timescale_catalogue")
     found: Catalogue = {}

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow, class_row
 
-from cloud_sync.cloud.inspection.finding import Finding, failure, fine, warning
+from cloud_sync.cloud.inspection.finding import Finding, failure, fine, some_of, warning
 from cloud_sync.cloud.store.queries import load_queries
 
 _QUERIES = load_queries("inspection.sql")
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class TableSize:
 
 async def check_contents(connection: psycopg.AsyncConnection, *, with_timescale: bool) -> list[Finding]:
     """Look at indexes, jobs, rows and sizes. Of large tables only indexes and the newest days are read."""
-    found = [await _invalid_indexes(connection), await _not_isolated(connection)]
+    found = [await _invalid_indexes(connection)]
     if with_timescale:
         found.append(await _failed_jobs(connection))
     found += [
@@ -66,14 +65,7 @@ async def _invalid_indexes(connection: psycopg.AsyncConnection) -> Finding:
     names = [str(row[0]) for row in await _rows(connection, "invalid_indexes")]
     if not names:
         return fine("index", "every index is valid")
-    return failure("index", f"not valid: {_some(names)}", f"REINDEX INDEX CONCURRENTLY {names[0]}")
-
-
-async def _not_isolated(connection: psycopg.AsyncConnection) -> Finding:
-    names = [str(row[0]) for row in await _rows(connection, "not_isolated")]
-    if not names:
-        return fine("isolation", "every table with machines' rows shows a tenant its own alone")
-    return failure("isolation", f"nothing keeps tenants apart in {_some(names)}", "Run: hydrosight-cloud db migrate")
+    return failure("index", f"not valid: {some_of(names)}", f"REINDEX INDEX CONCURRENTLY {names[0]}")
 
 
 async def _failed_jobs(connection: psycopg.AsyncConnection) -> Finding:
@@ -88,7 +80,7 @@ def _of_machines(rows: Sequence[TupleRow], what: str, otherwise: str, remedy: st
     """A finding about machines, the first column of `rows`."""
     if not rows:
         return fine("data", otherwise)
-    return warning("data", f"{what}: {_some([str(row[0]) for row in rows])}", remedy)
+    return warning("data", f"{what}: {some_of([str(row[0]) for row in rows])}", remedy)
 
 
 async def _sizes(connection: psycopg.AsyncConnection, *, with_timescale: bool) -> list[Finding]:
@@ -116,12 +108,6 @@ async def _table_sizes(connection: psycopg.AsyncConnection, query: str) -> list[
 
 async def _rows(connection: psycopg.AsyncConnection, query: str) -> list[TupleRow]:
     return await (await connection.execute(_QUERIES[query])).fetchall()
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _bytes(count: int) -> str:

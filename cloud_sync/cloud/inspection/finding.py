@@ -1,7 +1,10 @@
 """What an inspection finds: a statement about one thing, how bad it is, and what to do about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+_NAMED = 3
 
 
 class Severity(StrEnum):
@@ -44,3 +47,9 @@ def warning(about: str, found: str, remedy: str) -> Finding:
 def failure(about: str, found: str, remedy: str) -> Finding:
     """Something is wrong."""
     return Finding(about, Severity.FAILURE, found, remedy)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

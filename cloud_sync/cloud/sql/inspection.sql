@@ -1,6 +1,18 @@
 -- name: begin_draft
--- An empty schema that no one else sees, ours to build in until the transaction is rolled back.
+-- An empty schema that no one else sees, ours to build in until the transaction is rolled back. The roles' own schemas
+-- step aside for it: others go on finding them under their names.
 CREATE SCHEMA hydrosight_draft;
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['hydrosight_box', 'hydrosight_operator'] LOOP
+        IF to_regnamespace(name) IS NOT NULL THEN
+            EXECUTE format('ALTER SCHEMA %I RENAME TO %I', name, name || '_aside');
+        END IF;
+    END LOOP;
+END
+$$;
 
 -- name: enter_draft
 -- Names lead into the draft; extensions are found where they are.
@@ -44,6 +56,37 @@ UNION ALL
 SELECT 'view', viewname, '', definition FROM pg_views
 WHERE schemaname = current_schema AND NOT EXISTS (
     SELECT FROM pg_depend WHERE objid = to_regclass(format('%I.%I', schemaname, viewname)) AND deptype = 'e');
+
+-- name: isolation_catalogue
+-- The same of what keeps tenants and boxes apart (isolation.sql): row-level security, who sees and writes which rows by
+-- it, the roles' views, and the rights of the roles and of everybody, also those on single columns.
+WITH relations AS (
+    SELECT pg_class.oid, relkind, relrowsecurity, relowner, relacl, reloptions,
+           CASE WHEN relnamespace = current_schema::regnamespace THEN '' ELSE nspname || '.' END || relname AS title
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p', 'v') AND relpersistence <> 't'
+      AND nspname IN (current_schema, 'hydrosight_box', 'hydrosight_operator')
+), granted AS (
+    SELECT relations.oid, title, grantee, privilege_type AS right_to FROM relations CROSS JOIN LATERAL aclexplode(relacl)
+    UNION ALL
+    SELECT relations.oid, title, grantee, format('%s (%I)', privilege_type, attname)
+    FROM relations JOIN pg_attribute ON attrelid = relations.oid CROSS JOIN LATERAL aclexplode(attacl)
+)
+SELECT 'row security' AS kind, title AS name, title AS table, CASE WHEN relrowsecurity THEN 'on' ELSE 'off' END AS definition
+FROM relations WHERE relkind IN ('r', 'p')
+UNION ALL
+SELECT 'row policy', policyname, tablename,
+       concat_ws(' ', lower(permissive), 'for', lower(cmd), 'to', array_to_string(roles, ', '), 'using', qual,
+                 'with check', with_check)
+FROM pg_policies WHERE schemaname = current_schema
+UNION ALL
+SELECT 'tenant view', title, title, concat_ws(' ', pg_get_viewdef(oid), reloptions::text)
+FROM relations WHERE relkind = 'v' AND title LIKE '%.%'
+UNION ALL
+SELECT 'rights', coalesce(rolname, 'PUBLIC'), title, string_agg(right_to, ', ' ORDER BY right_to)
+FROM granted LEFT JOIN pg_roles ON pg_roles.oid = grantee
+WHERE grantee = 0 OR rolname IN ('hydrosight_entry', 'hydrosight_box', 'hydrosight_operator', 'hydrosight_dashboard')
+GROUP BY 2, 3;
 
 -- name: timescale_catalogue
 -- The same of what TimescaleDB keeps: hypertables with their chunks' width, columnstores, aggregates, and
@@ -159,13 +202,3 @@ WHERE received_at > now() - INTERVAL '1 day' AND receipts.windows > 0
   AND NOT EXISTS (SELECT FROM windows WHERE windows.machine = agents.machine)
   AND NOT EXISTS (SELECT FROM misdated_records WHERE misdated_records.machine = agents.machine)
 GROUP BY 1 ORDER BY 1;
-
--- name: not_isolated
--- Tables with a machine's rows that neither a policy nor a view of its own keeps from other tenants' eyes.
-SELECT relname::text FROM pg_class
-WHERE relnamespace = current_schema::regnamespace AND relkind IN ('r', 'p')
-  AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'machine' AND NOT attisdropped)
-  AND to_regclass('hydrosight_operator.' || quote_ident(relname)) IS NULL
-  AND NOT (relrowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid
-                                      AND polname = 'hydrosight_operator'))
-ORDER BY 1;

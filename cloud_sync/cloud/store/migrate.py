@@ -83,12 +83,13 @@ async def lock_schema(connection: psycopg.AsyncConnection) -> None:
 
 
 async def build_schema(connection: psycopg.AsyncConnection) -> None:
-    """Make the tables, hypertables and aggregates of this program in the current schema, which is empty."""
+    """Make all that this program has in a database, in the current schema, which is empty."""
     await connection.execute(_QUERIES["create_ledger"])
     for migration in migrations():
         await connection.execute(read_sql(f"migrations/{migration.file}"))
     await connection.execute(read_sql("hypertables.sql"))
     await connection.execute(read_sql("aggregates.sql"))
+    await connection.execute(read_sql("isolation.sql"))
 
 
 async def schema_status(connection: psycopg.AsyncConnection) -> SchemaStatus:

@@ -50,8 +50,39 @@ async def test_a_fresh_database_is_fine(connection: psycopg.AsyncConnection) -> 
         ("DROP INDEX gaps_by_time", "index", ("gaps_by_time", "CREATE INDEX gaps_by_time ON gaps")),
         ("ALTER TABLE gaps ADD CONSTRAINT mine CHECK (lost < 5)", "constraint", ("mine", "isn't ours")),
         ("ALTER TABLE gaps ADD COLUMN mine text NOT NULL", "column", ("mine", "isn't ours")),
-        ("DROP POLICY hydrosight_operator ON gaps", "isolation", ("apart in gaps", "db migrate")),
-        ("DROP VIEW hydrosight_operator.windows", "isolation", ("apart in windows", "db migrate")),
+        (
+            "DROP POLICY hydrosight_operator ON gaps",
+            "isolation",
+            ("missing: row policy hydrosight_operator of gaps", "db migrate"),
+        ),
+        ("ALTER POLICY hydrosight_operator ON gaps USING (true)", "isolation", ("using true", "DROP POLICY")),
+        ("ALTER POLICY hydrosight_box ON labels TO PUBLIC", "isolation", ("to public", "not", "to hydrosight_box")),
+        (
+            "CREATE POLICY mine ON gaps USING (true)",
+            "isolation",
+            ("mine of gaps isn't ours", "DROP POLICY mine ON gaps"),
+        ),
+        ("ALTER TABLE gaps DISABLE ROW LEVEL SECURITY", "isolation", ("'off', not 'on'", "ENABLE ROW LEVEL SECURITY")),
+        (
+            "DROP VIEW hydrosight_operator.windows",
+            "isolation",
+            ("missing: tenant view hydrosight_operator.windows", "db migrate"),
+        ),
+        (
+            "CREATE OR REPLACE VIEW hydrosight_operator.window_readings AS SELECT * FROM window_readings",
+            "isolation",
+            ("hydrosight_operator.window_readings is", "DROP VIEW hydrosight_operator.window_readings"),
+        ),
+        (
+            "GRANT SELECT ON windows TO hydrosight_operator",
+            "isolation",
+            ("rights of hydrosight_operator on windows isn't ours: SELECT", "REVOKE ALL ON windows FROM hydrosight_op"),
+        ),
+        (
+            "GRANT SELECT (secret_sha256) ON credentials TO hydrosight_operator",
+            "isolation",
+            ("SELECT (secret_sha256)", "REVOKE ALL ON credentials FROM hydrosight_operator"),
+        ),
         ("DELETE FROM schema_migrations WHERE number = 1", "schema", ("pending: 0001", "db migrate")),
         ("INSERT INTO schema_migrations VALUES (9999, 'future')", "schema", ("9999", "Upgrade")),
         (
@@ -77,7 +108,7 @@ async def test_a_fresh_database_is_fine(connection: psycopg.AsyncConnection) -> 
     ],
 )
 async def test_each_fault_is_named_with_a_remedy(
-    connection: psycopg.AsyncConnection, breaking: str, about: str, words: tuple[str, str]
+    connection: psycopg.AsyncConnection, breaking: str, about: str, words: tuple[str, ...]
 ) -> None:
     await connection.execute(breaking.encode())
 
@@ -86,6 +117,30 @@ async def test_each_fault_is_named_with_a_remedy(
     assert named == about
     for word in words:
         assert word in f"{found} {remedy}"
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        "DROP OWNED BY hydrosight_operator",
+        "ALTER POLICY hydrosight_operator ON gaps USING (true)",
+        "ALTER TABLE gaps DISABLE ROW LEVEL SECURITY",
+        "CREATE OR REPLACE VIEW hydrosight_operator.window_readings AS SELECT * FROM window_readings",
+        "GRANT SELECT ON windows TO hydrosight_operator",
+    ],
+)
+async def test_what_keeps_tenants_apart_is_whole_again_after_the_remedy(
+    connection: psycopg.AsyncConnection, breaking: str
+) -> None:
+    await connection.execute(breaking.encode())
+    ((_, about, _, remedy),) = await found_by(connection)
+    assert about == "isolation"
+
+    if (statement := remedy.partition(";")[0].removeprefix("Run in the database: ")) != remedy:
+        await connection.execute(statement.encode())
+    await migrate(connection)
+
+    assert await found_by(connection) == []
 
 
 @pytest.mark.parametrize(
