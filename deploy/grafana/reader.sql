@@ -5,4 +5,5 @@
 CREATE ROLE hydrosight_reader LOGIN PASSWORD :'password' CONNECTION LIMIT 10;
 ALTER ROLE hydrosight_reader SET default_transaction_read_only = on;
 ALTER ROLE hydrosight_reader SET statement_timeout = '30s';
+ALTER ROLE hydrosight_reader SET jit = off;  -- compiling a plan for a year's chunks takes longer than running it
 GRANT hydrosight_dashboard TO hydrosight_reader;

@@ -5,6 +5,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,16 +17,21 @@ from cloud_sync.cloud.rollout.plan import Plan
 from cloud_sync.cloud.rollout.serving import offer
 from cloud_sync.wire import Enrolment
 from tests.integration.cloud.conftest import send
-from tests.servers.batches import make_batch
+from tests.servers.batches import START_US, make_batch, time_of
 from tests.servers.centre import Centre
 
 GRAFANA = Path(__file__).parents[3] / "deploy" / "grafana"
 DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").glob("*.json"))}
 READER, PASSWORD = "hydrosight_reader", "secret of the test"
+START = time_of(START_US)
 MACROS = (
     (r"\$__timeFilter\(([\w.]+)\)", r"\1 BETWEEN '2000-01-01Z' AND '2100-01-01Z'"),
+    (r"\$__timeFrom\(\)", f"'{START.isoformat()}'"),
+    (r"\$__timeTo\(\)", f"'{(START + timedelta(hours=1)).isoformat()}'"),
+    (r"\$__interval", "1m"),
     (r"\$__timeGroup\(([\w.]+), '1h'\)", r"date_trunc('hour', \1)"),
     (r"\$machine", "rig"),
+    (r"\$sensor", "PS1"),
 )
 """What Grafana puts in place of its macros and variables."""
 
@@ -85,6 +91,19 @@ def test_every_query_runs_and_shows_something(reader: psycopg.Connection) -> Non
         assert cursor.fetchall() or name.endswith("need somebody"), name
         if form == "time_series":
             assert columns == ["time", "metric", "value"], name
+
+
+def test_of_a_sensor_each_interval_shows_a_window_and_the_last_ones_every_sample(reader: psycopg.Connection) -> None:
+    targets = {panel["title"]: panel["targets"][0]["rawSql"] for panel in DASHBOARDS["hydrosight-machine"]["panels"]}
+    (times, samples) = (
+        reader.execute(filled_in(targets[title]).encode()).fetchall() for title in ("$sensor", "$sensor, every sample")
+    )
+    assert [(time, metric) for time, metric, _ in times] == [
+        (START + timedelta(minutes=k), metric) for k in range(3) for metric in ("mean", "least", "largest")
+    ]
+    assert {value for time, metric, value in times if (time, metric) == (START, "least")} == {samples[1][2]}
+    assert [time for time, _, _ in samples] == [START + timedelta(seconds=k) for k in range(180)]
+    assert [value for _, _, value in samples][::60] == [None] * 3
 
 
 def test_the_reader_sees_no_credential_and_writes_nothing(reader: psycopg.Connection) -> None:
