@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 DEFAULT = DEFAULT_CONFIG
-_GAP = 2
+_GAP, _ENDLESS = 2, 10_000
 _READABLE = 16
 """Text in a narrower column is hard to read."""
 
@@ -68,6 +69,7 @@ def print_table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[S
     """A table; columns are (heading, "left", "right" or "wrap"): only the last kind may break its lines.
 
     Says `empty` when there are no rows. Where the terminal leaves the last kind too little room, it goes below its row.
+    In a file or a pipe each row is a line.
     """
     if not rows:
         console.print(f"[dim]{empty}[/]")
@@ -75,11 +77,12 @@ def print_table(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[S
     widths = [max(map(_width, cells)) for cells in zip((heading for heading, _ in columns), *rows, strict=True)]
     wrapped = [number for number, (_, kind) in enumerate(columns) if kind == "wrap"]
     wanted = sum(min(width, _READABLE) if number in wrapped else width for number, width in enumerate(widths))
-    if wanted + _GAP * (len(columns) - 1) <= console.width:
+    ends = console.is_terminal or "COLUMNS" in os.environ
+    if not ends or wanted + _GAP * (len(columns) - 1) <= console.width:
         table = _table(columns, None, title)
         for row in rows:
             table.add_row(*row)
-        console.print(table)
+        (console if ends else Console(highlight=False, emoji=False, width=_ENDLESS)).print(table)
         return
     beside = [number for number in range(len(columns)) if number not in wrapped]
     kept, widths = [columns[number] for number in beside], [widths[number] for number in beside]

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 import psycopg
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from cloud_sync.cloud.access.audit import note
-from cloud_sync.cloud.cli.listing import make_table
+from cloud_sync.cloud.cli.listing import console, make_table
 from cloud_sync.cloud.cli.session import ConfigOption, JsonOption, this_account, with_connection
 from cloud_sync.cloud.inspection.finding import Finding, Severity
 from cloud_sync.cloud.inspection.inspect import inspect_database
@@ -80,7 +79,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def _show(found: list[Finding]) -> None:
     colours = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAILURE: "red"}
     rows = [(Text(one.severity, colours[one.severity]), one.about, one.found, one.remedy) for one in found]
-    Console(markup=False).print(make_table(("", "about", "found", "what to do"), rows))
+    console().print(make_table(("", "about", "found", "what to do"), rows))
     counts = Counter(finding.severity for finding in found)
     typer.echo(f"{counts[Severity.FAILURE]} failures, {counts[Severity.WARNING]} warnings, {counts[Severity.OK]} fine")
 

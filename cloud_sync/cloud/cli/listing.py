@@ -1,5 +1,7 @@
 """How the commands show a list: a table for people, JSON for scripts."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 Item = TypeVar("Item")
-_SHORT, _GAP = 16, 2
+_SHORT, _GAP, _ENDLESS = 16, 2, 10_000
 
 
 def show_list(
@@ -32,8 +34,13 @@ def show_list(
     if not items:
         typer.echo(nothing)
         return
-    table = make_table(columns, [row(item) for item in items])
-    Console(markup=False, emoji=False).print(table)  # a note with brackets in it is no markup
+    console().print(make_table(columns, [row(item) for item in items]))
+
+
+def console() -> Console:
+    """Takes names and notes for what they are: a bracket in one is no markup. Only on terminals do lines end."""
+    ends = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(markup=False, emoji=False, highlight=False, width=None if ends else _ENDLESS)
 
 
 def make_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
@@ -51,7 +58,7 @@ def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
     """As wide as the cells are, less what the terminal lacks: taken where words leave most room."""
     widths = [max(map(cell_len, cells)) for cells in columns]
     least = [min(_SHORT, max(map(cell_len, " ".join(cells).split(" ")))) for cells in columns]
-    for _ in range(sum(widths) + _GAP * (len(widths) - 1) - Console().width):
+    for _ in range(sum(widths) + _GAP * (len(widths) - 1) - console().width):
         spare = [width - needed for width, needed in zip(widths, least, strict=True)]
         if max(spare) > 0:
             widths[spare.index(max(spare))] -= 1

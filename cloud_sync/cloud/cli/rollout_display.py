@@ -1,10 +1,9 @@
 """What `hydrosight-cloud rollout` prints for people."""
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from cloud_sync.cloud.cli.listing import make_table
+from cloud_sync.cloud.cli.listing import console, make_table
 from cloud_sync.cloud.rollout.compare import Comparison
 from cloud_sync.cloud.rollout.comparison import Estimate
 from cloud_sync.cloud.rollout.plan import Rollout, State
@@ -23,22 +22,22 @@ _FIGURES = {
 
 def show_rollout(status: RolloutStatus) -> None:
     """Print how far it is, the machines that need somebody first, and what comes next."""
-    rollout, console = status.rollout, _console()
+    rollout, terminal = status.rollout, console()
     reason = f" ({rollout.reason})" if rollout.reason else ""
-    console.print(
+    terminal.print(
         f"Roll-out {rollout.id}: {rollout.model} {rollout.version}"
         + (f" for {rollout.split} %, {rollout.against} for the others" if rollout.against else "")
         + f", {rollout.state.replace('_', ' ')}{reason}, wave {waves_of(rollout)}, "
         f"{len(status.machines)} of {status.fleet} machines reached",
     )
     if status.machines:
-        console.print(_stages(status))
+        terminal.print(_stages(status))
         pressing = sorted(status.machines, key=lambda one: _PRESSING.index(one.stage))
-        console.print(_machines(pressing[:_MACHINES_SHOWN]))
+        terminal.print(_machines(pressing[:_MACHINES_SHOWN]))
         if len(pressing) > _MACHINES_SHOWN:
-            console.print(f"… and {len(pressing) - _MACHINES_SHOWN} more; --json shows all")
+            terminal.print(f"… and {len(pressing) - _MACHINES_SHOWN} more; --json shows all")
     for line in _next(status):
-        console.print(line)
+        terminal.print(line)
 
 
 def show_comparison(said: Comparison) -> None:
@@ -51,11 +50,11 @@ def show_comparison(said: Comparison) -> None:
         ("windows", *(f"{one.windows:,}" for one in said.versions)),
         *((words, *(_estimate(getattr(one, name)) for one in said.versions)) for name, words in _FIGURES.items()),
     ]
-    console = _console()
-    console.print(make_table(("", *(one.version for one in said.versions)), rows))
+    terminal = console()
+    terminal.print(make_table(("", *(one.version for one in said.versions)), rows))
     for version, verdicts in said.verdicts.items():
         for name, what in verdicts.items():
-            console.print(f"{_FIGURES[name]} against {version}: {what}")
+            terminal.print(f"{_FIGURES[name]} against {version}: {what}")
 
 
 def waves_of(rollout: Rollout) -> str:
@@ -64,11 +63,6 @@ def waves_of(rollout: Rollout) -> str:
     if rollout.wave_opened_at is not None:
         shares[rollout.wave] = f"[{shares[rollout.wave]}]"
     return " ".join(shares)
-
-
-def _console() -> Console:
-    """Takes reasons and names for what they are: a bracket in one is no markup."""
-    return Console(markup=False, emoji=False, highlight=False)
 
 
 def _stages(status: RolloutStatus) -> Table:

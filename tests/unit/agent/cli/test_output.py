@@ -77,6 +77,13 @@ def test_a_path_in_a_table_is_broken_and_not_cut_short(capsys, monkeypatch):
     assert path in "".join(said.replace("part", "").replace("what", "").replace("model ", "", 1).split())
 
 
+def test_in_a_file_or_a_pipe_each_row_is_a_line(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_table("", [("name", "left"), ("what", "wrap")], [["plc", "word " * 50], ["other", "x"]], "")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("word") for line in lines if line.strip()] == [0, 50, 0]
+
+
 def test_text_for_which_there_is_no_room_goes_below_its_row(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     columns = [("from", "left"), ("length", "right"), ("sensors", "wrap"), ("detail", "wrap")]

@@ -28,6 +28,12 @@ def test_nothing_is_cut_short_where_the_terminal_is_narrow(shown):
     assert sorted("".join(said.split())) == letters
 
 
+def test_in_a_file_or_a_pipe_each_row_is_a_line(shown, monkeypatch):
+    monkeypatch.delenv("COLUMNS")
+    said = shown([("1", "note " * 50), ("2", "short")], ("id", "note"))
+    assert [line.count("note") for line in said.splitlines()] == [1, 50, 0]
+
+
 def test_brackets_in_a_note_are_no_markup(shown):
     assert "[bold]spool[/]" in shown([("1", "[bold]spool[/]")], ("id", "note"))
 
