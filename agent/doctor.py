@@ -207,13 +207,17 @@ def _sensors(settings: AgentSettings) -> Iterator[Check]:
         states = fetch_status(settings)["sensors"]
     except HydrosightError:
         return
-    unwell = {name: one["message"] for name, one in states.items() if one["state"] != GOOD}
-    found = f"{len(states) - len(unwell)} of {len(states)} sensors give good readings"
+    unwell: dict[str, list[str]] = {}
+    for name, one in states.items():
+        if one["state"] != GOOD:
+            unwell.setdefault(one["message"], []).append(name)
+    good = len(states) - sum(map(len, unwell.values()))
+    found = f"{good} of {len(states)} sensors give good readings"
     if not unwell:
         yield Check("sensors", Verdict.GOOD, found)
     else:
         remedy = "Check these sensors, their cables and sources: "
-        remedy += "; ".join(f"{name} {message}" for name, message in unwell.items())
+        remedy += "; ".join(f"{', '.join(names)} {message}" for message, names in unwell.items())
         yield Check("sensors", Verdict.WARNING, found, remedy)
 
 

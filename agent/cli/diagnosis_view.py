@@ -14,16 +14,18 @@ _HEALTHY = {BaselineOrigin.MODEL: "healthy", BaselineOrigin.MACHINE: "healthy he
 def show_diagnosis(diagnosis: Diagnosis) -> None:
     """Print one diagnosis: the machine, its components, what speaks for it, what to do."""
     model = diagnosis.model
+    judged = [component for component in diagnosis.components if component.condition is not None]
+    unjudged = sum(component.abstained for component in judged)
+    of_some = f" of {len(judged) - unjudged} of {len(judged)} components" if 0 < unjudged < len(judged) else ""
     console.print(
         f"[bold]{diagnosis.machine}[/]  {diagnosis.window_start:%Y-%m-%d %H:%M:%S} – {diagnosis.window_end:%H:%M:%S}"
         " UTC"
-        f"   overall health [bold]{percent(diagnosis.overall_health)}[/]"
+        f"   overall health [bold]{percent(diagnosis.overall_health)}[/]{of_some}"
         f"   data {percent(diagnosis.completeness)}"
         f"   [dim]{model.name} {model.version}, {diagnosis.inference_ms:.1f} ms[/]"
     )
     if diagnosis.baseline:
         console.print(f"[dim]{_baseline(diagnosis.baseline)}[/]")
-    judged = [component for component in diagnosis.components if component.condition is not None]
     columns = [("component", "left"), ("condition", "left"), ("level", "right"), ("health", "right"), ("sure", "right")]
     print_table(
         "",

@@ -19,10 +19,10 @@ class LiveAnswer(BaseModel):
 
 
 class ReadyAnswer(BaseModel):
-    """Whether work may be sent here; `database` says what is in the way, and is empty when nothing is."""
+    """Whether work may be sent here; `database` is "up", or what is wrong with it."""
 
     status: Literal["ready", "not ready"]
-    database: str = ""
+    database: str = "up"
 
 
 class ServerAnswer(BaseModel):

@@ -43,3 +43,9 @@ def test_of_many_windows_it_is_said_once_why_a_component_was_not_judged(tmp_path
     assert "pump abstains in 2 of 4 windows: no data; in 1 for other reasons: --json" in said
     show_abstentions([with_pump(judged, reason=None)])
     assert "pump" not in capsys.readouterr().out
+
+
+def test_the_overall_health_says_of_how_many_components_it_is(tmp_path, capsys):
+    assert "of 2 of" not in shown(tmp_path, capsys)
+    said = shown(tmp_path / "again", capsys, reason="no data", abstained=True, level=None)
+    assert "% of 2 of 3 components data" in said

@@ -67,11 +67,12 @@ def test_while_the_agent_runs_it_says_which_sensors_are_unwell(broker, box):
             "1 of 1 sensors give good readings",
         )
         with capture_logs():
-            status.sensed((SensorHealth("FS1", Reason.NONE, False, "", {}), stuck))
+            silent = [SensorHealth(name, Reason.NONE, True, "no readings come", {}) for name in ("EPS1", "TS1")]
+            status.sensed((SensorHealth("FS1", Reason.NONE, False, "", {}), stuck, *silent))
         code, checks = examined(box)
     assert code == 0
     assert checks["sensors"]["verdict"] == "warning"
-    assert "PS1 moves by no more than 1 bar in 60 s" in checks["sensors"]["remedy"]
+    assert "PS1 moves by no more than 1 bar in 60 s; EPS1, TS1 no readings come" in checks["sensors"]["remedy"]
 
 
 def test_the_table_shows_the_same(broker, box):
