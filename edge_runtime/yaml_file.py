@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from edge_runtime.errors import ConfigurationError
+from edge_runtime.yaml_bounds import LOADER, check_depth, check_size
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -51,16 +52,19 @@ class YamlText:
         """Parse a mapping.
 
         Raises:
-            ConfigurationError: it isn't YAML, not a mapping, or a key is in it twice.
+            ConfigurationError: it isn't YAML, not a mapping, too deep or too large, or a key is in it twice.
         """
         try:
-            tree = yaml.compose(text, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            check_depth(text, where)
+            tree = yaml.compose(text, Loader=LOADER)
+            check_size(tree, where)
+            content = yaml.load(text, Loader=LOADER)  # noqa: S506  it is a SafeLoader
+        except yaml.YAMLError as said:
+            error = _in_better_words(said, text)
             mark = getattr(error, "problem_mark", None)
             place = f"{where}:{mark.line + 1}" if mark else where
             problem = getattr(error, "problem", None) or str(error)
-            raise ConfigurationError(f"{place}: is not valid YAML: {problem}", hint="Mend the line named.") from error
+            raise ConfigurationError(f"{place}: is not valid YAML: {problem}", hint="Mend the line named.") from said
         if tree is None or not isinstance(content, dict):
             raise ConfigurationError(
                 f"{where}:1: holds {'nothing' if content is None else type(content).__name__}, a mapping is needed",
@@ -90,6 +94,16 @@ class YamlText:
     def line(self, *location: int | str) -> int:
         """1-based line of a place in it, or of the nearest above that it has."""
         return _line(self.tree, location)
+
+
+def _in_better_words(error: yaml.YAMLError, text: str) -> yaml.YAMLError:
+    """What the parser in Python says of the same text: it names what it found, and lines that there are."""
+    try:
+        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
+            pass
+    except yaml.YAMLError as better:
+        return better
+    return error
 
 
 def _follows(fault: ErrorDetails) -> bool:

@@ -171,6 +171,23 @@ def test_a_body_for_a_route_of_operators_has_a_bound_before_anybody_is_asked_who
     assert target.rss_mib < before + 40
 
 
+@pytest.mark.parametrize(
+    "machine_file",
+    [
+        "name: " + "[" * 50_000,
+        "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40)),
+    ],
+    ids=["deep", "aliases of aliases"],
+)
+def test_a_box_s_machine_file_ties_up_nobody_who_looks_at_the_machine(target: Target, machine_file: str) -> None:
+    enrol(Link(target.centre.url), target.centre.token("press"), "press", "1", machine_file)
+    viewer = {"Authorization": f"Bearer {target.centre.operator_token(f'viewer-{len(machine_file)}')}"}
+    with httpx.Client(base_url=target.centre.url, headers=viewer, timeout=60) as client:
+        for question in ("components", "windows", "labels", "series?sensor=PS1"):
+            assert client.get(f"/api/v1/machines/press/{question}").status_code < 500
+    assert target.takes_a_good_batch()
+
+
 def frame(block: bytes, *, window_log: int = 20, content_size: int | None = None) -> bytes:
     """One zstd frame by hand (RFC 8878, 3.1.1): any window, a size that may lie, one raw block."""
     header = struct.pack("<I", 0xFD2FB528)

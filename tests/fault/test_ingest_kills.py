@@ -4,8 +4,9 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -32,7 +33,22 @@ from tests.servers.postgres import PostgresServer, fresh_database
 
 KILLS = 8
 WINDOWS = 2
+SETTINGS = {"box_requests_per_minute": "0", "retry_after_s": "1"}
 ENROLMENT = {"token": "hse_000000000000_AAAA", "machine": "rig", "agent_version": "1"}
+
+
+@contextmanager
+def a_batch_in_the_middle(url: str) -> Iterator[None]:
+    """In the block a batch has its receipt and waits to write its windows, for which somebody holds the lock."""
+    blocker, watcher = psycopg.connect(url), psycopg.connect(url, autocommit=True)
+    try:
+        blocker.execute("LOCK TABLE windows IN SHARE MODE")
+        waits = "SELECT FROM pg_locks WHERE relation = 'windows'::regclass AND NOT granted"
+        until(lambda: watcher.execute(waits).fetchone() is not None, "a batch waits for the lock")
+        yield
+    finally:
+        blocker.close()
+        watcher.close()
 
 
 class EndlessOutbox(MemoryOutbox):
@@ -56,16 +72,20 @@ def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_pat
     over, reports = threading.Event(), list[UplinkStatus]()
     outbox = EndlessOutbox(over)
     with fresh_database(postgres_server.url) as url, ThreadPoolExecutor(1) as box:
-        centre = Centre(url, tmp_path / "centre.log", box_requests_per_minute="0")
+        centre = Centre(url, tmp_path / "centre.log", **SETTINGS)
         try:
             write_credential(tmp_path / "credential", enrol(Link(centre.url), centre.token("rig"), "rig", "1", ""))
             sending = box.submit(asyncio.run, _send_all(centre.url, outbox, tmp_path / "credential", over, reports))
             dice = random.Random(20)
-            for victim in dice.sample([centre, postgres_server] * (KILLS // 2), KILLS):
-                sent = len(outbox.acknowledged)
-                until(lambda sent=sent: len(outbox.acknowledged) > sent, "a batch is taken")
-                time.sleep(dice.uniform(0, 0.1))
-                victim.kill()
+            for victim in (centre, postgres_server) * (KILLS // 4):
+                time.sleep(dice.uniform(0, 0.2))
+                with a_batch_in_the_middle(url):
+                    victim.kill()
+                until(lambda: not reports[-1].healthy, "the box has noticed")
+                victim.start()
+                until(lambda: reports[-1].healthy, "the box goes on")
+                time.sleep(dice.uniform(0, 0.2))
+                victim.kill()  # wherever it is
                 until(lambda: not reports[-1].healthy, "the box has noticed")
                 victim.start()
                 until(lambda: reports[-1].healthy, "the box goes on")
@@ -104,12 +124,17 @@ async def _send_all(
 
 
 class Box:
-    """Sends batch after batch, each to one server after the other until it is acknowledged."""
+    """Sends batch after batch, each to one server after the other until it is acknowledged.
+
+    Attributes:
+        acknowledged: how many were; the next has this number, and goes first to the server of this number modulo all.
+        missed: how often the one under way wasn't answered.
+    """
 
     def __init__(self, machine: str, *centres: Centre) -> None:
         self.machine = machine
         self.acknowledged = 0
-        self.unanswered = 0
+        self.missed = 0
         self._urls = [centre.url for centre in centres]
         self._credential = enrol(Link(centres[0].url), centres[0].token(machine), machine, "1", "").credential
 
@@ -125,9 +150,10 @@ class Box:
                 if answer is not None and answer.status_code == 200:
                     break
                 assert answer is None or answer.status_code == 503, answer.text
-                self.unanswered += 1
+                self.missed += 1
                 time.sleep(0.05)
             self.acknowledged += 1
+            self.missed = 0
 
 
 @pytest.mark.slow
@@ -135,14 +161,16 @@ def test_several_boxes_while_the_database_is_killed(postgres_server: PostgresSer
     """What each was acknowledged is there when it was acknowledged, and all of it in the end."""
     over = threading.Event()
     with fresh_database(postgres_server.url) as url, ThreadPoolExecutor(3) as threads:
-        centre = Centre(url, tmp_path / "centre.log", box_requests_per_minute="0")
+        centre = Centre(url, tmp_path / "centre.log", **SETTINGS)
         try:
             boxes = [Box(machine, centre) for machine in ("rig", "press", "crane")]
             sending = [threads.submit(box.send_until, over) for box in boxes]
             dice = random.Random(7)
             for _ in range(4):
                 time.sleep(dice.uniform(0.1, 0.4))
-                _kill_until_noticed(postgres_server, boxes)
+                with a_batch_in_the_middle(url):
+                    postgres_server.kill()
+                _start_once_noticed(postgres_server, boxes)
             over.set()
             for job in sending:
                 job.result(60)
@@ -157,15 +185,18 @@ def test_several_boxes_while_the_database_is_killed(postgres_server: PostgresSer
 def test_a_replica_is_killed_during_a_batch_and_the_other_takes_it(postgres_url: str, tmp_path: Path) -> None:
     """Both may have written it: the one that dies before or after its commit, the other when it is sent again."""
     over = threading.Event()
-    replicas = [Centre(postgres_url, tmp_path / f"replica-{k}.log", box_requests_per_minute="0") for k in range(2)]
+    replicas = [Centre(postgres_url, tmp_path / f"replica-{k}.log", **SETTINGS) for k in range(2)]
     with ThreadPoolExecutor(1) as thread:
         try:
             box = Box("rig", *replicas)
             sending = thread.submit(box.send_until, over)
             dice = random.Random(8)
-            for kill in range(6):
+            for _ in range(4):
                 time.sleep(dice.uniform(0.05, 0.3))
-                _kill_until_noticed(replicas[kill % 2], [box])
+                with a_batch_in_the_middle(postgres_url):
+                    victim = replicas[box.acknowledged % 2]
+                    victim.kill()
+                _start_once_noticed(victim, [box])
             over.set()
             sending.result(60)
         finally:
@@ -175,11 +206,9 @@ def test_a_replica_is_killed_during_a_batch_and_the_other_takes_it(postgres_url:
     _assert_each_batch_once(postgres_url, [box])
 
 
-def _kill_until_noticed(victim: Centre | PostgresServer, boxes: Sequence[Box]) -> None:
-    """SIGKILL, and start it again once a box was left without an acknowledgement."""
-    before = sum(box.unanswered for box in boxes)
-    victim.kill()
-    until(lambda: sum(box.unanswered for box in boxes) > before, "a box isn't answered")
+def _start_once_noticed(victim: Centre | PostgresServer, boxes: Sequence[Box]) -> None:
+    """Start again what was killed, once a box has missed an answer, and wait until all go on."""
+    until(lambda: any(box.missed for box in boxes), "a box isn't answered")
     victim.start()
     sent = [box.acknowledged for box in boxes]
     until(lambda: all(box.acknowledged > n for box, n in zip(boxes, sent, strict=True)), "each box goes on")

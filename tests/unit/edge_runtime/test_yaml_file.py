@@ -108,3 +108,32 @@ def test_any_text_gives_a_model_or_a_configuration_error(tmp_path, text):
         load_yaml(file, Plant)
     except ConfigurationError as error:
         assert str(file) in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "name: " + "[" * 60 + "]" * 60],
+    ids=["lists", "mappings", "items", "closed"],
+)
+def test_a_text_without_a_bottom_is_refused(tmp_path, text: str):
+    assert faults_of(tmp_path, text) == ["1: is more than 50 levels deep"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40)),
+        "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 40)),
+        "name: &self [*self]\n",
+    ],
+    ids=["aliases of aliases", "merges of merges", "itself"],
+)
+def test_a_text_that_stands_for_a_huge_one_is_refused(tmp_path, text: str):
+    assert faults_of(tmp_path, text) == ["1: holds more than 200,000 values, or itself, by its aliases (*)"]
+
+
+def test_aliases_may_save_writing(tmp_path):
+    file = tmp_path / "plant.yaml"
+    file.write_text("name: south\nmain: &pump {name: a, flow_l_min: 3}\npumps: [*pump, *pump]\n")
+    pump = Pump(name="a", flow_l_min=3)
+    assert load_yaml(file, Plant) == Plant(name="south", main=pump, pumps=(pump, pump))
