@@ -125,7 +125,8 @@ class Slots:
             if release <= state.highest_release and not allow_older:
                 raise UpdateError(
                     f"{candidate}: release {release} isn't above {state.highest_release}, the highest this box has had",
-                    hint="Publish it under a higher release; on this box alone: hydrosight model install BUNDLE --allow-older",
+                    hint="Publish it under a higher release; on this box alone: "
+                    "hydrosight model install BUNDLE --allow-older",
                 )
             filled = self._fill(state, bundle)
             return self._directory / filled.idle
