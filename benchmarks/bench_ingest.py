@@ -26,7 +26,7 @@ from rich.table import Table
 from agent.store.records import window_record
 from benchmarks.scratch_folder import scratch_folder
 from cloud_sync.cloud.access.enrolment import create_token
-from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_arrays
 from cloud_sync.cloud.store.rows import rows_of
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
@@ -99,7 +99,7 @@ def copy_rows(url: str, batches: list[Batch]) -> Effort:
     """By COPY, from rows that are ready."""
     parts = [rows_of(batch, batch.windows[0].machine) for batch in batches]
     with psycopg.connect(url) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         connection.execute("DROP TABLE IF EXISTS bare")
         connection.execute("CREATE TABLE bare (LIKE windows INCLUDING ALL)")
         connection.commit()

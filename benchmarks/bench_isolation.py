@@ -19,7 +19,8 @@ import psycopg
 
 from cloud_sync.cloud.access.credentials import AgentIdentity
 from cloud_sync.cloud.access.scope import BoxScope, OperatorScope
-from cloud_sync.cloud.store.ingest import Delivery, prepare_connection, write_batch
+from cloud_sync.cloud.store.arrays import register_arrays
+from cloud_sync.cloud.store.ingest import Delivery, write_rows
 from cloud_sync.cloud.store.latest_windows import latest_windows
 from cloud_sync.cloud.store.ledger import read_ledger
 from cloud_sync.cloud.store.migrate import migrate
@@ -37,7 +38,8 @@ Work = Callable[[psycopg.AsyncConnection, str, int], Awaitable[None]]
 async def ingest(connection: psycopg.AsyncConnection, machine: str, turn: int) -> None:
     """A batch of ten minutes."""
     batch = make_batch(machine, turn, windows=WINDOWS)
-    await write_batch(connection, AgentIdentity(machine, machine), batch, rows_of(batch, machine), Delivery())
+    async with connection.pipeline():
+        await write_rows(connection, AgentIdentity(machine, machine), batch, rows_of(batch, machine), Delivery())
 
 
 async def newest(connection: psycopg.AsyncConnection, machine: str, _: int) -> None:
@@ -63,7 +65,7 @@ async def measure(url: str) -> None:
             await connection.execute("INSERT INTO agents VALUES (%s, %s, '1')", (machine, machine))
         await connection.execute("ANALYZE")
         await connection.set_autocommit(False)
-        await prepare_connection(connection)
+        register_arrays(connection)
         owner, box, operator = None, BoxScope("rig-2"), OperatorScope("acme")
         for name, work, limited in (
             ("ingest", ingest, box),

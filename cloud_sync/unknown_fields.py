@@ -3,10 +3,11 @@
 Values aren't looked into: they stay the msgpack that they are, until a later version of this program knows them.
 """
 
+import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Raw
@@ -65,11 +66,22 @@ def unknown_fields(raw: bytes) -> list[UnknownFields]:
     Raises:
         WireError: a record has more than MAX_FIELDS.
     """
+    if _says_no_more(raw):
+        return []
     said = _fields(raw)
     found = [_found(BATCH, Batch, said)]
     for name, form in _lists(Batch):
         found += [_found(name, form, record, _lists(form)) for record in _records(said, name)]
     return [item for item in found if item.names]
+
+
+def _says_no_more(raw: bytes) -> bool:
+    """Whether there is nothing to look for: a tenth of the work of looking."""
+    try:
+        _exactly(Batch).decode(raw)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _found(record: str, form: Form, said: Mapping[str, Raw], lists: Sequence[tuple[str, Form]] = ()) -> UnknownFields:
@@ -114,6 +126,18 @@ def _key(said: Mapping[str, Raw], form: Form) -> str:
 @cache
 def _known(form: Form) -> frozenset[str]:
     return frozenset(form.__struct_fields__)
+
+
+@cache
+def _exactly(form: Form) -> msgspec.msgpack.Decoder[msgspec.Struct]:
+    return msgspec.msgpack.Decoder(_exact(form))
+
+
+def _exact(form: Form) -> Form:
+    """A form with the same fields that refuses any other."""
+    lists: dict[str, Any] = {name: types.GenericAlias(list, (_exact(part),)) for name, part in _lists(form)}
+    fields = [(field.name, lists.get(field.name, field.type), None) for field in msgspec.structs.fields(form)]
+    return msgspec.defstruct(form.__name__, fields, forbid_unknown_fields=True, gc=False)
 
 
 @cache

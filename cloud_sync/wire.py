@@ -42,7 +42,7 @@ _MAX_WINDOW_BYTES = 8 * 2**20
 _FIXMAP, _MAX_FIXMAP = 0x80, 0x0F  # msgpack's map of up to 15 entries: its number is in the low bits
 
 
-class ChannelRecord(msgspec.Struct, frozen=True):
+class ChannelRecord(msgspec.Struct, frozen=True, gc=False):
     """One channel of a window: little-endian float32 `values`, NaN where a gap is.
 
     `doubt` is the number of the reason (edge_runtime.quality) for which most readings that weren't good weren't;

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import psycopg
 
-from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_arrays
 from cloud_sync.cloud.store.migrate import migrate
 from cloud_sync.wire import WindowRecord
 from tests.servers.batches import time_of
@@ -25,7 +25,7 @@ def prepare(url: str) -> None:
 def put_windows(url: str, windows: Sequence[WindowRecord], machine_file: str = "") -> None:
     """Add windows, and their machines where they are new."""
     with psycopg.connect(url) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         for machine in sorted({window.machine for window in windows}):
             connection.execute(
                 "INSERT INTO machines (name, machine_file) VALUES (%s, %s) ON CONFLICT DO NOTHING",

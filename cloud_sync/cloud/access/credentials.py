@@ -79,11 +79,12 @@ async def authenticate(
         CredentialError: nobody, or it was revoked, has expired or was replaced.
     """
     secret = Secret.parse(credential, SecretKind.AGENT)
-    found = await _find(connection, secret, lifetime)
-    await BoxScope(found.machine).enter(connection)
-    if found.unused:
-        await connection.execute(_QUERIES["use"], {"id": secret.id})
-        await connection.execute(_QUERIES["replace_others"], {"id": secret.id, "agent": found.agent})
+    async with connection.pipeline():
+        found = await _find(connection, secret, lifetime)
+        await BoxScope(found.machine).enter(connection)
+        if found.unused:
+            await connection.execute(_QUERIES["use"], {"id": secret.id})
+            await connection.execute(_QUERIES["replace_others"], {"id": secret.id, "agent": found.agent})
     return AgentIdentity(found.agent, found.machine, rotate=found.due and not found.replaced)
 
 

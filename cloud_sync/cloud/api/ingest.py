@@ -76,7 +76,6 @@ def ingest_api(database: Database, settings: CloudSettings, load: IngestLoad, me
                     async with load.parsing.turn(len(raw)):
                         batch, rows = await asyncio.to_thread(_parse, raw, identity.machine)
                         async with database.transaction() as connection:
-                            await identity.scope.enter(connection)
                             written = await write_batch(connection, identity, batch, rows, said)
         except (CredentialError, RefusedError, WireError) as error:
             metrics.batches.labels("refused").inc()

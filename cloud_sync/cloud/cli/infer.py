@@ -18,7 +18,7 @@ from cloud_sync.cloud.inference.ranges import answer_ranges
 from cloud_sync.cloud.inference.window_lookup import FoundWindow
 from cloud_sync.cloud.inference.worker import run_batch
 from cloud_sync.cloud.settings import load_settings
-from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_arrays
 from edge_runtime.errors import ConfigurationError, HydrosightError
 
 
@@ -51,7 +51,7 @@ def infer(
     shelf = ModelShelf(load_settings(config))
 
     async def do(connection: psycopg.AsyncConnection) -> list[RangeLine]:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         if since is None or until is None:
             answer = await _answer(await ask_one(connection, shelf, machine, time))
             lines = [RangeLine(answer=InferenceAnswer.model_validate_json(answer))]

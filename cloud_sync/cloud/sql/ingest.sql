@@ -11,25 +11,17 @@ UPDATE agents SET last_seen_at = now(), clock_state = %(state)s,
     clock_offset_s = %(box_us)s::int8 / 1e6 - extract(epoch FROM now())
 WHERE id = %(agent)s;
 
--- name: create_incoming
--- Where COPY, which knows no ON CONFLICT, puts a batch's windows: in memory mostly, and never in the WAL. Made once for
--- a connection and emptied by every commit; one for every batch would bloat the catalogue.
-CREATE TEMP TABLE IF NOT EXISTS incoming_windows (
-    machine text, start_time timestamptz, sensor text, end_time timestamptz, step_us bigint, samples real[]
-) ON COMMIT DELETE ROWS;
-
--- name: grant_incoming
--- Whoever opens the connection owns the table; what comes in on a box's behalf has the box's rights.
-GRANT SELECT, INSERT ON incoming_windows TO hydrosight_box;
-
--- name: copy_incoming
-COPY incoming_windows (machine, start_time, sensor, end_time, step_us, samples) FROM STDIN (FORMAT BINARY);
-
 -- name: insert_windows
--- In the order of the key, so that two transactions with the same rows take their locks in the same order.
+-- Many rows at once: `samples` are those of all rows, one after the other, and a row's are `length` up to number
+-- `last`, which PostgreSQL cuts out without copying the whole. In the order of the key, so that two transactions with
+-- the same rows take their locks in the same order.
 INSERT INTO windows (machine, start_time, sensor, end_time, step_us, samples)
-SELECT machine, start_time, sensor, end_time, step_us, samples FROM incoming_windows
-ORDER BY machine, start_time, sensor
+SELECT %(machine)s::text, start_time, (%(names)s::text[])[sensor] AS name, end_time, step_us,
+       (%(samples)s::real[])[last - length + 1:last]
+FROM unnest(%(start_times)s::timestamptz[], %(sensors)s::bigint[], %(end_times)s::timestamptz[],
+            %(steps_us)s::bigint[], %(lengths)s::bigint[], %(lasts)s::bigint[])
+    AS incoming (start_time, sensor, end_time, step_us, length, last)
+ORDER BY start_time, name
 ON CONFLICT DO NOTHING;
 
 -- name: insert_window_readings

@@ -8,6 +8,7 @@ something else: who waits too long for one gets an `OverloadedError`, and nothin
 import asyncio
 import logging
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -19,8 +20,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from cloud_sync.cloud.access.scope import ENTRY_ROLE
 from cloud_sync.cloud.settings import CloudSettings
+from cloud_sync.cloud.store.arrays import register_arrays
 from cloud_sync.cloud.store.breaker import Breaker
-from cloud_sync.cloud.store.ingest import prepare_connection
 from cloud_sync.cloud.store.migrate import migrate
 from edge_runtime.errors import DatabaseError, HydrosightError, OverloadedError
 
@@ -73,8 +74,9 @@ class Database:
         try:
             async with self._pool.connection() as connection:
                 with self._using(connection):  # commit and roll-back too: they can be hung up on here
-                    async with connection.transaction():
+                    async with connection:  # begins with the first statement, in one round trip
                         yield connection
+                        await connection.commit()  # the block's own would pass over a connection that was lost
         except PoolTimeout as error:
             self._suspect.set()
             if len(self._in_use) < self._pool.max_size:
@@ -178,8 +180,10 @@ class Database:
         await self._pool.open(wait=False)
 
     async def _check_connection(self, connection: psycopg.AsyncConnection) -> None:
-        with self._using(connection):
-            await AsyncConnectionPool.check_connection(connection)
+        """Ask whether it still works if anything has come on it since it did, such as its end."""
+        if _has_news(connection):
+            with self._using(connection):
+                await AsyncConnectionPool.check_connection(connection)
 
     @contextmanager
     def _using(self, connection: psycopg.AsyncConnection) -> Iterator[None]:
@@ -222,9 +226,16 @@ def _hang_up(connection: psycopg.AsyncConnection) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
+def _has_news(connection: psycopg.AsyncConnection) -> bool:
+    """Whether there is something to be read that nobody has asked for; found without a round trip."""
+    line = select.poll()
+    line.register(connection.pgconn.socket, select.POLLIN)
+    return bool(line.poll(0))
+
+
 async def _prepare_connection(connection: psycopg.AsyncConnection) -> None:
     """Let every transaction begin as a role that can only check secrets, although the connection is the owner's."""
-    await prepare_connection(connection)
+    register_arrays(connection)
     await connection.execute(f"SET ROLE {ENTRY_ROLE}")
     await connection.commit()
 

@@ -13,24 +13,15 @@ import psycopg
 
 from cloud_sync.box_time import BoxTime
 from cloud_sync.cloud.access.credentials import AgentIdentity
-from cloud_sync.cloud.store.arrays import register_float32_arrays
 from cloud_sync.cloud.store.misdated import MisdatedRow, insert_misdated, read_clock, set_apart
 from cloud_sync.cloud.store.multiranges import to_multirange
 from cloud_sync.cloud.store.queries import load_queries
-from cloud_sync.cloud.store.rows import BatchRows, ReadingsRow, WindowRow
+from cloud_sync.cloud.store.rows import BatchRows, ReadingsRow
+from cloud_sync.cloud.store.window_columns import columns_of
 from cloud_sync.wire import Acknowledgement, Batch
 from edge_runtime.errors import RefusedError
 
 _QUERIES = load_queries("ingest.sql")
-_WINDOW_TYPES = ("text", "timestamptz", "text", "timestamptz", "int8", "float4[]")
-
-
-async def prepare_connection(connection: psycopg.AsyncConnection) -> None:
-    """What `write_batch` needs of a new connection."""
-    register_float32_arrays(connection)
-    await connection.execute(_QUERIES["create_incoming"])
-    await connection.execute(_QUERIES["grant_incoming"])
-    await connection.commit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +59,28 @@ async def write_batch(
 ) -> Written:
     """Write all rows of `batch`; nothing when it was committed before. The caller commits, then answers.
 
+    The rest of the transaction is limited to the box's machine. Statements go out without waiting for the one before,
+    unless its answer is needed.
+
     Raises:
         RefusedError: PostgreSQL can't hold a value, such as a NUL character in a text (422).
     """
+    try:
+        async with connection.pipeline():
+            await identity.scope.enter(connection)
+            return await write_rows(connection, identity, batch, rows, said)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise RefusedError(
+            f"a value doesn't fit the database: {error.diag.message_primary or error}",
+            status=422,
+            hint="The box sends what doesn't fit; it sets the record aside. See: hydrosight sync dead-letters",
+        ) from error
+
+
+async def write_rows(
+    connection: psycopg.AsyncConnection, identity: AgentIdentity, batch: Batch, rows: BatchRows, said: Delivery
+) -> Written:
+    """Do `write_batch`'s work in an open pipeline, with the rights that the transaction has; errors are psycopg's."""
     receipt = {
         "agent": identity.agent,
         "boot": batch.boot,
@@ -87,24 +97,18 @@ async def write_batch(
     inserted = await (await connection.execute(_QUERIES["insert_receipt"], receipt)).fetchone()
     misdated: list[MisdatedRow] = []
     if inserted is not None:
-        try:
-            await _insert(connection, "insert_clock_step", rows.clock_steps)
-            clock = await read_clock(connection, identity.machine, said.box_time, said.clock_tolerance)
-            rows, misdated = set_apart(batch, rows, clock)
-            await _insert(connection, "insert_alert", rows.alerts)
-            await _insert(connection, "insert_diagnosis", rows.diagnoses)
-            await _insert(connection, "insert_component_diagnosis", rows.components)
-            await _insert(connection, "insert_gap", rows.gaps)
-            await _insert(connection, "insert_unknown_fields", rows.unknown)
-            await _copy_windows(connection, rows.windows)
-            await _insert(connection, "insert_window_readings", [_with_multiranges(row) for row in rows.readings])
-            await insert_misdated(connection, misdated)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise RefusedError(
-                f"a value doesn't fit the database: {error.diag.message_primary or error}",
-                status=422,
-                hint="The box sends what doesn't fit; it sets the record aside. See: hydrosight sync dead-letters",
-            ) from error
+        await _insert(connection, "insert_clock_step", rows.clock_steps)
+        clock = await read_clock(connection, identity.machine, said.box_time, said.clock_tolerance)
+        rows, misdated = set_apart(batch, rows, clock)
+        await _insert(connection, "insert_alert", rows.alerts)
+        await _insert(connection, "insert_diagnosis", rows.diagnoses)
+        await _insert(connection, "insert_component_diagnosis", rows.components)
+        await _insert(connection, "insert_gap", rows.gaps)
+        await _insert(connection, "insert_unknown_fields", rows.unknown)
+        for columns in columns_of(rows.windows):
+            await connection.execute(_QUERIES["insert_windows"], columns._asdict())
+        await _insert(connection, "insert_window_readings", [_with_multiranges(row) for row in rows.readings])
+        await insert_misdated(connection, misdated)
     state = said.box_time.state if said.box_time else None
     seen = {"agent": identity.agent, "box_us": said.box_time.now_us if said.box_time else None, "state": state}
     await connection.execute(_QUERIES["note_seen"], seen)
@@ -113,7 +117,7 @@ async def write_batch(
 
 
 async def _insert(connection: psycopg.AsyncConnection, query: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """One prepared statement for all rows, sent without waiting for each answer (libpq's pipeline mode)."""
+    """One prepared statement for all rows."""
     if rows:
         async with connection.cursor() as cursor:
             await cursor.executemany(_QUERIES[query], rows)
@@ -121,14 +125,3 @@ async def _insert(connection: psycopg.AsyncConnection, query: str, rows: Sequenc
 
 def _with_multiranges(row: ReadingsRow) -> tuple[object, ...]:
     return (*row[:4], [to_multirange(held) for held in row.numbers])
-
-
-async def _copy_windows(connection: psycopg.AsyncConnection, rows: Sequence[WindowRow]) -> None:
-    """Binary COPY into a staging table, then one INSERT: faster than a statement a row, the shorter the windows."""
-    if rows:
-        async with connection.cursor() as cursor:
-            async with cursor.copy(_QUERIES["copy_incoming"]) as copy:
-                copy.set_types(_WINDOW_TYPES)
-                for row in rows:
-                    await copy.write_row(row)
-            await cursor.execute(_QUERIES["insert_windows"])

@@ -32,7 +32,7 @@ async def latest_windows(
     """All channels, or one, of the latest `limit` windows that begin before a moment; latest first, by sensor.
 
     Args:
-        connection: in a transaction, prepared for arrays (`register_float32_arrays`).
+        connection: in a transaction, prepared for arrays (`register_arrays`).
         machine: its name; one that isn't known has no windows.
         limit: how many windows.
         before: exclusive; None for the newest.

@@ -112,11 +112,12 @@ async def read_clock(
 
 async def insert_misdated(connection: psycopg.AsyncConnection, rows: Sequence[MisdatedRow]) -> None:
     """Those that aren't there yet."""
-    async with connection.cursor() as cursor:
-        await cursor.executemany(
-            _QUERIES["insert"],
-            [(*row[:7], [to_multirange(held) for held in row.numbers], row.record) for row in rows],
-        )
+    if rows:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                _QUERIES["insert"],
+                [(*row[:7], [to_multirange(held) for held in row.numbers], row.record) for row in rows],
+            )
 
 
 def _row(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 
 from cloud_sync.cloud.settings import CloudSettings
-from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_arrays
 from edge_runtime.errors import DatabaseError
 
 
@@ -31,7 +31,7 @@ def snapshot(settings: CloudSettings, reader: str = "") -> Iterator[psycopg.Conn
         ) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            register_float32_arrays(connection)
+            register_arrays(connection)
             yield connection
     except psycopg.Error as error:
         first = str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,5 +1,6 @@
 """Ingest over real HTTP into a real PostgreSQL."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 import zstandard
 
-from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_arrays
 from cloud_sync.wire import (
     ANY_RATIO_BYTES,
     CONTENT_TYPE,
@@ -21,8 +22,10 @@ from cloud_sync.wire import (
     encode_batch,
 )
 from tests.integration.cloud.conftest import send
-from tests.servers.batches import SENSORS, diagnosis, make_batch, window
+from tests.servers.batches import SENSORS, diagnosis, make_batch, time_of, window
 from tests.servers.centre import Centre
+
+AT_ONCE = int(os.environ.get("HYDROSIGHT_BATCHES_AT_ONCE", "12"))
 
 
 def counts(url: str) -> dict[str, int]:
@@ -51,7 +54,7 @@ def test_a_batch_becomes_rows(centre: Centre, box: Enrolment, postgres_url: str)
     assert answer.json() == {"boot": "boot-1", "number": 0, "duplicate": False}
     assert counts(postgres_url) == ONE_BATCH
     with psycopg.connect(postgres_url) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         rows = (
             connection.cursor(binary=True).execute("SELECT sensor, step_us, samples FROM windows ORDER BY 1").fetchall()
         )
@@ -89,7 +92,7 @@ def test_the_same_batch_at_two_servers_at_once(
     centre: Centre, box: Enrolment, postgres_url: str, tmp_path: Path
 ) -> None:
     second = Centre(postgres_url, tmp_path / "second.log")
-    bodies = [encode_batch(make_batch("rig", number)) for number in range(12)]
+    bodies = [encode_batch(make_batch("rig", number)) for number in range(AT_ONCE)]
     try:
         with ThreadPoolExecutor(8) as pool:
             jobs = [
@@ -101,9 +104,31 @@ def test_the_same_batch_at_two_servers_at_once(
     finally:
         second.stop()
 
-    assert [answer.status_code for answer in answers] == [200] * 48
-    assert sum(not answer.json()["duplicate"] for answer in answers) == 12
-    assert counts(postgres_url) == {name: 12 * count for name, count in ONE_BATCH.items()}
+    assert [answer.status_code for answer in answers] == [200] * 4 * AT_ONCE
+    assert sum(not answer.json()["duplicate"] for answer in answers) == AT_ONCE
+    assert counts(postgres_url) == {name: AT_ONCE * count for name, count in ONE_BATCH.items()}
+
+
+def test_the_same_rows_in_two_batches_at_once_wait_for_each_other_and_never_in_a_circle(
+    centre: Centre, box: Enrolment, postgres_url: str
+) -> None:
+    """Neither is the other's duplicate, and each holds the rows in another order."""
+    batches = [make_batch("rig", number, windows=20) for number in range(AT_ONCE)]
+    anew = [
+        msgspec.structs.replace(batch, boot="boot-2", windows=batch.windows[::-1], diagnoses=batch.diagnoses[::-1])
+        for batch in batches
+    ]
+
+    with ThreadPoolExecutor(4) as pool:
+        pairs = zip(batches, anew, strict=True)
+        jobs = [pool.submit(send, centre.url, box.credential, batch) for pair in pairs for batch in pair]
+        answers = [job.result() for job in jobs]
+
+    assert [answer.status_code for answer in answers] == [200] * 2 * AT_ONCE
+    assert not any(answer.json()["duplicate"] for answer in answers)
+    found = counts(postgres_url)
+    assert found["windows"] == AT_ONCE * 20 * len(SENSORS)
+    assert (found["receipts"], found["diagnoses"]) == (2 * AT_ONCE, AT_ONCE * 20)
 
 
 def test_an_empty_channel_and_an_empty_batch_are_taken(centre: Centre, box: Enrolment, postgres_url: str) -> None:
@@ -113,7 +138,7 @@ def test_an_empty_channel_and_an_empty_batch_are_taken(centre: Centre, box: Enro
     assert send(centre.url, box.credential, Batch("b", 0, windows=(record,))).status_code == 200
     assert send(centre.url, box.credential, Batch("b", 1)).status_code == 200
     with psycopg.connect(postgres_url) as connection:
-        assert connection.execute("SELECT cardinality(samples) FROM windows").fetchone() == (0,)
+        assert connection.execute("SELECT cardinality(samples), start_time FROM windows").fetchone() == (0, time_of(0))
 
 
 def test_another_machines_data_is_refused(centre: Centre, box: Enrolment, postgres_url: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_arrays
 from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
 from tests.integration.cloud.conftest import send
 from tests.integration.cloud.test_ingest import ONE_BATCH, counts
@@ -117,7 +117,7 @@ def assert_every_sample_is_there(url: str, batches: list[Batch]) -> None:
         for channel in record.channels
     }
     with psycopg.connect(url) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         cursor = connection.cursor(binary=True)
         rows = cursor.execute("SELECT start_time, sensor, samples FROM windows ORDER BY 1, 2").fetchall()
     assert [(start, sensor) for start, sensor, _ in rows] == sorted(expected)

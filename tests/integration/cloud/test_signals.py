@@ -9,7 +9,7 @@ import pytest
 
 from cloud_sync.cloud.series import stored_series
 from cloud_sync.cloud.series.reduction import Method
-from cloud_sync.cloud.store.arrays import register_float32_arrays
+from cloud_sync.cloud.store.arrays import register_arrays
 from cloud_sync.cloud.store.latest_windows import latest_windows
 from cloud_sync.wire import ChannelRecord, Enrolment, WindowRecord
 from edge_runtime.errors import RefusedError
@@ -113,7 +113,7 @@ async def test_a_time_with_too_many_samples_is_refused_before_they_are_read(
     monkeypatch.setattr(stored_series, "MAX_SAMPLES", 100)
     span = (time_of(START_US), time_of(START_US + 20_000 * MINUTE_US))
     async with await psycopg.AsyncConnection.connect(two_windows_a_week_apart) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         with pytest.raises(RefusedError, match="over 100 samples") as raised:
             await stored_series.read_series(connection, "rig", "PS1", *span, 100, Method.LTTB)
         assert "0.0 days" in raised.value.hint
@@ -129,7 +129,7 @@ async def test_a_machine_that_was_mostly_off_is_drawn_over_any_time(
     monkeypatch.setattr(stored_series, "MAX_SAMPLES", 500_000)  # a week has more, if it runs all the time
     span = (time_of(START_US), time_of(START_US + 20_000 * MINUTE_US))
     async with await psycopg.AsyncConnection.connect(two_windows_a_week_apart) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         found = await stored_series.read_series(connection, "rig", "PS1", *span, 100, Method.LTTB)
     assert found.samples == 120
 
@@ -137,7 +137,7 @@ async def test_a_machine_that_was_mostly_off_is_drawn_over_any_time(
 async def test_windows_that_reach_into_the_time_count_from_its_start_on(two_windows_a_week_apart: str) -> None:
     half = MINUTE_US // 2
     async with await psycopg.AsyncConnection.connect(two_windows_a_week_apart) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         found = await stored_series.read_series(
             connection, "rig", "PS1", time_of(START_US + half), time_of(START_US + 5 * MINUTE_US), 100, Method.LTTB
         )
@@ -147,7 +147,7 @@ async def test_windows_that_reach_into_the_time_count_from_its_start_on(two_wind
 async def test_the_latest_windows_are_found_however_far_apart_they_are(two_windows_a_week_apart: str) -> None:
     after = time_of(START_US + 10_001 * MINUTE_US)
     async with await psycopg.AsyncConnection.connect(two_windows_a_week_apart) as connection:
-        register_float32_arrays(connection)
+        register_arrays(connection)
         found = {limit: await latest_windows(connection, "rig", limit, before=after) for limit in (1, 2, 3)}
     starts = {limit: [row.start for row in rows] for limit, rows in found.items()}
     newest, oldest = time_of(START_US + 10_000 * MINUTE_US), time_of(START_US)
