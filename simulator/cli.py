@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge_runtime.errors import HydrosightError
+from edge_runtime.errors import ConfigurationError, HydrosightError
 from edge_runtime.machine_file import load_machine
 from edge_runtime.recording import read_recording
 from simulator.agent_config import Locations, agent_config
@@ -103,7 +103,12 @@ def config(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{output}: can't be written: {error.strerror}", hint="Name a file in a folder that you may write to."
+            ) from error
 
 
 async def _until_signal(work: Coroutine[None, None, None]) -> None:

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -58,7 +58,15 @@ def main() -> None:
     try:
         app()
     except HydrosightError as error:
-        notes.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        if error.hint:
-            notes.print(f"[dim]hint:[/]  {escape(error.hint)}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.hint, error.exit_code)
+    except OSError as error:  # of the run's folder, which is written to from many places
+        if error.filename is None:
+            raise
+        _end(f"{error.filename}: {error.strerror}", "Name a folder that you may write to, on a disk with room.", 1)
+
+
+def _end(message: str, hint: str, exit_code: int) -> NoReturn:
+    notes.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    if hint:
+        notes.print(f"[dim]hint:[/]  {escape(hint)}", highlight=False, soft_wrap=True)
+    sys.exit(exit_code)

@@ -233,6 +233,7 @@ def _show_published(model: ModelTarget, *, as_json: bool) -> None:
         return
     typer.echo(f"Published {model.name} {model.version}, release {model.release}. Boxes take it at their next check,")
     typer.echo(f"or by a roll-out at the centre: hydrosight-cloud rollout start {model.name} {model.version}")
+    typer.echo("If this is a copy of the centre's repository, bring it there: hydrosight-cloud model import REPOSITORY")
 
 
 def _show_expiries(registry: Registry, *, as_json: bool) -> None:

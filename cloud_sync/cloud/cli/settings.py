@@ -114,3 +114,4 @@ def _show_published(document: SettingsTarget, *, as_json: bool) -> None:
         typer.echo(document.model_dump_json())
         return
     typer.echo(f"Published version {document.version} for {document.addressee}. Boxes take it at their next check.")
+    typer.echo("If this is a copy of the centre's repository, bring it there: hydrosight-cloud model import REPOSITORY")

@@ -5,6 +5,7 @@ import yaml
 from typer.testing import CliRunner
 
 from agent.settings import load_settings
+from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from simulator.agent_config import SHORTEST_PERIOD_S, Locations, agent_config
@@ -33,6 +34,13 @@ def test_paths_in_a_written_file_lead_from_it_to_the_right_place(tmp_path):
     assert (result.exit_code, result.output) == (0, "")
     assert not Path(yaml.safe_load(output.read_text())["machine"]).is_absolute()
     assert load_settings(output).machine.samefile(MACHINE_FILE)
+
+
+def test_a_file_that_can_not_be_written_is_named(tmp_path):
+    output = tmp_path / "nowhere" / "agent.yaml"
+    result = CliRunner().invoke(app, ["config", "--machine", str(MACHINE_FILE), "--output", str(output)])
+    assert isinstance(result.exception, ConfigurationError)
+    assert str(output) in str(result.exception)
 
 
 def test_the_agent_accepts_them_and_reads_every_sensor_once():

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -105,6 +107,16 @@ def test_errors_are_one_message_with_what_to_do(run: Run, arguments: list[object
     assert said in done.stderr
     assert done.stdout == ""
     assert arguments == ["fit"] or "hint:" in done.stderr
+
+
+def test_a_disk_without_room_is_one_message_too(run: Run, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x/report.json")
+
+    monkeypatch.setattr("training.training_run.run_training", full)
+    done = run("fit", "--machine", MACHINE_FILE, "--recording", SAMPLE, "--output", "x")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: x/report.json: No space left on device\nhint:")
 
 
 def test_fit_tells_scripts_which_bundle_it_has_made(run: Run, bundle: Path, monkeypatch: pytest.MonkeyPatch):
