@@ -15,6 +15,10 @@ from edge_runtime.reading import Reading
 CLOCK = "clock"
 KEEP_EVERY_S = 3600.0
 LOOK_EVERY_S = 30.0
+_WORDS = {
+    ClockState.SYNCED: "is synchronised",
+    ClockState.BOUNDED: "isn't synchronised, but is past all that is certainly past",
+}
 
 
 def begin_time(clock: BoxClock, store: Store, kernel: str) -> None:
@@ -80,7 +84,8 @@ class ClockKeeper:
                 hint="Connect a time service (`timedatectl`); the readings are stamped anew once the time is known.",
             )
         else:
-            self._status.report(CLOCK, healthy=True, message=self._clock.state.value)
+            self._status.report(CLOCK, healthy=True, message=_WORDS[self._clock.state])
+            self._status.describe(CLOCK, _WORDS[self._clock.state])
 
     async def _keep_floor(self) -> None:
         try:
