@@ -66,6 +66,7 @@ class InferenceEngine:
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._soon: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         for lane in Lane:
             metrics.inference_waiting.labels(lane.name.lower()).set_function(partial(self._batcher.waiting, lane))
@@ -87,7 +88,7 @@ class InferenceEngine:
         now_s = time.monotonic()
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         waiting = self._batcher.offer(lane, job.model.sha256, (job, answer), now_s, now_s + within_s)
-        self._dispatch()
+        self._dispatch_soon()
         try:
             return await answer
         finally:
@@ -100,15 +101,22 @@ class InferenceEngine:
 
     async def close(self) -> None:
         """End the workers; what they are at is given up."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for waiting in (self._soon, self._timer):
+            if waiting is not None:
+                waiting.cancel()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         await asyncio.gather(*(worker.end() for worker in self._workers))
 
+    def _dispatch_soon(self) -> None:
+        """Hand out what is ready once all that comes at this moment has come: it goes out together."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_soon(self._dispatch)
+
     def _dispatch(self) -> None:
         """Hand out what is ready, and look again when more may be."""
+        self._soon = None
         now_s = time.monotonic()
         for late in self._batcher.expire(now_s):
             _refuse(late.work[1], _overload("the window's turn didn't come in time"))
@@ -130,7 +138,7 @@ class InferenceEngine:
     def _ran(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            self._dispatch()
+            self._dispatch_soon()
             task.result()  # a fault of the program goes to the log
 
     async def _run(self, batch: list[Waiting[str, _Work]]) -> None:

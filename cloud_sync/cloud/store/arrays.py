@@ -76,7 +76,7 @@ class _Float32ArrayLoader(Loader):
     def load(self, data: Buffer) -> npt.NDArray[np.float32]:
         if struct.unpack_from(">i", data)[0] == 0:
             return np.empty(0, np.float32)
-        return np.frombuffer(data, _FLOAT4, offset=20)["value"].astype(np.float32)
+        return np.frombuffer(data, ">f4", offset=20)[1::2].astype(np.float32)  # lengths are every other
 
 
 def register_arrays(connection: psycopg.AsyncConnection | psycopg.Connection) -> None:

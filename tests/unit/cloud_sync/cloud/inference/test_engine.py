@@ -72,9 +72,17 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def ask_one_by_one(engine: InferenceEngine, machines: str) -> "list[asyncio.Task[bytes]]":
+    """Each once the one before has gone as far as it can."""
+    asked = []
+    for machine in machines:
+        asked.append(ask(engine, machine))
+        await settle()
+    return asked
+
+
 async def test_what_comes_while_a_worker_is_busy_is_diagnosed_together(engine, workers):
-    asked = [ask(engine, name) for name in "abc"]
-    await settle()
+    asked = await ask_one_by_one(engine, "abc")
     (worker,) = workers.started
     assert [names for names, _ in worker.batches] == [["a"]]
     worker.answer(0)
@@ -84,9 +92,16 @@ async def test_what_comes_while_a_worker_is_busy_is_diagnosed_together(engine, w
     assert await asyncio.gather(*asked) == [b"a", b"b", b"c"]
 
 
-async def test_a_window_that_nobody_waits_for_is_given_up(engine, workers):
+async def test_what_comes_at_one_moment_is_diagnosed_together(engine, workers):
     asked = [ask(engine, name) for name in "abc"]
     await settle()
+    assert [names for names, _ in workers.started[0].batches] == [["a", "b", "c"]]
+    workers.started[0].answer(0)
+    assert await asyncio.gather(*asked) == [b"a", b"b", b"c"]
+
+
+async def test_a_window_that_nobody_waits_for_is_given_up(engine, workers):
+    asked = await ask_one_by_one(engine, "abc")
     asked[1].cancel()
     await settle()
     workers.started[0].answer(0)
@@ -95,8 +110,7 @@ async def test_a_window_that_nobody_waits_for_is_given_up(engine, workers):
 
 
 async def test_an_answer_that_nobody_waits_for_any_more_harms_nobody(engine, workers):
-    first, second = ask(engine, "a"), ask(engine, "b")
-    await settle()
+    first, second = await ask_one_by_one(engine, "ab")
     first.cancel()
     await settle()
     workers.started[0].answer(0)
@@ -106,8 +120,7 @@ async def test_an_answer_that_nobody_waits_for_any_more_harms_nobody(engine, wor
 
 
 async def test_an_error_is_for_its_own_window(engine, workers):
-    first, *others = (ask(engine, name) for name in "abc")
-    await settle()
+    first, *others = await ask_one_by_one(engine, "abc")
     workers.started[0].answer(0)
     await settle()
     workers.started[0].batches[1][1].set_result([BackendError("it fails"), b"c"])
@@ -155,8 +168,7 @@ async def test_an_engine_that_is_closed_ends_its_workers_busy_or_not(workers):
 async def test_a_fault_of_the_program_is_told_and_the_queue_goes_on(engine, workers):
     faults = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
-    lost, waiting = ask(engine, "a"), ask(engine, "b")
-    await settle()
+    lost, waiting = await ask_one_by_one(engine, "ab")
     workers.started[0].batches[0][1].set_exception(ZeroDivisionError("a bug"))
     with pytest.raises(BackendError, match="a bug"):
         await lost
@@ -170,8 +182,7 @@ async def test_workers_that_were_warmed_up_are_those_that_diagnose(workers):
     engine = engine_with(workers, 2)
     await engine.warm_up(MODEL)
     assert [worker.model for worker in workers.started] == [MODEL, MODEL]
-    asked = [ask(engine, name) for name in "ab"]
-    await settle()
+    asked = await ask_one_by_one(engine, "ab")
     for worker in workers.started:
         worker.answer(0)
     assert sorted(await asyncio.gather(*asked)) == [b"a", b"b"]
@@ -179,8 +190,7 @@ async def test_workers_that_were_warmed_up_are_those_that_diagnose(workers):
 
 
 async def test_more_than_may_wait_is_refused_at_once(engine, workers):
-    asked = [ask(engine, name) for name in "abcde"]
-    await settle()
+    asked = await ask_one_by_one(engine, "abcde")
     with pytest.raises(OverloadedError) as refused:
         await ask(engine, "f")
     assert refused.value.bottleneck == "inference queue"
@@ -191,7 +201,7 @@ async def test_more_than_may_wait_is_refused_at_once(engine, workers):
 
 
 async def test_a_turn_that_does_not_come_in_time_is_refused(engine, workers):
-    ask(engine, "a")
+    await ask_one_by_one(engine, "a")
     with pytest.raises(OverloadedError, match="in time"):
         await ask(engine, "b", within_s=0.01)
 
