@@ -81,14 +81,10 @@ def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_pat
                 time.sleep(dice.uniform(0, 0.2))
                 with a_batch_in_the_middle(url):
                     victim.kill()
-                until(lambda: not reports[-1].healthy, "the box has noticed")
-                victim.start()
-                until(lambda: reports[-1].healthy, "the box goes on")
+                _start_once_reported(victim, reports)
                 time.sleep(dice.uniform(0, 0.2))
                 victim.kill()  # wherever it is
-                until(lambda: not reports[-1].healthy, "the box has noticed")
-                victim.start()
-                until(lambda: reports[-1].healthy, "the box goes on")
+                _start_once_reported(victim, reports)
             over.set()
             sending.result(60)
         finally:
@@ -109,11 +105,18 @@ def test_every_row_arrives_exactly_once(postgres_server: PostgresServer, tmp_pat
             assert whole == (outbox.made * WINDOWS,)
 
 
+def _start_once_reported(victim: Centre | PostgresServer, reports: Sequence[UplinkStatus]) -> None:
+    """Start again what was killed, once the box says that it gets nothing through, and wait until it does."""
+    until(lambda: bool(reports) and not reports[-1].healthy, "the box has noticed")
+    victim.start()
+    until(lambda: reports[-1].healthy, "the box goes on")
+
+
 async def _send_all(
     url: str, outbox: EndlessOutbox, credential: Path, over: threading.Event, reports: list[UplinkStatus]
 ) -> None:
     policy = RetryPolicy(base_s=0.02, cap_s=0.2)
-    async with CentreClient(Link(url)) as client:
+    async with CentreClient(Link(url)) as client, asyncio.timeout(400):
         jitter = random.Random("rig")
         gate = Gate(Limits(spread_s=0), jitter, time.monotonic())
         uplink = Uplink(client, outbox, credential, gate, report=reports.append, jitter=jitter, policy=policy)
@@ -142,7 +145,9 @@ class Box:
         """Until then, and what was begun to its end."""
         while not over.is_set():
             body = encode_batch(make_batch(self.machine, self.acknowledged, windows=WINDOWS))
+            deadline = time.monotonic() + 120
             for attempt in count(self.acknowledged):
+                assert time.monotonic() < deadline, f"batch {self.acknowledged} of {self.machine} isn't taken"
                 try:
                     answer = send(self._urls[attempt % len(self._urls)], self._credential, body)
                 except httpx.TransportError:
