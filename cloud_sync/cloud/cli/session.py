@@ -92,7 +92,11 @@ def with_connection(config: Path | None, action: Callable[[psycopg.AsyncConnecti
 async def _run(settings: CloudSettings, action: Callable[[psycopg.AsyncConnection], Awaitable[Result]]) -> Result:
     try:
         connection = await psycopg.AsyncConnection.connect(
-            settings.connection_string(), autocommit=True, connect_timeout=5, application_name="hydrosight-cloud"
+            settings.connection_string(),
+            autocommit=True,
+            connect_timeout=5,
+            application_name="hydrosight-cloud",
+            options="-c jit=off",
         )
         async with connection:
             return await action(connection)

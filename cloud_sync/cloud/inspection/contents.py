@@ -35,8 +35,8 @@ async def check_contents(connection: psycopg.AsyncConnection, *, with_timescale:
     found += [
         _of_machines(
             await _rows(connection, "incomplete_windows"),
-            "windows of the last seven days lack channels",
-            "every window of the last seven days is whole",
+            "windows of the last two days lack channels",
+            "every window of the last two days is whole",
             "Rows were deleted or lost. On each box: hydrosight sync reconcile --resend",
         ),
         _of_machines(

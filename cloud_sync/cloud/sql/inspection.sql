@@ -189,10 +189,12 @@ SELECT name FROM machines
 WHERE NOT EXISTS (SELECT FROM agents WHERE machine = name AND revoked_at IS NULL) ORDER BY 1;
 
 -- name: incomplete_windows
--- Windows of the last seven days that came with more channels than are here.
+-- Windows of the last two days that came with more channels than are here. Counted for all at once: a look at each
+-- window would ask every chunk.
 SELECT came.machine, count(*)::int AS windows FROM window_readings AS came
-WHERE came.start_time > now() - INTERVAL '7 days' AND came.channels > (
-    SELECT count(*) FROM windows WHERE windows.machine = came.machine AND windows.start_time = came.start_time)
+LEFT JOIN (SELECT machine, start_time, count(*) AS channels FROM windows
+           WHERE start_time > now() - INTERVAL '2 days' GROUP BY 1, 2) AS present USING (machine, start_time)
+WHERE came.start_time > now() - INTERVAL '2 days' AND came.channels > coalesce(present.channels, 0)
 GROUP BY 1 ORDER BY 1;
 
 -- name: fewer_than_received
