@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Security
 from pydantic import BaseModel
 
-from cloud_sync.cloud.api.paging import MachineName, PartName, WeekPage, machine_page
+from cloud_sync.cloud.api.paging import Entry, MachineName, PartName, WeekPage, machine_page
 from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
@@ -44,6 +44,18 @@ def history_api(database: Database) -> APIRouter:
         prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON)], responses=problems(404)
     )
 
+    async def latest(
+        page: WeekPage, machine: str, query: str, form: type[Entry], component: str | None = None
+    ) -> list[Entry]:
+        """Most machines run all the time: a page lies right before the moment asked for."""
+        for anywhere in (False, True):
+            found = await machine_page(
+                database, page, machine, _QUERIES[query], form, component=component, anywhere=anywhere
+            )
+            if len(found) >= page.limit:
+                break
+        return found
+
     @router.get("/{machine}/health", summary="Health of components by hour or day")
     async def health(
         machine: MachineName,
@@ -51,13 +63,12 @@ def history_api(database: Database) -> APIRouter:
         bucket: Bucket = "hour",
         component: PartName = None,
     ) -> list[HealthAnswer]:
-        statement = _QUERIES[f"health_by_{bucket}"]
-        return await machine_page(database, page, machine, statement, HealthAnswer, component=component)
+        return await latest(page, machine, f"health_by_{bucket}", HealthAnswer, component)
 
     @router.get("/{machine}/completeness", summary="How much of each hour or day was seen")
     async def completeness(
         machine: MachineName, page: Annotated[WeekPage, Depends()], bucket: Bucket = "hour"
     ) -> list[CompletenessAnswer]:
-        return await machine_page(database, page, machine, _QUERIES[f"completeness_by_{bucket}"], CompletenessAnswer)
+        return await latest(page, machine, f"completeness_by_{bucket}", CompletenessAnswer)
 
     return router

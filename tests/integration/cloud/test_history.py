@@ -108,6 +108,7 @@ async def test_aggregates_answer_alike_with_and_without_timescaledb(postgres_url
     async with await connect(postgres_url) as connection:
         await migrate(connection)
         at = datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC)
+        await connection.execute("INSERT INTO machines (name) VALUES ('rig')")
         await connection.execute(
             "INSERT INTO component_diagnoses VALUES ('rig', %s, 'pump', 0.5, '1', 'moderate', 'normal', 1, false)",
             (at,),
