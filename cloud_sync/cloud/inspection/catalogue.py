@@ -99,13 +99,13 @@ def differences(actual: Catalogue, expected: Catalogue) -> Iterator[Finding]:
             yield _altered(entry, there)
     if unguarded:
         yield failure("isolation", f"missing: {some_of(unguarded)}", _MIGRATE)
-    tables = {entry.name for entry in expected.values() if entry.kind == "table"}
-    for key, entry in actual.items():
-        if key not in expected and entry.kind in {"row policy", "rights"}:
+    ours = {entry.table for entry in expected.values()}
+    for entry in (entry for key, entry in actual.items() if key not in expected and entry.table in ours):
+        if entry.kind in {"row policy", "rights"}:
             yield failure(
                 "isolation", f"{entry.title} isn't ours: {entry.definition}", f"Run in the database: {entry.removal}"
             )
-        elif key not in expected and entry.table in tables and entry.kind in {"constraint", "trigger", "column"}:
+        elif entry.kind in {"constraint", "trigger", "column"}:
             yield warning(
                 entry.kind, f"{entry.title} isn't ours: {entry.definition}", "It may refuse or slow what boxes send."
             )
@@ -136,6 +136,8 @@ async def _fresh_catalogue(connection: psycopg.AsyncConnection) -> Catalogue:
     async with connection.transaction(force_rollback=True):
         await lock_schema(connection)
         await connection.execute(_QUERIES["begin_draft"])
+        for (statement,) in await (await connection.execute(_QUERIES["step_aside"])).fetchall():
+            await connection.execute(statement)
         await connection.execute(_QUERIES["enter_draft"])
         await build_schema(connection)
         return await _catalogue(connection)

@@ -1,18 +1,11 @@
 -- name: begin_draft
--- An empty schema that no one else sees, ours to build in until the transaction is rolled back. The roles' own schemas
--- step aside for it: others go on finding them under their names.
+-- An empty schema that no one else sees, ours to build in until the transaction is rolled back.
 CREATE SCHEMA hydrosight_draft;
-DO $$
-DECLARE
-    name text;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['hydrosight_box', 'hydrosight_operator'] LOOP
-        IF to_regnamespace(name) IS NOT NULL THEN
-            EXECUTE format('ALTER SCHEMA %I RENAME TO %I', name, name || '_aside');
-        END IF;
-    END LOOP;
-END
-$$;
+
+-- name: step_aside
+-- What makes room for the roles' own schemas in the draft: others go on finding those that there are under their names.
+SELECT format('ALTER SCHEMA %I RENAME TO %I', nspname, nspname || '_aside') FROM pg_namespace
+WHERE nspname IN ('hydrosight_box', 'hydrosight_operator');
 
 -- name: enter_draft
 -- Names lead into the draft; extensions are found where they are.

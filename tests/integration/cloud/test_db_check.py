@@ -39,6 +39,14 @@ async def test_a_fresh_database_is_fine(connection: psycopg.AsyncConnection) -> 
     assert await found_by(connection) == []
 
 
+async def test_so_is_one_with_tables_of_somebody_else_s_in_it(connection: psycopg.AsyncConnection) -> None:
+    await connection.execute("CREATE TABLE notes (machine text, note text)")
+    await connection.execute("CREATE VIEW shown AS SELECT machine, note FROM notes")
+    await migrate(connection)
+
+    assert await found_by(connection) == []
+
+
 @pytest.mark.parametrize(
     ("breaking", "about", "words"),
     [
