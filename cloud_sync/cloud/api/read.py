@@ -1,7 +1,9 @@
 """What operators and dashboards call: machines, diagnoses, alerts."""
 
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
+import psycopg
 from fastapi import APIRouter, Request, Response, Security
 from pydantic import BaseModel
 
@@ -11,12 +13,10 @@ from cloud_sync.cloud.api.problem import problems
 from cloud_sync.cloud.api.security import PERSON
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.fleet import MachineStatus, machine_file, read_fleet
-from cloud_sync.cloud.store.queries import load_queries
+from cloud_sync.cloud.store.sent_documents import SentDocument, sent_alerts, sent_diagnoses
 from edge_runtime.alert import Alert
 from edge_runtime.diagnosis import Diagnosis
 from edge_runtime.errors import RefusedError
-
-_QUERIES = load_queries("read.sql")
 
 
 class MachineAnswer(BaseModel):
@@ -29,6 +29,13 @@ class MachineAnswer(BaseModel):
 def read_api(database: Database) -> APIRouter:
     """Routes for reading; all need a viewer's token."""
     router = APIRouter(prefix="/api/v1/machines", tags=["operators"], dependencies=[Security(PERSON)])
+
+    @asynccontextmanager
+    async def reading(request: Request, machine: str) -> AsyncIterator[psycopg.AsyncConnection]:
+        async with database.transaction() as connection:
+            await authorise(connection, request)
+            await machine_file(connection, machine)
+            yield connection
 
     @router.get("", summary="All machines at a glance, by name")
     async def machines(
@@ -57,7 +64,8 @@ def read_api(database: Database) -> APIRouter:
     async def diagnoses(
         request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None
     ) -> Response:
-        return await _page(database, request, "diagnoses", machine, limit=limit, before=before)
+        async with reading(request, machine) as connection:
+            return _page(request, await sent_diagnoses(connection, machine, limit=limit, before=before), limit)
 
     @router.get(
         "/{machine}/diagnoses/latest",
@@ -66,10 +74,11 @@ def read_api(database: Database) -> APIRouter:
         responses={200: {"model": Diagnosis}, **problems(404)},
     )
     async def latest(request: Request, machine: MachineName) -> Response:
-        rows = await _rows(database, request, "diagnoses", machine, limit=1, before=None)
-        if not rows:
+        async with reading(request, machine) as connection:
+            newest = await sent_diagnoses(connection, machine, limit=1)
+        if not newest:
             raise RefusedError(f"machine {machine!r} has no diagnosis yet", status=404, hint="Is its box running?")
-        return Response(rows[0][0], media_type="application/json")
+        return Response(newest[0].text, media_type="application/json")
 
     @router.get(
         "/{machine}/alerts",
@@ -80,27 +89,15 @@ def read_api(database: Database) -> APIRouter:
     async def alerts(
         request: Request, machine: MachineName, limit: Limit = 100, before: BeforeTime = None, standing: bool = False
     ) -> Response:
-        return await _page(database, request, "alerts", machine, limit=limit, before=before, standing=standing)
+        async with reading(request, machine) as connection:
+            found = await sent_alerts(connection, machine, limit=limit, before=before, standing=standing)
+            return _page(request, found, limit)
 
     return router
 
 
-async def _page(
-    database: Database, request: Request, query: str, machine: str, *, limit: int, **values: object
-) -> Response:
-    """The documents as they were sent: what a newer box says more of isn't lost."""
-    rows = await _rows(database, request, query, machine, limit=limit, **values)
-    response = Response(f"[{','.join(document for document, _ in rows)}]", media_type="application/json")
-    if len(rows) >= limit:
-        lead_on(request, response, before=rows[-1][1])
+def _page(request: Request, documents: Sequence[SentDocument], limit: int) -> Response:
+    response = Response(f"[{','.join(document.text for document in documents)}]", media_type="application/json")
+    if len(documents) >= limit:
+        lead_on(request, response, before=documents[-1].place)
     return response
-
-
-async def _rows(
-    database: Database, request: Request, query: str, machine: str, **values: object
-) -> list[tuple[str, datetime]]:
-    async with database.transaction() as connection:
-        await authorise(connection, request)
-        await machine_file(connection, machine)
-        cursor = await connection.execute(_QUERIES[query], {"machine": machine, **values})
-        return [(row[0], row[1]) for row in await cursor.fetchall()]

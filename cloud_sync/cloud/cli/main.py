@@ -22,6 +22,7 @@ from cloud_sync.cloud.cli import (
     models,
     operators,
     rollouts,
+    sent,
     settings,
     tenants,
     verdicts,
@@ -57,6 +58,8 @@ models.app.command("import")(incoming.import_signed)
 app.add_typer(rollouts.app, name="rollout")
 app.add_typer(settings.app, name="settings")
 app.command("audit")(audit.audit)
+app.command("diagnoses")(sent.diagnoses)
+app.command("alerts")(sent.alerts)
 app.command("export")(export.export)
 app.command("infer")(infer.infer)
 

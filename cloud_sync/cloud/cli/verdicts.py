@@ -17,7 +17,7 @@ from cloud_sync.cloud.store.verdicts import Agreement, Verdict, add_verdict, rea
 
 WindowStart = Annotated[
     datetime,
-    typer.Argument(help="`window_start` of the diagnosis; UTC, unless it says a zone.", parser=moment),
+    typer.Argument(help="As `hydrosight-cloud diagnoses MACHINE` shows it; UTC, unless it says a zone.", parser=moment),
 ]
 Condition = Annotated[str, typer.Argument(help="Condition of its machine file, such as valve.")]
 Note = Annotated[str, typer.Option(help="How it was found.")]

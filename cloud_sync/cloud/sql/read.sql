@@ -29,7 +29,7 @@ SELECT machine_file FROM machines WHERE name = %(machine)s;
 
 -- name: diagnoses
 -- Newest first; `before` (exclusive) is the start of the last one on the page before.
-SELECT document::text, start_time FROM diagnoses
+SELECT document::text AS text, start_time AS place FROM diagnoses
 WHERE machine = %(machine)s AND (%(before)s::timestamptz IS NULL OR start_time < %(before)s)
 ORDER BY start_time DESC LIMIT %(limit)s;
 
@@ -37,7 +37,7 @@ ORDER BY start_time DESC LIMIT %(limit)s;
 -- The newest state of each alert, the latest first, with one whose time can't be right where it came; `standing` leaves
 -- out those that are cleared. In the order of an index. More than `limit` where several came at once: `before`
 -- (exclusive) leaves none of them out.
-SELECT document::text, CASE WHEN misdated THEN received_at ELSE time END AS place FROM alerts
+SELECT document::text AS text, CASE WHEN misdated THEN received_at ELSE time END AS place FROM alerts
 WHERE machine = %(machine)s AND (standing OR state = 'cleared' AND NOT %(standing)s)
   AND (%(before)s::timestamptz IS NULL OR CASE WHEN misdated THEN received_at ELSE time END < %(before)s)
 ORDER BY CASE WHEN misdated THEN received_at ELSE time END DESC FETCH FIRST (%(limit)s) ROWS WITH TIES;

@@ -169,3 +169,41 @@ def test_the_fleet_on_the_command_line(centre: Centre, filled: Enrolment) -> Non
     assert "75%" in table
     assert rig["machine"] == "rig"
     assert rig["lag_s"] > 0
+
+
+@pytest.mark.usefixtures("filled")
+def test_diagnoses_on_the_command_line_lead_to_a_verdict(centre: Centre) -> None:
+    table = centre.run("diagnoses", "rig", "--limit", "2").stdout.splitlines()
+    third = f"{time_of(START_US + 3 * MINUTE_US):%Y-%m-%dT%H:%M:%S}"
+    (document,) = json.loads(centre.run("diagnoses", "rig", "--limit", "1", "--until", third, "--json").stdout)
+
+    assert [line.split()[0] for line in table[1:]] == [
+        f"{time_of(START_US + k * MINUTE_US):%Y-%m-%dT%H:%M:%S}" for k in (5, 4)
+    ]
+    assert "75%" in table[1]
+    assert "pump: 1, moderate; valve: not judged" in table[1]
+    assert "zema-rig 1.0.0" in table[1]
+    assert Diagnosis.model_validate(document).window_start == time_of(START_US + 2 * MINUTE_US)
+
+
+@pytest.mark.usefixtures("filled")
+def test_alerts_on_the_command_line(centre: Centre) -> None:
+    standing = centre.run("alerts", "rig", "--standing").stdout
+    everything = json.loads(centre.run("alerts", "rig", "--json").stdout)
+
+    assert "maintenance required  pump: internal leakage" in standing
+    assert "cleared" not in standing
+    assert sorted((item["id"], item["state"]) for item in everything) == [
+        ("alert-0", "cleared"),
+        ("alert-1", "raised"),
+        ("alert-2", "raised"),
+    ]
+
+
+def test_a_machine_without_diagnoses_and_one_that_is_not_there_on_the_command_line(centre: Centre) -> None:
+    centre.token("press")
+    empty, nobody = centre.run("diagnoses", "press"), centre.run("alerts", "nobody")
+
+    assert (empty.returncode, empty.stdout) == (0, "Nothing of press then.\n")
+    assert nobody.returncode == 1
+    assert "hydrosight-cloud fleet" in nobody.stderr
