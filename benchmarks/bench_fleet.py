@@ -19,8 +19,8 @@ from rich.table import Table
 
 from benchmarks.bench_ingest import load
 from benchmarks.scratch_folder import scratch_folder
+from cloud_sync.batch_codec import encode_batch
 from cloud_sync.edge.retry import RetryPolicy
-from cloud_sync.wire import encode_batch
 from demo.postgres import Postgres
 from demo.process import Processes
 from tests.servers.centre import Centre

@@ -25,12 +25,13 @@ from rich.table import Table
 
 from agent.store.records import window_record
 from benchmarks.scratch_folder import scratch_folder
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.cloud.access.enrolment import create_token
 from cloud_sync.cloud.store.arrays import register_arrays
 from cloud_sync.cloud.store.rows import rows_of
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE, Batch, encode_batch
+from cloud_sync.wire import Batch
 from demo.postgres import Postgres
 from demo.process import Processes
 from edge_runtime.machine_file import load_machine

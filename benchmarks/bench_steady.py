@@ -18,9 +18,10 @@ from rich.table import Table
 
 from benchmarks.bench_ingest import CONFIGS, MINUTE_US, Load, load
 from benchmarks.scratch_folder import scratch_folder
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE, Batch, DiagnosisRecord, encode_batch
+from cloud_sync.wire import Batch, DiagnosisRecord
 from demo.postgres import Postgres
 from demo.process import Processes
 from edge_runtime.backends.onnx import OnnxBackend

@@ -28,6 +28,7 @@ from agent.store.records import window_record
 from agent.store.store import Store
 from benchmarks.bench_ingest import Load, load
 from benchmarks.scratch_folder import scratch_folder
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.enrol import enrol
@@ -36,7 +37,7 @@ from cloud_sync.edge.lane import Lane
 from cloud_sync.edge.link import Link
 from cloud_sync.edge.sealed_batch import SealedBatch
 from cloud_sync.edge.uplink import Uplink
-from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
+from cloud_sync.wire import Batch, Enrolment
 from demo.postgres import Postgres
 from demo.process import Processes
 from edge_runtime.diagnosis import ComponentDiagnosis, Diagnosis, ModelIdentity

@@ -12,15 +12,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Raw
 
-from cloud_sync.wire import (
-    AlertRecord,
-    Batch,
-    ChannelRecord,
-    ClockStepRecord,
-    DiagnosisRecord,
-    GapRecord,
-    WindowRecord,
-)
+from cloud_sync.wire import AlertRecord, Batch, ChannelRecord, ClockStepRecord, DiagnosisRecord, GapRecord, WindowRecord
 from edge_runtime.errors import WireError
 
 MAX_FIELDS = 255
@@ -61,7 +53,7 @@ class UnknownFields:
 
 
 def unknown_fields(raw: bytes) -> list[UnknownFields]:
-    """All of a batch, given as the msgpack that `cloud_sync.wire.parse_batch` has accepted.
+    """All of a batch, given as the msgpack that `cloud_sync.batch_codec.parse_batch` has accepted.
 
     Raises:
         WireError: a record has more than MAX_FIELDS.

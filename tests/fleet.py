@@ -16,6 +16,7 @@ from agent.model_notice import notices
 from agent.models import Models
 from agent.status import AgentStatus, Condition
 from agent.updater import PART, Box, Updater
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.cloud.cli.main import app
 from cloud_sync.cloud.registry.keys import Keys, create_keys
 from cloud_sync.cloud.registry.models import Registry
@@ -24,7 +25,7 @@ from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
 from cloud_sync.edge.offers import ModelOffers
 from cloud_sync.edge.ota import ModelUpdates
-from cloud_sync.wire import CONTENT_TYPE, AlertRecord, Batch, DiagnosisRecord, encode_batch
+from cloud_sync.wire import AlertRecord, Batch, DiagnosisRecord
 from edge_runtime.alert import Alert, AlertState
 from edge_runtime.diagnoser import Diagnoser
 from edge_runtime.diagnosis import Diagnosis

@@ -4,9 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from cloud_sync.batch_codec import encode_batch
 from cloud_sync.edge.lane import Lane
 from cloud_sync.edge.sealed_batch import SealedBatch
-from cloud_sync.wire import Batch, encode_batch
+from cloud_sync.wire import Batch
 
 
 def sealed(batch: Batch, lane: Lane = Lane.FRESH) -> SealedBatch:

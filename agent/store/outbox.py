@@ -13,17 +13,10 @@ from agent.store.accounts import AccountTable, Fate
 from agent.store.losses import Cause, Loss, LossLedger
 from agent.store.record_table import RecordTable
 from agent.store.records import RecordClass
+from cloud_sync.batch_codec import encode_batch
 from cloud_sync.edge.lane import Lane
 from cloud_sync.edge.sealed_batch import SealedBatch
-from cloud_sync.wire import (
-    WIRE_MINOR,
-    AlertRecord,
-    Batch,
-    ClockStepRecord,
-    DiagnosisRecord,
-    GapRecord,
-    encode_batch,
-)
+from cloud_sync.wire import WIRE_MINOR, AlertRecord, Batch, ClockStepRecord, DiagnosisRecord, GapRecord
 
 MAX_RAW_BYTES = 4 * 2**20
 """Most bytes of a batch's records before compression, unless one record alone has more."""

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cloud_sync.batch_codec import decode_batch
 from cloud_sync.edge.lane import Lane
-from cloud_sync.wire import Batch, decode_batch
+from cloud_sync.wire import Batch
 
 
 @dataclass(frozen=True, slots=True)

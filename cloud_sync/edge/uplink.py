@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import structlog
 
+from cloud_sync.batch_codec import CONTENT_TYPE
 from cloud_sync.box_time import BoxTime
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import read_credential
@@ -25,7 +26,7 @@ from cloud_sync.edge.retry import RETRY_POLICY, RetryPolicy
 from cloud_sync.edge.rotation import rotate_credential
 from cloud_sync.edge.sealed_batch import Outbox, SealedBatch
 from cloud_sync.trace import batch_trace_id
-from cloud_sync.wire import CONTENT_TYPE, Acknowledgement
+from cloud_sync.wire import Acknowledgement
 from edge_runtime.errors import (
     CentreError,
     CentreUnreachableError,

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_sync import wire
+from cloud_sync.batch_codec import decode_batch, decompress_batch, parse_batch
 from cloud_sync.cloud.store.rows import rows_of
 from cloud_sync.unknown_fields import MAX_FIELDS, UnknownFields, unknown_fields
-from cloud_sync.wire import WIRE_MINOR, Batch, decode_batch, decompress_batch, parse_batch
+from cloud_sync.wire import WIRE_MINOR, Batch
 from edge_runtime.errors import RefusedError, WireError
 
 FOLDER = Path(__file__).parent / "wire"

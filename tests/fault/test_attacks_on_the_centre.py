@@ -16,9 +16,9 @@ import psutil
 import pytest
 import zstandard
 
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE, encode_batch
 from tests.servers.batches import make_batch
 from tests.servers.centre import Centre
 from tests.servers.postgres import PostgresServer, fresh_database

@@ -13,9 +13,9 @@ import httpx
 import psycopg
 import pytest
 
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE, encode_batch
 from tests.rig.until import until
 from tests.servers.batches import SENSORS, make_batch
 from tests.servers.centre import Centre

@@ -11,9 +11,10 @@ import httpx
 import psycopg
 import pytest
 
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE, Enrolment, encode_batch
+from cloud_sync.wire import Enrolment
 from tests.rig.until import until
 from tests.servers.batches import make_batch
 from tests.servers.centre import Centre

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.cloud.cli.main import app
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE, encode_batch
 from tests.servers.batches import MINUTE_US, SENSORS, START_US, make_batch, window
 from tests.servers.centre import Centre
 from tests.servers.postgres import PostgresServer

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 
+from cloud_sync.batch_codec import encode_batch
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.enrol import enrol
@@ -23,7 +24,6 @@ from cloud_sync.edge.link import Link
 from cloud_sync.edge.retry import RetryPolicy
 from cloud_sync.edge.sealed_batch import SealedBatch
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
-from cloud_sync.wire import encode_batch
 from tests.integration.cloud.conftest import send
 from tests.memory_outbox import MemoryOutbox, sealed
 from tests.rig.until import until

@@ -11,10 +11,10 @@ from datetime import timedelta
 import httpx
 import psycopg
 
+from cloud_sync.batch_codec import CONTENT_TYPE
 from cloud_sync.cloud.access.enrolment import create_token
 from cloud_sync.edge.centre import raise_for_answer
 from cloud_sync.edge.retry import RetryPolicy
-from cloud_sync.wire import CONTENT_TYPE
 from edge_runtime.errors import CentreUnreachableError
 
 _ENROL_AT_ONCE = 16

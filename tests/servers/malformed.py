@@ -9,7 +9,8 @@ import cbor2
 import msgspec
 import zstandard
 
-from cloud_sync.wire import CONTENT_TYPE, Batch, encode_batch
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
+from cloud_sync.wire import Batch
 
 _JSON = "application/json"
 _WRONG: tuple[object, ...] = (

@@ -9,7 +9,8 @@ from typing import Self
 
 import msgspec
 
-from cloud_sync.wire import Acknowledgement, decode_batch
+from cloud_sync.batch_codec import decode_batch
+from cloud_sync.wire import Acknowledgement
 
 Record = tuple[str, int]
 """What a record is ("window", "diagnosis", "alert"), and its time in microseconds."""

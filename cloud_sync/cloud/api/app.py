@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from cloud_sync.batch_codec import MAX_COMPRESSED_BYTES
 from cloud_sync.cloud.api import problem
 from cloud_sync.cloud.api.agents import agent_api
 from cloud_sync.cloud.api.audit import audit_api
@@ -41,7 +42,6 @@ from cloud_sync.cloud.rollout.watch import HALT_EVERY_S, halt_failing
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.retention import PRUNE_EVERY_S, prune_and_log
-from cloud_sync.wire import MAX_COMPRESSED_BYTES
 from edge_runtime.errors import BundleError, ConfigurationError
 
 _READING = (

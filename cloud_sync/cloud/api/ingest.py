@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, Request, Response, Security
 from starlette.requests import ClientDisconnect
 
+from cloud_sync.batch_codec import CONTENT_TYPE, MAX_COMPRESSED_BYTES, decompress_batch, parse_batch
 from cloud_sync.box_time import HEADER, BoxTime
 from cloud_sync.cloud.access import credentials
 from cloud_sync.cloud.access.secret import bearer
@@ -22,14 +23,7 @@ from cloud_sync.cloud.store.database import Database
 from cloud_sync.cloud.store.ingest import Delivery, Written, write_batch
 from cloud_sync.cloud.store.rows import BatchRows, rows_of
 from cloud_sync.unknown_fields import unknown_fields
-from cloud_sync.wire import (
-    CONTENT_TYPE,
-    MAX_COMPRESSED_BYTES,
-    Acknowledgement,
-    Batch,
-    decompress_batch,
-    parse_batch,
-)
+from cloud_sync.wire import Acknowledgement, Batch
 from edge_runtime.errors import CredentialError, DatabaseError, RefusedError, WireError
 
 INGEST = "/api/v1/ingest"
@@ -43,7 +37,7 @@ def ingest_api(database: Database, settings: CloudSettings, load: IngestLoad, me
     @router.post(
         "/ingest",
         summary="Hand over one batch; answered when it is on disk",
-        description="msgpack of a batch in zstd frames, as cloud_sync/wire.py has it. A batch that is here already is "
+        description="msgpack of a batch (cloud_sync/wire.py) in zstd frames. A batch that is here already is "
         "acknowledged again and adds nothing.",
         response_model=None,
         responses={200: {"content": message(Acknowledgement)}, **problems(403, 409, 415)},

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
+from cloud_sync.batch_codec import MAX_BATCH_BYTES
 from cloud_sync.cloud.load.turns import Turns
 from cloud_sync.cloud.settings import CloudSettings
-from cloud_sync.wire import MAX_BATCH_BYTES
 
 _BOTTLENECK = "ingest"
 

@@ -17,10 +17,10 @@ from agent.cli.main import app
 from agent.resend import take_up
 from agent.store.retention import Retention
 from agent.store.store import Store
+from cloud_sync.batch_codec import CONTENT_TYPE
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE
 from tests.rig.recordings import MACHINE
 from tests.servers.centre import Centre
 from tests.stored import MINUTE_US, diagnosis, readings, window

@@ -6,11 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.box_time import HEADER, BoxTime
 from cloud_sync.cloud.access.operators import Role
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
+from cloud_sync.wire import Batch, Enrolment
 from tests.servers.centre import Centre
 
 

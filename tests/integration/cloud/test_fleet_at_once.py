@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from cloud_sync.batch_codec import encode_batch
 from cloud_sync.edge.retry import RetryPolicy
-from cloud_sync.wire import encode_batch
 from tests.rig.until import until
 from tests.servers.batches import SENSORS, make_batch
 from tests.servers.centre import Centre

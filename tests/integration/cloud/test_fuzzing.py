@@ -23,12 +23,12 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from cloud_sync.batch_codec import CONTENT_TYPE
 from cloud_sync.cloud.access.operators import Role
 from cloud_sync.cloud.api.app import create_app
 from cloud_sync.cloud.settings import CloudSettings
 from cloud_sync.edge.enrol import enrol
 from cloud_sync.edge.link import Link
-from cloud_sync.wire import CONTENT_TYPE
 from tests.integration.cloud.conftest import send
 from tests.servers.batches import START_US, make_batch, time_of
 from tests.servers.centre import Centre

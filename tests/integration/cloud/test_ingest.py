@@ -11,16 +11,9 @@ import psycopg
 import pytest
 import zstandard
 
+from cloud_sync.batch_codec import ANY_RATIO_BYTES, CONTENT_TYPE, MAX_BATCH_BYTES, MAX_COMPRESSED_BYTES, encode_batch
 from cloud_sync.cloud.store.arrays import register_arrays
-from cloud_sync.wire import (
-    ANY_RATIO_BYTES,
-    CONTENT_TYPE,
-    MAX_BATCH_BYTES,
-    MAX_COMPRESSED_BYTES,
-    Batch,
-    Enrolment,
-    encode_batch,
-)
+from cloud_sync.wire import Batch, Enrolment
 from tests.integration.cloud.conftest import send
 from tests.servers.batches import SENSORS, diagnosis, make_batch, time_of, window
 from tests.servers.centre import Centre

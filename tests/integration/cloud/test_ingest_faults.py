@@ -16,8 +16,9 @@ import numpy as np
 import psycopg
 import pytest
 
+from cloud_sync.batch_codec import CONTENT_TYPE, encode_batch
 from cloud_sync.cloud.store.arrays import register_arrays
-from cloud_sync.wire import CONTENT_TYPE, Batch, Enrolment, encode_batch
+from cloud_sync.wire import Batch, Enrolment
 from tests.integration.cloud.conftest import send
 from tests.integration.cloud.test_ingest import ONE_BATCH, counts
 from tests.servers.batches import SENSORS, START_US, make_batch, time_of

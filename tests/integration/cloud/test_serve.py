@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cloud_sync.wire import CONTENT_TYPE, Enrolment
+from cloud_sync.batch_codec import CONTENT_TYPE
+from cloud_sync.wire import Enrolment
 from tests.servers.centre import Centre
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from cloud_sync.batch_codec import CONTENT_TYPE
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.gate import Gate, Limits
 from cloud_sync.edge.link import Link
 from cloud_sync.edge.uplink import Uplink
 from cloud_sync.trace import batch_trace_id, traceparent
-from cloud_sync.wire import CONTENT_TYPE, Enrolment
+from cloud_sync.wire import Enrolment
 from tests.memory_outbox import MemoryOutbox, sealed
 from tests.servers.batches import make_batch
 from tests.servers.centre import Centre

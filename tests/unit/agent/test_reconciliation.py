@@ -5,14 +5,7 @@ from hypothesis import strategies as st
 
 from agent.reconciliation import Reconciliation
 from agent.store.accounts import BootAccount, Fate
-from cloud_sync.wire import (
-    BootLedger,
-    ChannelRecord,
-    IncompleteWindow,
-    Ledger,
-    ReadingRange,
-    WindowRecord,
-)
+from cloud_sync.wire import BootLedger, ChannelRecord, IncompleteWindow, Ledger, ReadingRange, WindowRecord
 from edge_runtime.number_ranges import NumberRanges
 
 MINUTE_US = 60_000_000

@@ -16,7 +16,7 @@ from agent.store.accounts import Fate
 from agent.store.gaps import Gap, GapCause
 from agent.store.retention import Retention
 from agent.store.store import Store
-from cloud_sync.wire import decode_batch
+from cloud_sync.batch_codec import decode_batch
 from edge_runtime.clock import ClockState
 from edge_runtime.quality import Quality, Reason, quality_of, reason_of
 from edge_runtime.reading import Reading

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from cloud_sync.batch_codec import decode_batch
 from cloud_sync.edge.centre_client import CentreClient
 from cloud_sync.edge.credential import write_credential
 from cloud_sync.edge.gate import Gate, Limits, Permit
@@ -16,7 +17,7 @@ from cloud_sync.edge.lane import EVERY_LANE
 from cloud_sync.edge.link import Link
 from cloud_sync.edge.retry import RetryPolicy
 from cloud_sync.edge.uplink import Uplink, UplinkStatus
-from cloud_sync.wire import Acknowledgement, Batch, Enrolment, decode_batch
+from cloud_sync.wire import Acknowledgement, Batch, Enrolment
 from edge_runtime.errors import CentreUnreachableError, CredentialError
 from tests.memory_outbox import MemoryOutbox, sealed
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud_sync.batch_codec import decode_batch, encode_batch
 from cloud_sync.cloud.store.rows import rows_of
-from cloud_sync.wire import Batch, WindowRecord, decode_batch, encode_batch
+from cloud_sync.wire import Batch, WindowRecord
 from edge_runtime.alert import AlertState
 from edge_runtime.errors import RefusedError
 from tests.servers.batches import START_US, alert, clock_step, diagnosis, gap, make_batch, time_of, window

@@ -9,14 +9,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_sync.wire import (
-    ANY_RATIO_BYTES,
-    MAX_BATCH_BYTES,
-    WindowRecord,
-    decode_batch,
-    decompress_batch,
-    encode_batch,
-)
+from cloud_sync.batch_codec import ANY_RATIO_BYTES, MAX_BATCH_BYTES, decode_batch, decompress_batch, encode_batch
+from cloud_sync.wire import WindowRecord
 from edge_runtime.errors import MessageTooLargeError, WireError
 from tests.servers.batches import make_batch
 
