@@ -128,12 +128,11 @@ class CycleDiscriminant(nn.Module):
         order = torch.arange(self.kind.shape[0], 0, -1, device=cycle.device)
         first = (able * order).argmax(1)
         speaks = able.amax(1).unsqueeze(1)
-        # Weights of hundreds cancel each other to scores of a few: in float32 two engines would differ by over 1e-4.
-        sums = (deviation.flatten(1).double() @ self.weight.double()).unsqueeze(2)
-        scores = sums * self.slope.double() + self.bias.double()
         heard = able * self.peers.index_select(0, first)
         share = (heard / heard.sum(1, keepdim=True).clamp(min=1)).double()
-        scores = (share.unsqueeze(2) * scores).sum(1).to(cycle.dtype)
+        # Weights of hundreds cancel each other to scores of a few: in float32 two engines would differ by over 1e-4.
+        sums = deviation.flatten(1).double() @ self.weight.double()
+        scores = ((share * sums) @ self.slope.double() + share @ self.bias.double()).to(cycle.dtype)
         level = torch.stack([torch.logsumexp(scores[:, k + 1 :], 1) - scores[:, k] for k in range(LEVEL_LOGITS)], dim=1)
         level = speaks * level.clamp(_IMPOSSIBLE, -_IMPOSSIBLE)
         return level, level[:, :1] * self.fault.index_select(0, first), speaks

@@ -13,6 +13,7 @@ import torch
 from pydantic import RootModel
 
 from edge_runtime.bundle import Bundle
+from edge_runtime.errors import ConfigurationError
 from edge_runtime.machine import Machine
 from edge_runtime.machine_file import load_machine
 from edge_runtime.manifest import ConditionCalibration, TrainingData
@@ -140,6 +141,10 @@ def run_training(
     Raises:
         HydrosightError: of what kind and why says its message; the output folder then holds no new bundle.
     """
+    if not request.resume and (request.output / BUNDLE).exists():
+        raise ConfigurationError(
+            f"{request.output}: there is the bundle of a run that ended", hint="Choose another --output, or delete it."
+        )
     config = request.config
     recording = read_address(request.recording, load_machine(request.machine), report)
     report("cutting windows")

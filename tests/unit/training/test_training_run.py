@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.bundle import open_bundle
+from edge_runtime.errors import ConfigurationError
 from edge_runtime.recording import read_recording
 from training.config import TrainingConfig
 from training.module import DiagnosisModule
@@ -67,3 +68,11 @@ def test_a_finished_run_that_is_resumed_fits_nothing_and_gives_the_same_bundle(
     again = run_training(replace(request_, resume=True))
     assert again.bundle.sha256 == result.bundle.sha256
     assert again.reports == result.reports
+
+
+@pytest.mark.usefixtures("result")
+def test_a_finished_run_is_not_thrown_away(request_: RunRequest):
+    with pytest.raises(ConfigurationError, match="a run that ended") as raised:
+        run_training(request_)
+    assert "--output" in raised.value.hint
+    assert (request_.output / "answers").is_dir()
