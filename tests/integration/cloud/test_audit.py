@@ -16,8 +16,8 @@ from tests.servers.centre import Centre
 
 MODEL = "audited"
 LOOKS = {
-    "audit", "export", "infer", "serve", "fleet", "db status", "db check", "operator list", "tenant list",
-    "label list", "label agreement", "rollout status", "rollout compare", "model list", "settings list",
+    "audit", "export", "infer", "serve", "fleet", "diagnoses", "alerts", "db status", "db check", "operator list",
+    "tenant list", "label list", "label agreement", "rollout status", "rollout compare", "model list", "settings list",
 }  # fmt: skip
 OWN_RECORD = {
     "db migrate": "schema_migrations says what was applied when",
