@@ -31,7 +31,7 @@ async def check_contents(connection: psycopg.AsyncConnection, *, with_timescale:
     """Look at indexes, jobs, rows and sizes. Of large tables only indexes and the newest days are read."""
     found = [await _invalid_indexes(connection)]
     if with_timescale:
-        found.append(await _failed_jobs(connection))
+        found += await _failed_jobs(connection)
     found += [
         _of_machines(
             await _rows(connection, "incomplete_windows"),
@@ -68,12 +68,18 @@ async def _invalid_indexes(connection: psycopg.AsyncConnection) -> Finding:
     return failure("index", f"not valid: {some_of(names)}", f"REINDEX INDEX CONCURRENTLY {names[0]}")
 
 
-async def _failed_jobs(connection: psycopg.AsyncConnection) -> Finding:
+async def _failed_jobs(connection: psycopg.AsyncConnection) -> list[Finding]:
     jobs = await _rows(connection, "failed_jobs")
     if not jobs:
-        return fine("jobs", "no job of TimescaleDB failed last time")
-    said = "; ".join(f"{name}: {message or 'no message'} ({failures} times)" for name, failures, message in jobs)
-    return warning("jobs", f"failed: {said}", "Mend what it says; it runs again by itself.")
+        return [fine("jobs", "no job of TimescaleDB failed last time")]
+    return [
+        warning(
+            "jobs",
+            f"{name} failed, {failures} times so far: {message or 'no message'}",
+            f"Run it in the database: CALL run_job({job}). Why all may fail: docs/cloud.md, Keep it healthy.",
+        )
+        for job, name, failures, message in jobs
+    ]
 
 
 def _of_machines(rows: Sequence[TupleRow], what: str, otherwise: str, remedy: str) -> Finding:

@@ -139,12 +139,13 @@ WHERE name = 'timescaledb';
 
 -- name: failed_jobs
 -- TimescaleDB's jobs on our tables whose last run failed, with what it said.
-SELECT format('%s of %s', jobs.proc_name, jobs.hypertable_name) AS name, job_stats.total_failures::int AS failures,
+SELECT jobs.job_id, format('%s of %s', jobs.proc_name, jobs.hypertable_name) AS name,
+       job_stats.total_failures::int AS failures,
        (SELECT err_message FROM timescaledb_information.job_errors WHERE job_errors.job_id = jobs.job_id
         ORDER BY finish_time DESC LIMIT 1) AS message
 FROM timescaledb_information.jobs JOIN timescaledb_information.job_stats USING (job_id)
 WHERE jobs.hypertable_schema = current_schema AND last_run_status = 'Failed'
-ORDER BY 1;
+ORDER BY name;
 
 -- name: idle_slots
 -- Replication slots that nobody reads: the server keeps its WAL for them until the disk is full.
