@@ -12,6 +12,9 @@ from training.protocol_kinds import Control
 if TYPE_CHECKING:
     from training.protocol_report import AblationReport, ProtocolReport
 
+_INTERVAL_WIDTH = len("[0.000–1.000]")
+"""On a narrow terminal intervals stand below their scores, unbroken."""
+
 
 def protocol_table(report: "ProtocolReport") -> Table:
     """Macro-F1 of the model, its parts and every simple model; the best of a column is bold."""
@@ -21,10 +24,12 @@ def protocol_table(report: "ProtocolReport") -> Table:
         f"{report.windows} windows, {report.groups} groups, {report.folds} folds, {_seeds(report.seeds)}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
+        pad_edge=False,
+        collapse_padding=True,
     )
     table.add_column("", no_wrap=True)
     for condition in report.conditions:
-        table.add_column(condition, justify="right", no_wrap=True)
+        table.add_column(condition, justify="right", min_width=_INTERVAL_WIDTH)
     for share in report.protocol.shares if isinstance(report.protocol, Control) else ():
         table.add_column(f"called {' or '.join(map(str, share.labels))}", justify="right", no_wrap=True)
     names = dict.fromkeys(name for item in report.conditions.values() for name in item.macro_f1)
@@ -32,7 +37,7 @@ def protocol_table(report: "ProtocolReport") -> Table:
         cells = []
         for item in report.conditions.values():
             score = item.macro_f1.get(name)
-            text = escape(str(score)) if score is not None else "–"
+            text = "–" if score is None else escape(str(score).replace(", ", "–"))
             best = max(one.value for one in item.macro_f1.values())
             cells.append(f"[bold]{text}[/]" if score is not None and score.value >= best - 5e-4 else text)
         for item in report.conditions.values():

@@ -125,6 +125,7 @@ async def test_what_comes_later_than_a_month_is_aggregated_and_what_was_dropped_
     months = [now - timedelta(days=days) for days in (0, 5, 70, 100)]
     async with await connect(postgres_url) as connection:
         await migrate_with_timescaledb(connection)
+        await connection.execute("SELECT _timescaledb_functions.stop_background_workers()")  # the test runs the jobs
 
         async def days() -> int:
             found = await connection.execute("SELECT count(*) FROM health_by_day WHERE machine = 'rig'")
