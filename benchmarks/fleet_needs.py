@@ -43,11 +43,11 @@ class BoxCost:
 
 
 # python -m benchmarks.bench_steady; columnstore_bytes: docs/adr/0030-storage-at-the-centre.md
-NATIVE = BoxCost("native rates", 43_680, 10.0, 9.5, 51_300, 82_900, 78_300, 1.54)
-HERTZ = BoxCost("1 Hz", 1_020, 9.3, 6.8, 5_800, 17_600, 13_700, 3.1)
+NATIVE = BoxCost("native rates", 43_680, 4.8, 6.1, 51_300, 79_900, 78_200, 1.54)
+HERTZ = BoxCost("1 Hz", 1_020, 3.0, 1.4, 5_800, 16_800, 13_700, 3.1)
 
-DIAGNOSIS_MS = 2.8
-"""CPU of features, graph and model of a window at native rates: python -m benchmarks.bench_features."""
+DIAGNOSIS_MS = 4.4
+"""CPU of a stored window at native rates, workers, server and PostgreSQL: python -m benchmarks.bench_inference."""
 
 
 @dataclass(frozen=True)
