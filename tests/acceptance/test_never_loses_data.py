@@ -27,6 +27,7 @@ SEED = 20150102
 KILLS = ["agent"] * 6 + ["database"] * 2 + ["centre"]
 LATENESS_US = 45_000_000
 ROUND = 8
+SOME_BEATS_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,20 @@ def aftermath(_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactor
                 centre.start()
         rig.simulator.kill()
         with agent.store() as store:
-            until(lambda: diagnosed_up_to(store), "every complete window is recorded")
-            until(lambda: pending(store) == 0, "the centre has everything")
+            until(lambda: at_rest(store), "every complete window is recorded, and the centre has everything")
         agent.kill()
         with agent.store() as store:
             records, readings = stored(store), store.series(0, 2**62)
         yield Aftermath(played, promises, records, readings, blocks(agent), database_url, agent.config)
+
+
+def at_rest(store: StoreReader) -> bool:
+    """Nothing is left to do, and some beats of the agent later still isn't: what it had received is in the store."""
+    if not (diagnosed_up_to(store) and pending(store) == 0):
+        return False
+    newest = store.newest_source_time()
+    time.sleep(SOME_BEATS_S)
+    return store.newest_source_time() == newest and diagnosed_up_to(store) and pending(store) == 0
 
 
 def diagnosed_up_to(store: StoreReader) -> bool:
